@@ -1,0 +1,85 @@
+import type { PortSysctls } from '../kernel/sysctl.ts';
+import { type SocketRecord, TcpState } from '../sockets/record.ts';
+import { type Regime, regime } from './exhaustion.ts';
+import { fullest } from './fullest.ts';
+import { inferBlocked, type NamespaceMemory } from './inference.ts';
+import type { PortSet } from './portSet.ts';
+import type { EphemeralRange } from './range.ts';
+import { isReclaimable } from './timeWait.ts';
+import { type PortPlace, TupleTable } from './tupleTable.ts';
+
+/** One destination of outbound TCP connections, as exported. */
+export interface Destination extends Regime {
+  readonly localAddress: string;
+  readonly remoteAddress: string;
+  readonly remotePort: number;
+  /** Usable ports it holds, blocked ones too. */
+  readonly used: { readonly established: number; readonly timeWait: number; readonly other: number };
+  readonly reclaimable: number;
+}
+
+export interface DestinationsSnapshot {
+  /** Distinct destinations seen. */
+  readonly total: number;
+  readonly fullest: readonly Destination[];
+}
+
+/** Which destination holds which usable ports: the TCP connect() regime. */
+export class Destinations {
+  readonly #tables = [new TupleTable(4), new TupleTable(6)] as const;
+
+  /** Forgets the last sample and keeps its memory. */
+  clear(): void {
+    for (const table of this.#tables) table.clear();
+  }
+
+  /** Counts an outbound connection whose port is usable. `known`: ports of listeners and bound-only sockets. */
+  add(record: SocketRecord, range: EphemeralRange, known: PortSet, sysctls: PortSysctls): void {
+    const table = record.family === 4 ? this.#tables[0] : this.#tables[1];
+    const reclaimable = record.state === TcpState.TIME_WAIT && isReclaimable(record, sysctls);
+    table.add(record, placeOf(record.localPort, range, known), reclaimable);
+  }
+
+  /** Ports blocked by connections, inferred; what they hold is counted as blocked from now on. */
+  inferBlocked(range: EphemeralRange, known: PortSet, memory: NamespaceMemory) {
+    return inferBlocked(this.#tables, range, known, memory);
+  }
+
+  /** Fewest ports that any destination has left of `capacity`, what one has left that nobody uses yet. */
+  worstAvailable(capacity: number): number {
+    let worst = capacity;
+    for (const table of this.#tables) {
+      for (let row = 0; row < table.size; row++) worst = Math.min(worst, capacity - table.taken(row));
+    }
+    return worst;
+  }
+
+  snapshot(limit: number, capacity: number, usable: number): DestinationsSnapshot {
+    const ipv4 = this.#tables[0].size;
+    const total = ipv4 + this.#tables[1].size;
+    const place = (index: number): [TupleTable, number] =>
+      index < ipv4 ? [this.#tables[0], index] : [this.#tables[1], index - ipv4];
+    const rows = fullest(limit, total, (index) => {
+      const [table, row] = place(index);
+      // Those with equally few ports left are told apart by how many they hold.
+      return table.taken(row) * 65536 + table.heldTotal(row);
+    });
+    return {
+      total,
+      fullest: rows.map((index) => {
+        const [table, row] = place(index);
+        return {
+          ...table.describe(row),
+          used: table.held(row),
+          reclaimable: table.reclaimable(row),
+          ...regime(capacity - table.taken(row), usable),
+        };
+      }),
+    };
+  }
+}
+
+function placeOf(port: number, range: EphemeralRange, known: PortSet): PortPlace {
+  if (known.has(port)) return 'blocked';
+  return (port & 1) === range.preferredParity ? 'first half' : 'second half';
+}

@@ -1,0 +1,19 @@
+/**
+ * The `limit` fullest of rows 0 to `count` − 1, fullest first; of equally full ones the lower row first. Holds only
+ * `limit` rows at a time.
+ */
+export function fullest(limit: number, count: number, fullness: (row: number) => number): number[] {
+  const rows: number[] = [];
+  const scores: number[] = [];
+  for (let row = 0; row < count; row++) {
+    const score = fullness(row);
+    let at = rows.length;
+    while (at > 0 && (scores[at - 1] as number) < score) at--;
+    if (at >= limit) continue;
+    rows.splice(at, 0, row);
+    scores.splice(at, 0, score);
+    rows.length = Math.min(rows.length, limit);
+    scores.length = rows.length;
+  }
+  return rows;
+}

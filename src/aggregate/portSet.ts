@@ -1,0 +1,78 @@
+/** A set of ports as a bitmap over one range. Ports outside the range are not in it and cannot be added. */
+export class PortSet {
+  readonly first: number;
+  readonly last: number;
+  readonly #base: number;
+  readonly #words: Uint32Array;
+
+  constructor(first: number, last: number) {
+    this.first = first;
+    this.last = last;
+    this.#base = first >>> 5;
+    this.#words = new Uint32Array((last >>> 5) - this.#base + 1);
+  }
+
+  /** An empty set over the same range. */
+  emptyCopy(): PortSet {
+    return new PortSet(this.first, this.last);
+  }
+
+  has(port: number): boolean {
+    if (port < this.first || port > this.last) return false;
+    return (((this.#words[(port >>> 5) - this.#base] as number) >>> (port & 31)) & 1) === 1;
+  }
+
+  add(port: number): void {
+    if (port < this.first || port > this.last) return;
+    const index = (port >>> 5) - this.#base;
+    this.#words[index] = (this.#words[index] as number) | (1 << (port & 31));
+  }
+
+  delete(port: number): void {
+    if (port < this.first || port > this.last) return;
+    const index = (port >>> 5) - this.#base;
+    this.#words[index] = (this.#words[index] as number) & ~(1 << (port & 31));
+  }
+
+  /** Adds every port of `other`, a set over the same range. */
+  addAll(other: PortSet): void {
+    const words = this.#words;
+    const theirs = other.#words;
+    for (let i = 0; i < words.length; i++) words[i] = (words[i] as number) | (theirs[i] as number);
+  }
+
+  clear(): void {
+    this.#words.fill(0);
+  }
+
+  get size(): number {
+    let count = 0;
+    for (const word of this.#words) count += popcount(word);
+    return count;
+  }
+
+  /** Ports of this set with `parity` (0 even, 1 odd). */
+  sizeOfParity(parity: number): number {
+    const mask = parity === 0 ? 0x55555555 : 0xaaaaaaaa;
+    let count = 0;
+    for (const word of this.#words) count += popcount(word & mask);
+    return count;
+  }
+}
+
+/** Ports that are in any of `sets`, all over the same range. */
+export function sizeOfUnion(sets: readonly PortSet[]): number {
+  const [first, ...others] = sets;
+  if (first === undefined) return 0;
+  if (others.length === 0) return first.size;
+  const union = first.emptyCopy();
+  for (const set of sets) union.addAll(set);
+  return union.size;
+}
+
+/** Bits set in a 32-bit word (Hacker's Delight, 5-1). */
+function popcount(word: number): number {
+  let bits = word - ((word >>> 1) & 0x55555555);
+  bits = (bits & 0x33333333) + ((bits >>> 2) & 0x33333333);
+  return Math.imul((bits + (bits >>> 4)) & 0x0f0f0f0f, 0x01010101) >>> 24;
+}

@@ -1,0 +1,127 @@
+import type { PortSysctls } from '../kernel/sysctl.ts';
+import { type SocketRecord, TcpState } from '../sockets/record.ts';
+import type { Destinations, DestinationsSnapshot } from './destinations.ts';
+import { type Regime, regime } from './exhaustion.ts';
+import type { NamespaceMemory } from './inference.ts';
+import { ListenerIndex } from './listenerIndex.ts';
+import { LocalAddresses, type LocalAddressesSnapshot } from './localAddresses.ts';
+import type { PortSet } from './portSet.ts';
+import type { EphemeralRange } from './range.ts';
+import {
+  type ConnectionCount,
+  connectionCounts,
+  familyGroup,
+  type SocketCount,
+  StateCounts,
+  tcpSocketCounts,
+} from './states.ts';
+
+/** Everything one sample says of TCP in one namespace. */
+export interface TcpSnapshot {
+  readonly sampledSockets: number;
+  readonly sockets: readonly SocketCount[];
+  readonly connections: readonly ConnectionCount[];
+  /** Usable ports no connect() may pick, each under its first evidence; `bound` undefined where it is unknown. */
+  readonly blocked: {
+    readonly listener: number;
+    readonly bound: number | undefined;
+    readonly inferred: number;
+  };
+  /** Distinct usable ports with any socket. */
+  readonly usedPorts: number;
+  /** Ports a destination that nobody uses yet can have. */
+  readonly capacity: number;
+  readonly connect: Regime;
+  readonly bind: Regime;
+  readonly destinations: DestinationsSnapshot;
+  readonly localAddresses: LocalAddressesSnapshot;
+}
+
+/** How many rows of each open-ended table are exported. */
+export interface Limits {
+  readonly destinations: number;
+  readonly localAddresses: number;
+}
+
+/** One sample of TCP sockets: listeners first, then all others, then the summary. */
+export class TcpTally {
+  readonly #range: EphemeralRange;
+  readonly #sysctls: PortSysctls;
+  readonly #destinations: Destinations;
+  readonly #sockets = new StateCounts();
+  readonly #connections = new StateCounts();
+  readonly #listeners = new ListenerIndex();
+  readonly #localAddresses: LocalAddresses;
+  readonly #listenerPorts: PortSet;
+  readonly #boundPorts: PortSet;
+  /** Of listeners and bound-only sockets together. */
+  readonly #known: PortSet;
+
+  /** @param destinations cleared and reused, because it is the one large part */
+  constructor(range: EphemeralRange, sysctls: PortSysctls, destinations: Destinations) {
+    this.#range = range;
+    this.#sysctls = sysctls;
+    this.#destinations = destinations;
+    destinations.clear();
+    this.#localAddresses = new LocalAddresses(range.usable);
+    this.#listenerPorts = range.usable.emptyCopy();
+    this.#boundPorts = range.usable.emptyCopy();
+    this.#known = range.usable.emptyCopy();
+  }
+
+  addListener(record: SocketRecord): void {
+    this.#sockets.add(familyGroup(record.socketFamily), record.state);
+    this.#listeners.add(record);
+    this.#localAddresses.add(record);
+    this.#block(record.localPort, this.#listenerPorts);
+  }
+
+  addConnection(record: SocketRecord): void {
+    this.#sockets.add(familyGroup(record.socketFamily), record.state);
+    this.#localAddresses.add(record);
+    if (record.state === TcpState.CLOSE) {
+      this.#block(record.localPort, this.#boundPorts);
+      return;
+    }
+    const isInbound = this.#listeners.accepts(record);
+    this.#connections.add(isInbound ? 0 : 1, record.state);
+    if (isInbound || !this.#range.usable.has(record.localPort)) return;
+    this.#destinations.add(record, this.#range, this.#known, this.#sysctls);
+  }
+
+  /** @param memory of the sample before; the one for the next comes back with the summary */
+  summarise(
+    limits: Limits,
+    seesBoundOnly: boolean,
+    memory: NamespaceMemory,
+  ): { snapshot: TcpSnapshot; memory: NamespaceMemory } {
+    const inference = this.#destinations.inferBlocked(this.#range, this.#known, memory);
+    const usable = this.#range.usableCount;
+    const listener = this.#listenerPorts.size;
+    const known = this.#known.size;
+    const inferred = inference.inferred.size;
+    const capacity = usable - known - inferred;
+    const { worst, addresses } = this.#localAddresses.summarise(limits.localAddresses);
+    return {
+      memory: inference.memory,
+      snapshot: {
+        sampledSockets: this.#sockets.total,
+        sockets: tcpSocketCounts(this.#sockets, seesBoundOnly),
+        connections: connectionCounts(this.#connections),
+        blocked: { listener, bound: seesBoundOnly ? known - listener : undefined, inferred },
+        usedPorts: this.#localAddresses.usedPorts,
+        capacity,
+        connect: regime(this.#destinations.worstAvailable(capacity), usable),
+        bind: worst,
+        destinations: this.#destinations.snapshot(limits.destinations, capacity, usable),
+        localAddresses: addresses,
+      },
+    };
+  }
+
+  #block(port: number, evidence: PortSet): void {
+    if (!this.#range.usable.has(port)) return;
+    evidence.add(port);
+    this.#known.add(port);
+  }
+}

@@ -1,0 +1,17 @@
+import type { Options } from './options.ts';
+import type { Environment, Flags } from './readFlags.ts';
+
+/** What the command line asks for: to run with options, or to print a text (no newline at its end) and exit. */
+export type Invocation =
+  | { readonly kind: 'run'; readonly options: Options }
+  | { readonly kind: 'print'; readonly text: string };
+
+/** A yargs command: its flags, and what it asks for once they are parsed. */
+export interface Command {
+  /** yargs's pattern: `$0` for the default command, else the name and its positionals. */
+  readonly pattern: string;
+  readonly describe: string;
+  readonly flags: Flags;
+  /** Throws an ExporterError for a value that does not fit. */
+  invoke(commandLine: Readonly<Record<string, unknown>>, environment: Environment): Invocation;
+}

@@ -1,0 +1,61 @@
+import { ExporterError } from '../base/errors.ts';
+
+/** One setting that can come from the command line or the environment; T is what its text means. */
+export interface Flag<T> {
+  /** Heading in the help text, with its colon. */
+  readonly group: string;
+  readonly describe: string;
+  readonly isSwitch: boolean;
+  /** As the user would write it. */
+  readonly default: string;
+  /** `texts` are all the values given, at least one. Throws an ExporterError that shows the bad value. */
+  fromCommandLine(texts: readonly string[]): T;
+  /** For the environment and the default. Throws like the above. */
+  fromText(text: string): T;
+}
+
+type Words = Pick<Flag<unknown>, 'group' | 'describe' | 'default'>;
+
+/** A flag that takes one value and may be given once. */
+export function single<T>(words: Words, parse: (text: string) => T): Flag<T> {
+  return { ...words, isSwitch: false, fromCommandLine: (texts) => parse(only(texts)), fromText: parse };
+}
+
+/** A flag that may be given several times; in the environment its values are separated by commas. */
+export function repeatable<T>(words: Words, parse: (text: string) => T): Flag<readonly T[]> {
+  return {
+    ...words,
+    isSwitch: false,
+    fromCommandLine: (texts) => texts.map(parse),
+    fromText: (text) => text.split(',').map((item) => parse(item.trim())),
+  };
+}
+
+/** A flag that takes no value on the command line, and true or false in the environment. Off by default. */
+export function toggle(words: Omit<Words, 'default'>): Flag<boolean> {
+  return {
+    ...words,
+    default: 'false',
+    isSwitch: true,
+    fromCommandLine: (texts) => parseBoolean(only(texts)),
+    fromText: parseBoolean,
+  };
+}
+
+function only(texts: readonly string[]): string {
+  const [text, ...more] = texts;
+  if (text === undefined || more.length > 0) {
+    throw new ExporterError(`given ${texts.length} times (${texts.map(quote).join(', ')}); expected once`);
+  }
+  return text;
+}
+
+function parseBoolean(text: string): boolean {
+  if (text === 'true' || text === '1') return true;
+  if (text === 'false' || text === '0') return false;
+  throw new ExporterError(`${quote(text)} is neither true nor false`);
+}
+
+function quote(text: string): string {
+  return JSON.stringify(text);
+}

@@ -1,0 +1,117 @@
+import { LOG_FORMATS, LOG_LEVELS, type LogFormat, type LogLevel } from '../base/logger.ts';
+import { type ListenAddress, parseListenAddress } from '../web/listenAddress.ts';
+import { repeatable, single, toggle } from './flag.ts';
+import type { FlagValues } from './readFlags.ts';
+import { oneOf, parseDirectory, parseLimit, parsePeriod, parseShare, parseTelemetryPath } from './values.ts';
+
+/** What the exporter was told to do. Frozen throughout. */
+export interface Options {
+  readonly web: {
+    /** At least one. */
+    readonly listenAddresses: readonly ListenAddress[];
+    readonly telemetryPath: string;
+  };
+  readonly sample: {
+    readonly intervalMs: number;
+    /** The most of one core that sampling may use, above 0 and up to 1. */
+    readonly maxDuty: number;
+    readonly source: 'auto' | 'netlink' | 'procfs';
+  };
+  readonly destinationsLimit: number;
+  readonly localAddressesLimit: number;
+  readonly peakWindowMs: number;
+  /** Mount points of proc(5) and sysfs(5). */
+  readonly procfs: string;
+  readonly sysfs: string;
+  readonly log: { readonly level: LogLevel; readonly format: LogFormat };
+  readonly once: boolean;
+}
+
+const WEB = 'Web:';
+const SAMPLING = 'Sampling:';
+const SERIES = 'Series:';
+const PATHS = 'Paths:';
+const LOG = 'Log:';
+export const MODE = 'Mode:';
+
+export const OPTION_FLAGS = {
+  'web.listen-address': repeatable(
+    {
+      group: WEB,
+      describe: 'Serve on :PORT, HOST:PORT or [IPV6]:PORT; repeatable',
+      default: ':10069',
+    },
+    parseListenAddress,
+  ),
+  'web.telemetry-path': single(
+    { group: WEB, describe: 'Path of the metrics', default: '/metrics' },
+    parseTelemetryPath,
+  ),
+  'sample.interval': single(
+    { group: SAMPLING, describe: 'Time from the start of one sample to the next', default: '5s' },
+    parsePeriod,
+  ),
+  'sample.max-duty': single(
+    {
+      group: SAMPLING,
+      describe: 'Most of one core that sampling may use, 0 to 1',
+      default: '0.05',
+    },
+    parseShare,
+  ),
+  'sample.source': single(
+    { group: SAMPLING, describe: 'Read sockets from auto, netlink or procfs', default: 'auto' },
+    oneOf(['auto', 'netlink', 'procfs']),
+  ),
+  'peak.window': single(
+    { group: SAMPLING, describe: 'How long a peak ratio remembers its highest sample', default: '1m' },
+    parsePeriod,
+  ),
+  'destinations.limit': single(
+    { group: SERIES, describe: 'Destinations to export, the fullest first', default: '20' },
+    parseLimit,
+  ),
+  'local-addresses.limit': single(
+    { group: SERIES, describe: 'Local addresses to export, the fullest first', default: '20' },
+    parseLimit,
+  ),
+  'path.procfs': single(
+    { group: PATHS, describe: 'Where procfs is mounted', default: '/proc' },
+    parseDirectory,
+  ),
+  'path.sysfs': single({ group: PATHS, describe: 'Where sysfs is mounted', default: '/sys' }, parseDirectory),
+  'log.level': single(
+    { group: LOG, describe: `Least level to log: ${LOG_LEVELS.join(', ')}`, default: 'info' },
+    oneOf(LOG_LEVELS),
+  ),
+  'log.format': single(
+    { group: LOG, describe: `How lines are written: ${LOG_FORMATS.join(' or ')}`, default: 'logfmt' },
+    oneOf(LOG_FORMATS),
+  ),
+  once: toggle({ group: MODE, describe: 'Print the metrics of one sample to stdout and exit' }),
+};
+
+export function toOptions(values: FlagValues<typeof OPTION_FLAGS>): Options {
+  return deepFreeze({
+    web: { listenAddresses: values['web.listen-address'], telemetryPath: values['web.telemetry-path'] },
+    sample: {
+      intervalMs: values['sample.interval'],
+      maxDuty: values['sample.max-duty'],
+      source: values['sample.source'],
+    },
+    destinationsLimit: values['destinations.limit'],
+    localAddressesLimit: values['local-addresses.limit'],
+    peakWindowMs: values['peak.window'],
+    procfs: values['path.procfs'],
+    sysfs: values['path.sysfs'],
+    log: { level: values['log.level'], format: values['log.format'] },
+    once: values.once,
+  });
+}
+
+function deepFreeze<T extends object>(value: T): T {
+  for (const member of Object.values(value)) {
+    if (typeof member === 'object' && member !== null) deepFreeze(member);
+  }
+  return Object.freeze(value);
+}

@@ -1,0 +1,14 @@
+import type { Command } from './command.ts';
+import { OPTION_FLAGS, toOptions } from './options.ts';
+import { readFlags } from './readFlags.ts';
+
+/** What the exporter does without a command word: serve metrics, or print them once. */
+export const runCommand: Command = {
+  pattern: '$0',
+  describe: 'Export how many further connect() and bind() calls will succeed before the ports run out',
+  flags: OPTION_FLAGS,
+  invoke: (commandLine, environment) => ({
+    kind: 'run',
+    options: toOptions(readFlags(OPTION_FLAGS, commandLine, environment)),
+  }),
+};

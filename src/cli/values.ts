@@ -1,0 +1,54 @@
+import { formatDuration, parseDuration } from '../base/duration.ts';
+import { ExporterError } from '../base/errors.ts';
+
+// What a flag's text may be. Each parser throws an ExporterError that shows the text and says what was expected.
+
+/** A duration in milliseconds from 1 ms to a day: timers count in 31 bits, and longer ones would fire at once. */
+export function parsePeriod(text: string): number {
+  const milliseconds = parseDuration(text);
+  const longest = 24 * 60 * 60 * 1000;
+  if (milliseconds >= 1 && milliseconds <= longest) return milliseconds;
+  throw unfit(text, `a duration from 1ms to ${formatDuration(longest)}`);
+}
+
+/** A share above 0 and up to 1. */
+export function parseShare(text: string): number {
+  const share = /^\d*\.?\d+$/.test(text) ? Number(text) : Number.NaN;
+  if (share > 0 && share <= 1) return share;
+  throw unfit(text, 'a number above 0 and up to 1');
+}
+
+/** How many of an open-ended set to export; 0 for none. */
+export function parseLimit(text: string): number {
+  const limit = /^\d+$/.test(text) ? Number(text) : Number.NaN;
+  if (limit <= 100_000) return limit;
+  throw unfit(text, 'a whole number from 0 to 100000');
+}
+
+/** One of `words`, spelled exactly so. */
+export function oneOf<const Word extends string>(words: readonly Word[]): (text: string) => Word {
+  return (text) => {
+    const word = words.find((known) => known === text);
+    if (word === undefined) throw unfit(text, words.join(' or '));
+    return word;
+  };
+}
+
+export function parseDirectory(text: string): string {
+  if (text === '') throw unfit(text, 'a directory');
+  return text;
+}
+
+/** A path that is no other page's, of characters that mean themselves in a URL and to the router. */
+export function parseTelemetryPath(text: string): string {
+  const segments = text.split('/').slice(1);
+  const plain = segments.every(
+    (segment) => /^[\w.~-]+$/.test(segment) && segment !== '.' && segment !== '..',
+  );
+  if (text.startsWith('/') && plain && segments[0] !== '-') return text;
+  throw unfit(text, 'a path like /metrics, not / and not below /-/');
+}
+
+function unfit(text: string, expected: string): ExporterError {
+  return new ExporterError(`${JSON.stringify(text)} does not fit; expected ${expected}`);
+}

@@ -1,0 +1,75 @@
+import { ExporterError } from './base/errors.ts';
+import type { Logger } from './base/logger.ts';
+import { REVISION, VERSION } from './base/version.ts';
+import type { Options } from './cli/options.ts';
+import { samplerSettings } from './cli/samplerSettings.ts';
+import { createExposition } from './metrics/exposition.ts';
+import { readinessOf } from './sampler/readiness.ts';
+import { Sampler, startWorker } from './sampler/sampler.ts';
+import type { Snapshot } from './sampler/snapshot.ts';
+import { createApp } from './web/app.ts';
+import { formatListenAddress } from './web/listenAddress.ts';
+import { startWeb } from './web/startWeb.ts';
+
+export interface Daemon {
+  /** Ends everything, in reverse. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts everything: sampler, web, and then waits for the first sample. Throws an ExporterError where an address cannot
+ * be listened on or nothing can be sampled; what was started until then is stopped.
+ */
+export async function startDaemon(options: Options, log: Logger): Promise<Daemon> {
+  log.info('starting port-exporter', { version: VERSION, revision: REVISION, node: process.version });
+  const settings = samplerSettings(options);
+  const sampler = new Sampler(() => startWorker(settings), log);
+  const exposition = createExposition({ withProcess: true });
+  const app = createApp({
+    telemetryPath: options.web.telemetryPath,
+    version: VERSION,
+    log,
+    render: (format) => exposition.render(sampler.state, format),
+    readiness: () => readinessOf(sampler.state, Date.now()),
+  });
+
+  const firstSample = sampler.start();
+  // Should listening fail before it arrives, nobody is left to hear of it.
+  firstSample.catch(() => {});
+  try {
+    const web = await startWeb(app, options.web.listenAddresses, log);
+    log.info('listening', {
+      addresses: web.addresses.map(formatListenAddress).join(' '),
+      path: options.web.telemetryPath,
+    });
+    try {
+      reportFirst(await firstSample, log);
+    } catch (error) {
+      await web.close();
+      throw error;
+    }
+    return {
+      async stop() {
+        await web.close();
+        sampler.stop();
+      },
+    };
+  } catch (error) {
+    sampler.stop();
+    throw error;
+  }
+}
+
+/** A range that cannot be read at the start will not be readable later: a wrong --path.procfs, or no proc at all. */
+function reportFirst(snapshot: Snapshot, log: Logger): void {
+  for (const { netns, collectors, range, tcp, udp } of snapshot.namespaces) {
+    const broken = collectors.find(({ collector, error }) => collector === 'range' && error !== undefined);
+    if (broken !== undefined) throw new ExporterError(`collector range of ${netns}: ${broken.error}`);
+    log.info('first sample', {
+      netns,
+      usable_ports: range?.usable,
+      sockets: (tcp?.sampledSockets ?? 0) + (udp?.sampledSockets ?? 0),
+      seconds: snapshot.durationSeconds.toFixed(4),
+    });
+  }
+}

@@ -1,0 +1,83 @@
+import { createRequire } from 'node:module';
+import { ExporterError, KernelError } from '../base/errors.ts';
+
+/**
+ * The calls of the C library that the exporter makes itself, because Node has none for them. All of them are
+ * synchronous and act on the calling thread; a refused one throws a KernelError with its errno.
+ */
+export interface Libc {
+  /** socket(2) → file descriptor, close-on-exec. */
+  socket(domain: number, type: number, protocol: number): number;
+  /** bind(2); `address` is a whole sockaddr. */
+  bind(fd: number, address: Uint8Array): void;
+  /** setsockopt(2). */
+  setsockopt(fd: number, level: number, option: number, value: Uint8Array): void;
+  /** send(2) → bytes sent. */
+  send(fd: number, bytes: Uint8Array, flags: number): number;
+  /** recv(2) → bytes received; with MSG_TRUNC, the length of the datagram even where the buffer is shorter. */
+  recv(fd: number, into: Uint8Array, flags: number): number;
+  /** close(2); what it returns is of no use to anyone. */
+  close(fd: number): void;
+}
+
+/** Linux values (`asm-generic/socket.h`, `bits/socket.h`), the same on every architecture Node runs on. */
+export const AF_INET = 2;
+export const AF_INET6 = 10;
+export const AF_NETLINK = 16;
+export const SOCK_STREAM = 1;
+export const SOCK_RAW = 3;
+export const SOL_SOCKET = 1;
+export const SO_RCVTIMEO = 20;
+export const MSG_TRUNC = 0x20;
+
+const SOCK_CLOEXEC = 0o2000000;
+const EINTR = 4;
+
+let loaded: Libc | undefined;
+
+/** The C library this process already has loaded. Throws an ExporterError where the FFI library cannot be loaded. */
+export function loadLibc(): Libc {
+  loaded ??= bindLibc(loadKoffi());
+  return loaded;
+}
+
+type Koffi = typeof import('koffi')['default'];
+
+/** Required here and not imported above: where its binary is missing or refused, the exporter falls back to /proc. */
+function loadKoffi(): Koffi {
+  try {
+    return createRequire(import.meta.url)('koffi') as Koffi;
+  } catch (cause) {
+    throw new ExporterError('loading the FFI library koffi', { cause });
+  }
+}
+
+function bindLibc(koffi: Koffi): Libc {
+  // No file name: the symbols come from the C library that Node itself is linked to, glibc or musl.
+  const lib = koffi.load(null);
+  const socket = lib.func('int socket(int, int, int)');
+  const bind = lib.func('int bind(int, uint8_t *, uint32_t)');
+  const setsockopt = lib.func('int setsockopt(int, int, int, uint8_t *, uint32_t)');
+  const send = lib.func('intptr_t send(int, uint8_t *, size_t, int)');
+  const recv = lib.func('intptr_t recv(int, uint8_t *, size_t, int)');
+  const close = lib.func('int close(int)');
+
+  const checked = (what: string, call: () => number): number => {
+    for (;;) {
+      const result = call();
+      if (result >= 0) return result;
+      const errno = koffi.errno();
+      if (errno !== EINTR) throw new KernelError(what, errno);
+    }
+  };
+  return {
+    socket: (domain, type, protocol) =>
+      checked('socket()', () => socket(domain, type | SOCK_CLOEXEC, protocol)),
+    bind: (fd, address) => void checked('bind()', () => bind(fd, address, address.length)),
+    setsockopt: (fd, level, option, value) =>
+      void checked('setsockopt()', () => setsockopt(fd, level, option, value, value.length)),
+    send: (fd, bytes, flags) => checked('send()', () => send(fd, bytes, bytes.length, flags)),
+    recv: (fd, into, flags) => checked('recv()', () => recv(fd, into, into.length, flags)),
+    close: (fd) => void close(fd),
+  };
+}

@@ -1,0 +1,68 @@
+import { namespacesOf } from '../sampler/state.ts';
+import type { DefineFamily } from './family.ts';
+import { PaintedGauge } from './gauge.ts';
+
+const LABELS = ['netns', 'local_address', 'remote_address', 'remote_port'] as const;
+
+/** The fullest destinations of TCP connect(). */
+export const defineDestinations: DefineFamily = (registers) => {
+  const used = new PaintedGauge(registers, {
+    name: 'port_destination_used_ports',
+    help: 'Ephemeral ports held by outbound TCP connections to this destination, blocked ones too (sock_diag).',
+    labels: [...LABELS, 'state'],
+  });
+  const reclaimable = new PaintedGauge(registers, {
+    name: 'port_destination_reclaimable_ports',
+    help:
+      'Of those, in TIME_WAIT and free for the next connect() to this destination: net.ipv4.tcp_tw_reuse permits it ' +
+      'and they are old enough.',
+    labels: LABELS,
+  });
+  const available = new PaintedGauge(registers, {
+    name: 'port_destination_available_ports',
+    help: 'Further TCP connect() calls to this destination that succeed before EADDRNOTAVAIL.',
+    labels: LABELS,
+  });
+  const ratio = new PaintedGauge(registers, {
+    name: 'port_destination_exhaustion_ratio',
+    help: 'Ephemeral port exhaustion towards this destination: 1 means the next connect() fails with EADDRNOTAVAIL.',
+    labels: LABELS,
+  });
+  const seen = new PaintedGauge(registers, {
+    name: 'port_destinations',
+    help: 'Distinct destinations (local address, remote address, remote port) that hold ephemeral ports, exported or not.',
+    labels: ['netns'],
+  });
+  const gauges = [used, reclaimable, available, ratio, seen];
+  return {
+    clear: () => gauges.forEach((gauge) => void gauge.clear()),
+    paint(state) {
+      for (const { netns, tcp } of namespacesOf(state)) {
+        if (tcp === undefined) continue;
+        seen.set({ netns }, tcp.destinations.total);
+        for (const destination of tcp.destinations.fullest) {
+          const labels = {
+            netns,
+            local_address: destination.localAddress,
+            remote_address: destination.remoteAddress,
+            remote_port: destination.remotePort,
+          };
+          used.set({ ...labels, state: 'established' }, destination.used.established);
+          used.set({ ...labels, state: 'time_wait' }, destination.used.timeWait);
+          used.set({ ...labels, state: 'other' }, destination.used.other);
+          reclaimable.set(labels, destination.reclaimable);
+          available.set(labels, destination.available);
+          ratio.set(labels, destination.ratio);
+        }
+      }
+    },
+  };
+};
+
+/** Series a destination has in each open-ended metric of this family. */
+export const DESTINATION_SERIES = {
+  port_destination_used_ports: 3,
+  port_destination_reclaimable_ports: 1,
+  port_destination_available_ports: 1,
+  port_destination_exhaustion_ratio: 1,
+} as const;

@@ -1,0 +1,50 @@
+import { namespacesOf } from '../sampler/state.ts';
+import type { DefineFamily } from './family.ts';
+import { PaintedGauge } from './gauge.ts';
+
+const REGIMES =
+  'The application sees EADDRNOTAVAIL (tcp connect), EADDRINUSE (tcp and udp bind) or EAGAIN (udp connect) ' +
+  'when none is left. From sock_diag and net.ipv4.ip_local_port_range.';
+
+/** The worst key of each of the four regimes: what alerts stand on. */
+export const defineExhaustion: DefineFamily = (registers) => {
+  const labels = ['netns', 'protocol', 'scope'] as const;
+  const ratio = new PaintedGauge(registers, {
+    name: 'port_exhaustion_ratio',
+    help: `Ephemeral port exhaustion of the worst destination or local address: 0 unused, 1 the next call fails. ${REGIMES}`,
+    labels,
+  });
+  const available = new PaintedGauge(registers, {
+    name: 'port_exhaustion_available_ports',
+    help: `Further calls that succeed for the worst destination or local address. ${REGIMES}`,
+    labels,
+  });
+  const peak = new PaintedGauge(registers, {
+    name: 'port_exhaustion_peak_ratio',
+    help: `Highest port_exhaustion_ratio of any sample in the last --peak.window. ${REGIMES}`,
+    labels,
+  });
+  const capacity = new PaintedGauge(registers, {
+    name: 'port_connect_capacity_ports',
+    help: 'Ports that a destination nobody uses yet can have: usable minus blocked (tcp), usable minus used (udp).',
+    labels: ['netns', 'protocol'],
+  });
+  const gauges = [ratio, available, peak, capacity];
+  return {
+    clear: () => gauges.forEach((gauge) => void gauge.clear()),
+    paint(state) {
+      for (const { netns, tcp, udp, peaks } of namespacesOf(state)) {
+        for (const [protocol, snapshot] of Object.entries({ tcp, udp })) {
+          if (snapshot === undefined) continue;
+          capacity.set({ netns, protocol }, snapshot.capacity);
+          for (const scope of ['connect', 'bind'] as const) {
+            ratio.set({ netns, protocol, scope }, snapshot[scope].ratio);
+            available.set({ netns, protocol, scope }, snapshot[scope].available);
+          }
+        }
+        for (const { protocol, scope, ratio: highest } of peaks)
+          peak.set({ netns, protocol, scope }, highest);
+      }
+    },
+  };
+};

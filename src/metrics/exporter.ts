@@ -1,0 +1,95 @@
+import { REVISION, VERSION } from '../base/version.ts';
+import type { NamespaceSnapshot } from '../sampler/snapshot.ts';
+import { namespacesOf } from '../sampler/state.ts';
+import { DESTINATION_SERIES } from './destinations.ts';
+import type { DefineFamily } from './family.ts';
+import { PaintedGauge } from './gauge.ts';
+import { LOCAL_ADDRESS_SERIES } from './localAddresses.ts';
+
+/** What the exporter says of itself and of its sampling. */
+export const defineExporter: DefineFamily = (registers) => {
+  const build = new PaintedGauge(registers, {
+    name: 'port_exporter_build_info',
+    help: 'Always 1; the labels say what is running.',
+    labels: ['version', 'revision', 'node_version'],
+  });
+  const success = new PaintedGauge(registers, {
+    name: 'port_exporter_sample_success',
+    help: 'Whether the collector succeeded in the last sample; where it did not, its metrics are absent.',
+    labels: ['netns', 'collector'],
+  });
+  const duration = new PaintedGauge(registers, {
+    name: 'port_exporter_sample_duration_seconds',
+    help: 'Wall time the collector took in the last sample.',
+    labels: ['netns', 'collector'],
+  });
+  const timestamp = new PaintedGauge(registers, {
+    name: 'port_exporter_sample_timestamp_seconds',
+    help: 'When the last sample was complete, in seconds since the epoch.',
+  });
+  const interval = new PaintedGauge(registers, {
+    name: 'port_exporter_sample_interval_seconds',
+    help: 'Time from one sample to the next: --sample.interval, or longer where --sample.max-duty stretches it.',
+  });
+  const sampled = new PaintedGauge(registers, {
+    name: 'port_exporter_sampled_sockets',
+    help: 'Sockets read in the last sample.',
+    labels: ['netns'],
+  });
+  const source = new PaintedGauge(registers, {
+    name: 'port_exporter_source_info',
+    help: 'Always 1; where sockets are read from: sock_diag over netlink, or the tables of /proc/net.',
+    labels: ['source'],
+  });
+  const omitted = new PaintedGauge(registers, {
+    name: 'port_exporter_omitted_series',
+    help: 'Series left out because of a limit flag; the fullest are exported.',
+    labels: ['metric'],
+  });
+  const gauges = [build, success, duration, timestamp, interval, sampled, source, omitted];
+  return {
+    clear: () => gauges.forEach((gauge) => void gauge.clear()),
+    paint(state) {
+      build.set({ version: VERSION, revision: REVISION, node_version: process.version }, 1);
+      if (state.kind === 'failed') {
+        for (const labels of state.collectors) success.set({ ...labels }, 0);
+        return;
+      }
+      timestamp.set({}, state.snapshot.timestampMs / 1000);
+      interval.set({}, state.snapshot.intervalSeconds);
+      source.set({ source: state.snapshot.source }, 1);
+      const namespaces = namespacesOf(state);
+      for (const { netns, collectors, tcp, udp } of namespaces) {
+        for (const { collector, seconds, error } of collectors) {
+          success.set({ netns, collector }, error === undefined ? 1 : 0);
+          duration.set({ netns, collector }, seconds);
+        }
+        if (tcp !== undefined || udp !== undefined) {
+          sampled.set({ netns }, (tcp?.sampledSockets ?? 0) + (udp?.sampledSockets ?? 0));
+        }
+      }
+      for (const [metric, count] of omittedSeries(namespaces)) omitted.set({ metric }, count);
+    },
+  };
+};
+
+function omittedSeries(namespaces: readonly NamespaceSnapshot[]): [metric: string, count: number][] {
+  let destinations = 0;
+  let localAddresses = 0;
+  for (const { tcp, udp } of namespaces) {
+    if (tcp !== undefined) destinations += tcp.destinations.total - tcp.destinations.fullest.length;
+    for (const table of [tcp?.localAddresses, udp?.localAddresses]) {
+      if (table !== undefined) localAddresses += table.total - table.fullest.length;
+    }
+  }
+  return [
+    ...Object.entries(DESTINATION_SERIES).map(([metric, series]): [string, number] => [
+      metric,
+      series * destinations,
+    ]),
+    ...Object.entries(LOCAL_ADDRESS_SERIES).map(([metric, series]): [string, number] => [
+      metric,
+      series * localAddresses,
+    ]),
+  ];
+}

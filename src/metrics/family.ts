@@ -1,0 +1,11 @@
+import type { Registry } from 'prom-client';
+import type { SamplingState } from '../sampler/state.ts';
+
+/** A group of metrics that are painted together. What its part of the state lacks it leaves out. */
+export interface Family {
+  clear(): void;
+  paint(state: SamplingState): void;
+}
+
+/** Registers the family's metrics. A metric belongs to several registries, one a content type. */
+export type DefineFamily = (registers: Registry[]) => Family;

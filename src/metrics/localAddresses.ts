@@ -1,0 +1,54 @@
+import { namespacesOf } from '../sampler/state.ts';
+import type { DefineFamily } from './family.ts';
+import { PaintedGauge } from './gauge.ts';
+
+const LABELS = ['netns', 'protocol', 'local_address'] as const;
+
+/** The fullest local addresses as bind() to port 0 meets them. */
+export const defineLocalAddresses: DefineFamily = (registers) => {
+  const used = new PaintedGauge(registers, {
+    name: 'port_local_address_used_ports',
+    help: 'Distinct usable ports that bind() to this address cannot have: held on it, or on a wildcard address that covers it.',
+    labels: LABELS,
+  });
+  const available = new PaintedGauge(registers, {
+    name: 'port_local_address_available_ports',
+    help: 'Further bind() calls to this address and port 0 that succeed before EADDRINUSE.',
+    labels: LABELS,
+  });
+  const ratio = new PaintedGauge(registers, {
+    name: 'port_local_address_exhaustion_ratio',
+    help: 'Ephemeral port exhaustion of this address: 1 means the next bind() to port 0 fails with EADDRINUSE.',
+    labels: LABELS,
+  });
+  const seen = new PaintedGauge(registers, {
+    name: 'port_local_addresses',
+    help: 'Local addresses seen on ephemeral ports, exported or not; wildcard addresses count for every other one.',
+    labels: ['netns', 'protocol'],
+  });
+  const gauges = [used, available, ratio, seen];
+  return {
+    clear: () => gauges.forEach((gauge) => void gauge.clear()),
+    paint(state) {
+      for (const { netns, tcp, udp } of namespacesOf(state)) {
+        for (const [protocol, snapshot] of Object.entries({ tcp, udp })) {
+          if (snapshot === undefined) continue;
+          seen.set({ netns, protocol }, snapshot.localAddresses.total);
+          for (const address of snapshot.localAddresses.fullest) {
+            const labels = { netns, protocol, local_address: address.localAddress };
+            used.set(labels, address.used);
+            available.set(labels, address.available);
+            ratio.set(labels, address.ratio);
+          }
+        }
+      }
+    },
+  };
+};
+
+/** Series a local address has in each open-ended metric of this family. */
+export const LOCAL_ADDRESS_SERIES = {
+  port_local_address_used_ports: 1,
+  port_local_address_available_ports: 1,
+  port_local_address_exhaustion_ratio: 1,
+} as const;

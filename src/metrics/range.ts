@@ -1,0 +1,59 @@
+import { namespacesOf } from '../sampler/state.ts';
+import type { DefineFamily } from './family.ts';
+import { PaintedGauge } from './gauge.ts';
+
+/** The ephemeral port range, and what of it is blocked or used. */
+export const defineRange: DefineFamily = (registers) => {
+  const first = new PaintedGauge(registers, {
+    name: 'port_ephemeral_range_first_port',
+    help: 'First port of net.ipv4.ip_local_port_range, from which connect() and bind() to port 0 choose.',
+    labels: ['netns'],
+  });
+  const last = new PaintedGauge(registers, {
+    name: 'port_ephemeral_range_last_port',
+    help: 'Last port of net.ipv4.ip_local_port_range.',
+    labels: ['netns'],
+  });
+  const reserved = new PaintedGauge(registers, {
+    name: 'port_ephemeral_reserved_ports',
+    help: 'Ports of the ephemeral range withheld from automatic choice by net.ipv4.ip_local_reserved_ports.',
+    labels: ['netns'],
+  });
+  const usable = new PaintedGauge(registers, {
+    name: 'port_ephemeral_ports',
+    help: 'Usable ephemeral ports: net.ipv4.ip_local_port_range minus net.ipv4.ip_local_reserved_ports.',
+    labels: ['netns'],
+  });
+  const blocked = new PaintedGauge(registers, {
+    name: 'port_ephemeral_blocked_ports',
+    help:
+      'Usable ports that no TCP connect() may pick, whatever the destination, because a bind() holds them (sock_diag): ' +
+      'those of listeners, of sockets that did only bind() (absent before Linux 6.8, which does not show them), and of ' +
+      'connections that did bind() to port 0 first, inferred from the parity of their port.',
+    labels: ['netns', 'evidence'],
+  });
+  const used = new PaintedGauge(registers, {
+    name: 'port_ephemeral_used_ports',
+    help: 'Distinct usable ports with any socket (sock_diag): an upper bound, because TCP destinations share ports.',
+    labels: ['netns', 'protocol'],
+  });
+  const gauges = [first, last, reserved, usable, blocked, used];
+  return {
+    clear: () => gauges.forEach((gauge) => void gauge.clear()),
+    paint(state) {
+      for (const { netns, range, tcp, udp } of namespacesOf(state)) {
+        if (range !== undefined) {
+          first.set({ netns }, range.first);
+          last.set({ netns }, range.last);
+          reserved.set({ netns }, range.reserved);
+          usable.set({ netns }, range.usable);
+        }
+        for (const [evidence, ports] of Object.entries(tcp?.blocked ?? {})) {
+          if (ports !== undefined) blocked.set({ netns, evidence }, ports);
+        }
+        if (tcp !== undefined) used.set({ netns, protocol: 'tcp' }, tcp.usedPorts);
+        if (udp !== undefined) used.set({ netns, protocol: 'udp' }, udp.usedPorts);
+      }
+    },
+  };
+};

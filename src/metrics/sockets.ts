@@ -1,0 +1,37 @@
+import { namespacesOf } from '../sampler/state.ts';
+import type { DefineFamily } from './family.ts';
+import { PaintedGauge } from './gauge.ts';
+
+/** Socket counts by state. */
+export const defineSockets: DefineFamily = (registers) => {
+  const sockets = new PaintedGauge(registers, {
+    name: 'port_sockets',
+    help:
+      'Sockets by state (sock_diag); IPv4-mapped ones count as ipv6. bound_inactive did only bind(), and is absent ' +
+      'before Linux 6.8, which does not show it.',
+    labels: ['netns', 'protocol', 'family', 'state'],
+  });
+  const connections = new PaintedGauge(registers, {
+    name: 'port_connections',
+    help: 'TCP connections by state (sock_diag); inbound where a listener holds the local address and port.',
+    labels: ['netns', 'direction', 'state'],
+  });
+  return {
+    clear() {
+      sockets.clear();
+      connections.clear();
+    },
+    paint(state) {
+      for (const { netns, tcp, udp } of namespacesOf(state)) {
+        for (const [protocol, snapshot] of Object.entries({ tcp, udp })) {
+          for (const { family, state, count } of snapshot?.sockets ?? []) {
+            sockets.set({ netns, protocol, family, state }, count);
+          }
+        }
+        for (const { direction, state, count } of tcp?.connections ?? []) {
+          connections.set({ netns, direction, state }, count);
+        }
+      }
+    },
+  };
+};

@@ -1,0 +1,23 @@
+import { ExporterError } from './base/errors.ts';
+import type { Logger } from './base/logger.ts';
+import type { Options } from './cli/options.ts';
+import { samplerSettings } from './cli/samplerSettings.ts';
+import { createExposition } from './metrics/exposition.ts';
+import { openRounds } from './sampler/sample.ts';
+
+/**
+ * One exposition of one sample, for textfile collectors and for a look. Without this process's own metrics, which
+ * would collide with those of the program that exposes the file. Throws an ExporterError where any part of it failed.
+ */
+export async function renderOnce(options: Options, log: Logger): Promise<string> {
+  const rounds = openRounds(samplerSettings(options), log);
+  try {
+    const snapshot = rounds.sample();
+    for (const { collector, error } of snapshot.namespaces.flatMap(({ collectors }) => collectors)) {
+      if (error !== undefined) throw new ExporterError(`collector ${collector}: ${error}`);
+    }
+    return await createExposition({ withProcess: false }).render({ kind: 'sampled', snapshot }, 'text');
+  } finally {
+    rounds.close();
+  }
+}

@@ -1,0 +1,15 @@
+import type { Limits } from '../aggregate/tcp.ts';
+import type { SourceKind } from '../sockets/source.ts';
+
+/** What the sampling thread is started with: plain data. */
+export interface SamplerSettings {
+  /** From the start of one sample to that of the next, unless the cost guard stretches it. */
+  readonly intervalMs: number;
+  /** Share of one core that sampling may take, above 0 and at most 1. */
+  readonly maxDuty: number;
+  readonly source: SourceKind | 'auto';
+  readonly limits: Limits;
+  readonly peakWindowMs: number;
+  /** Where proc is mounted. */
+  readonly procfs: string;
+}

@@ -1,0 +1,50 @@
+import { parentPort, workerData } from 'node:worker_threads';
+import { errorLine } from '../base/errors.ts';
+import type { Logger } from '../base/logger.ts';
+import type { WorkerMessage } from './messages.ts';
+import { openRounds, type Rounds } from './sample.ts';
+import type { SamplerSettings } from './settings.ts';
+
+/** How late a sample may be that took as long as the last one, or is the first. */
+const GRACE_MS = 10_000;
+const GRACE_FACTOR = 10;
+
+const settings = workerData as SamplerSettings;
+let rounds: Rounds | undefined;
+let lastDurationMs = 0;
+
+start();
+
+/** The sampling thread: one sample after the other, each with a message before and after it. */
+function start(): void {
+  try {
+    rounds = openRounds(settings, forwardingLogger());
+  } catch (error) {
+    say({ kind: 'failed', reason: errorLine(error) });
+    return;
+  }
+  sampleAndWait(rounds);
+}
+
+function sampleAndWait(opened: Rounds): void {
+  const startedAt = performance.now();
+  say({ kind: 'sampling', nextWithinMs: GRACE_MS + GRACE_FACTOR * lastDurationMs });
+  const snapshot = opened.sample();
+  lastDurationMs = snapshot.durationSeconds * 1000;
+  const waitMs = Math.max(0, snapshot.intervalSeconds * 1000 - (performance.now() - startedAt));
+  say({ kind: 'sampled', nextWithinMs: waitMs + GRACE_MS, snapshot });
+  setTimeout(sampleAndWait, waitMs, opened);
+}
+
+function say(message: WorkerMessage): void {
+  parentPort?.postMessage(message);
+}
+
+/** Lines are written by the main thread. */
+function forwardingLogger(): Logger {
+  const at =
+    (level: keyof Logger) =>
+    (message: string, fields?: Readonly<Record<string, unknown>>): void =>
+      say({ kind: 'log', level, message, fields });
+  return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') };
+}

@@ -1,0 +1,125 @@
+import { ExporterError } from '../../base/errors.ts';
+import { HOST_IS_LITTLE_ENDIAN } from '../../kernel/endian.ts';
+import { AF_INET, AF_INET6 } from '../../kernel/libc.ts';
+import { type SocketRecord, TcpState, TIME_WAIT_MS } from '../record.ts';
+
+/**
+ * struct inet_diag_msg of `include/uapi/linux/inet_diag.h`, 72 bytes, then attributes:
+ * 0 family u8, 1 state u8, 2 timer u8, 3 retrans u8, 4 sport be16, 6 dport be16, 8 src be32[4], 24 dst be32[4],
+ * 40 if u32, 44 cookie u32[2], 52 expires u32, 56 rqueue u32, 60 wqueue u32, 64 uid u32, 68 inode u32.
+ */
+const INET_DIAG_MSG_BYTES = 72;
+const INET_DIAG_SKMEMINFO = 7;
+const INET_DIAG_SKV6ONLY = 11;
+/** Index of SK_MEMINFO_DROPS in the array that INET_DIAG_SKMEMINFO carries. */
+const SK_MEMINFO_DROPS = 8;
+/** `idiag_timer` of a TIME_WAIT socket, whose `idiag_expires` is the milliseconds left. */
+const TIMER_TIME_WAIT = 3;
+const MAPPED_PREFIX = 0xffff;
+
+/**
+ * Fills `record` from the message at `start`..`end`. Throws an ExporterError, with `what` for the name of the dump, where
+ * it is shorter than it must be.
+ */
+export function decodeSocket(
+  what: string,
+  view: DataView,
+  start: number,
+  end: number,
+  record: SocketRecord,
+): void {
+  if (end - start < INET_DIAG_MSG_BYTES) {
+    throw malformed(what, `a socket of ${end - start} bytes, expected ${INET_DIAG_MSG_BYTES}`);
+  }
+  const state = view.getUint8(start + 1);
+  record.state = state;
+  record.localPort = view.getUint16(start + 4);
+  record.remotePort = view.getUint16(start + 6);
+  decodeAddresses(what, view, start, record);
+  record.timeWaitAgeMs =
+    state === TcpState.TIME_WAIT && view.getUint8(start + 2) === TIMER_TIME_WAIT
+      ? Math.max(0, TIME_WAIT_MS - view.getUint32(start + 52, HOST_IS_LITTLE_ENDIAN))
+      : -1;
+  record.inode = view.getUint32(start + 68, HOST_IS_LITTLE_ENDIAN);
+  // Only sockets that hold a port without a peer need more: the connections, by far the most, are done.
+  const isUnconnected = state === TcpState.LISTEN || state === TcpState.CLOSE;
+  if (isUnconnected) decodeUnconnected(what, view, start, end, record);
+  else clearUnconnected(record);
+}
+
+function decodeAddresses(what: string, view: DataView, start: number, record: SocketRecord): void {
+  const family = view.getUint8(start);
+  if (family === AF_INET) {
+    record.socketFamily = 4;
+    setIpv4(record, view.getInt32(start + 8), view.getInt32(start + 24));
+    return;
+  }
+  if (family !== AF_INET6) throw malformed(what, `a socket of family ${family}, expected 2 or 10`);
+  record.socketFamily = 6;
+  if (isMapped(view, start + 8)) {
+    setIpv4(record, view.getInt32(start + 20), view.getInt32(start + 36));
+    return;
+  }
+  record.family = 6;
+  record.local0 = view.getInt32(start + 8);
+  record.local1 = view.getInt32(start + 12);
+  record.local2 = view.getInt32(start + 16);
+  record.local3 = view.getInt32(start + 20);
+  record.remote0 = view.getInt32(start + 24);
+  record.remote1 = view.getInt32(start + 28);
+  record.remote2 = view.getInt32(start + 32);
+  record.remote3 = view.getInt32(start + 36);
+}
+
+function isMapped(view: DataView, at: number): boolean {
+  return view.getInt32(at) === 0 && view.getInt32(at + 4) === 0 && view.getInt32(at + 8) === MAPPED_PREFIX;
+}
+
+function setIpv4(record: SocketRecord, local: number, remote: number): void {
+  record.family = 4;
+  record.local0 = local;
+  record.local1 = 0;
+  record.local2 = 0;
+  record.local3 = 0;
+  record.remote0 = remote;
+  record.remote1 = 0;
+  record.remote2 = 0;
+  record.remote3 = 0;
+}
+
+function decodeUnconnected(
+  what: string,
+  view: DataView,
+  start: number,
+  end: number,
+  record: SocketRecord,
+): void {
+  clearUnconnected(record);
+  record.receiveQueue = view.getUint32(start + 56, HOST_IS_LITTLE_ENDIAN);
+  if (record.state === TcpState.LISTEN)
+    record.backlogLimit = view.getUint32(start + 60, HOST_IS_LITTLE_ENDIAN);
+  // struct nlattr: u16 length with its own 4 bytes, u16 type, payload, padded to 4.
+  for (let at = start + INET_DIAG_MSG_BYTES; at + 4 <= end; ) {
+    const length = view.getUint16(at, HOST_IS_LITTLE_ENDIAN);
+    if (length < 4 || at + length > end) {
+      throw malformed(what, `an attribute of ${length} bytes with ${end - at} left`);
+    }
+    const type = view.getUint16(at + 2, HOST_IS_LITTLE_ENDIAN);
+    if (type === INET_DIAG_SKV6ONLY && length >= 5) record.v6only = view.getUint8(at + 4) !== 0;
+    else if (type === INET_DIAG_SKMEMINFO && length >= 4 + 4 * (SK_MEMINFO_DROPS + 1)) {
+      record.drops = view.getUint32(at + 4 + 4 * SK_MEMINFO_DROPS, HOST_IS_LITTLE_ENDIAN);
+    }
+    at += (length + 3) & ~3;
+  }
+}
+
+function clearUnconnected(record: SocketRecord): void {
+  record.v6only = false;
+  record.receiveQueue = -1;
+  record.backlogLimit = -1;
+  record.drops = -1;
+}
+
+function malformed(what: string, got: string): ExporterError {
+  return new ExporterError(`${what}: malformed answer: ${got}`);
+}

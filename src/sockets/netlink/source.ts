@@ -1,0 +1,100 @@
+import { ExporterError, KernelError } from '../../base/errors.ts';
+import { AF_INET, AF_INET6, type Libc, loadLibc } from '../../kernel/libc.ts';
+import { NetlinkDumper, type NetlinkSocket, openNetlinkSocket } from '../../kernel/netlink.ts';
+import { SocketRecord, TcpState, type Visit } from '../record.ts';
+import type { SocketSource } from '../source.ts';
+import { bindingShows } from './boundOnly.ts';
+import { decodeSocket } from './decode.ts';
+import {
+  EXT_SKMEMINFO,
+  IPPROTO_UDP,
+  legacyTcpRequest,
+  NETLINK_SOCK_DIAG,
+  requestV2,
+  SOCK_DIAG_BY_FAMILY,
+  TCPDIAG_GETSOCK,
+} from './request.ts';
+
+const LISTEN_ONLY = 1 << TcpState.LISTEN;
+const EVERY_STATE = 0xffffffff;
+/** With bit 13 (BOUND_INACTIVE), which kernels before 6.8 ignore without a word. */
+const ALL_BUT_LISTEN = (EVERY_STATE & ~LISTEN_ONLY) >>> 0;
+
+/**
+ * sock_diag over netlink, bound to the network namespace of the calling thread. Throws an ExporterError where the FFI
+ * library, the socket or the dump of TCP sockets is refused (ENOENT: the tcp_diag module cannot be loaded).
+ */
+export function openNetlinkSource(libc: Libc = loadLibc()): SocketSource {
+  const source = new NetlinkSource(() => openNetlinkSocket(libc, NETLINK_SOCK_DIAG));
+  try {
+    source.seesBoundOnly = bindingShows(libc, source);
+  } catch (error) {
+    source.close();
+    throw error;
+  }
+  return source;
+}
+
+/** Exported for tests, which put a fake kernel behind `open`. */
+export class NetlinkSource implements SocketSource {
+  readonly kind = 'netlink';
+  seesBoundOnly = false;
+  readonly #open: () => NetlinkSocket;
+  readonly #record = new SocketRecord();
+  #dumper: NetlinkDumper | undefined;
+
+  constructor(open: () => NetlinkSocket) {
+    this.#open = open;
+    this.#dumper = openDumper(open);
+  }
+
+  tcpListeners(visit: Visit): void {
+    this.#dump('dump of TCP listeners', TCPDIAG_GETSOCK, legacyTcpRequest(LISTEN_ONLY, EXT_SKMEMINFO), visit);
+  }
+
+  tcpConnections(visit: Visit): void {
+    this.#dump('dump of TCP sockets', TCPDIAG_GETSOCK, legacyTcpRequest(ALL_BUT_LISTEN, 0), visit);
+  }
+
+  /** Bound-only sockets alone. As dear as `tcpConnections`: the kernel walks the whole table for them. */
+  tcpBoundOnly(visit: Visit): void {
+    const states = 2 ** TcpState.BOUND_INACTIVE;
+    this.#dump('dump of bound TCP sockets', TCPDIAG_GETSOCK, legacyTcpRequest(states, 0), visit);
+  }
+
+  udp(visit: Visit): void {
+    for (const family of [AF_INET, AF_INET6]) {
+      const request = requestV2(family, IPPROTO_UDP, EVERY_STATE, EXT_SKMEMINFO);
+      this.#dump(`dump of UDP sockets (family ${family})`, SOCK_DIAG_BY_FAMILY, request, visit);
+    }
+  }
+
+  close(): void {
+    this.#dumper?.close();
+    this.#dumper = undefined;
+  }
+
+  #dump(what: string, type: number, payload: Uint8Array, visit: Visit): void {
+    this.#dumper ??= openDumper(this.#open);
+    const record = this.#record;
+    try {
+      this.#dumper.dump(what, type, payload, (view, start, end) => {
+        decodeSocket(what, view, start, end, record);
+        visit(record);
+      });
+    } catch (error) {
+      // The rest of the broken answer is still in the socket: the next dump gets a new one.
+      this.close();
+      throw error;
+    }
+  }
+}
+
+function openDumper(open: () => NetlinkSocket): NetlinkDumper {
+  try {
+    return new NetlinkDumper(open());
+  } catch (cause) {
+    if (!(cause instanceof KernelError)) throw cause;
+    throw new ExporterError('opening a netlink socket (NETLINK_SOCK_DIAG)', { cause });
+  }
+}

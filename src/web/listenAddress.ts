@@ -1,0 +1,43 @@
+import { isIPv4, isIPv6 } from 'node:net';
+import { ExporterError } from '../base/errors.ts';
+
+/** Where to listen. No host: every address of the machine. `host` is an IP address without brackets or a name. */
+export interface ListenAddress {
+  readonly host?: string;
+  /** 0 lets the kernel choose one. */
+  readonly port: number;
+}
+
+/**
+ * `:10069`, `127.0.0.1:10069`, `[::1]:10069` or `localhost:10069`. Names are checked for their letters only; whether
+ * they resolve shows when listening. Throws an ExporterError.
+ */
+export function parseListenAddress(text: string): ListenAddress {
+  const parts = /^(?:\[(?<ipv6>[^\]]*)\]|(?<name>[^:]*)):(?<digits>\d{1,5})$/.exec(text)?.groups;
+  if (parts === undefined) throw unusable(text);
+  const { ipv6, name, digits } = parts;
+  const port = Number(digits);
+  if (port > 65_535) throw unusable(text);
+  if (ipv6 !== undefined) {
+    if (!isIPv6(ipv6)) throw unusable(text);
+    return { host: ipv6, port };
+  }
+  if (name === undefined || name === '') return { port };
+  if (!isIPv4(name) && !isHostName(name)) throw unusable(text);
+  return { host: name, port };
+}
+
+export function formatListenAddress({ host = '', port }: ListenAddress): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+function unusable(text: string): ExporterError {
+  return new ExporterError(
+    `${JSON.stringify(text)} is not an address to listen on; expected :PORT, HOST:PORT or [IPV6]:PORT with a port up to 65535`,
+  );
+}
+
+function isHostName(name: string): boolean {
+  // Without the second condition a mistyped IPv4 address would go to the resolver, whose answer takes seconds.
+  return /^[\w-]+(?:\.[\w-]+)*\.?$/.test(name) && /[a-z]/i.test(name);
+}

@@ -1,0 +1,95 @@
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { getRequestListener } from '@hono/node-server';
+import type { Hono } from 'hono';
+import { ExporterError, KernelError } from '../base/errors.ts';
+import type { Logger } from '../base/logger.ts';
+import { formatListenAddress, type ListenAddress } from './listenAddress.ts';
+
+export interface Web {
+  /** What was really bound, in the order asked for: IP addresses, and the port the kernel chose where 0 was asked. */
+  readonly addresses: readonly ListenAddress[];
+  /** Stops listening, lets running requests end for half a second, then drops what is left. Never rejects. */
+  close(): Promise<void>;
+}
+
+const LIMITS = {
+  /** Milliseconds a client has to send its whole request. */
+  headersTimeout: 10_000,
+  requestTimeout: 10_000,
+  /** Longer than the usual scrape intervals, so that a scraper keeps its connection. */
+  keepAliveTimeout: 120_000,
+  connectionsCheckingInterval: 5_000,
+} as const;
+
+/** Milliseconds without a byte in either direction while a request runs: a client that does not read its answer. */
+const SILENCE_MS = 30_000;
+
+const GRACE_MS = 500;
+const GRACE_STEP_MS = 25;
+
+/**
+ * Serves `app` on all of `addresses`, or on none: where one cannot be opened, those before it are closed again and an
+ * ExporterError says which it was, `listening on [::1]:10069: EADDRINUSE (address already in use)`. An address without
+ * host is the dual-stack `::`, and `0.0.0.0` on a machine without IPv6 (net.Server.listen does both).
+ */
+export async function startWeb(app: Hono, addresses: readonly ListenAddress[], log: Logger): Promise<Web> {
+  // HTTP/1.0 probes send no Host header; without a name to put in its place they would get a 400.
+  const listener = getRequestListener(app.fetch, { hostname: 'localhost' });
+  const servers: Server[] = [];
+  const close = async () => {
+    await Promise.all(servers.map(closeServer));
+  };
+  try {
+    for (const address of addresses) servers.push(await open(createServer(LIMITS, listener), address));
+  } catch (thrown) {
+    await close();
+    throw thrown;
+  }
+  for (const server of servers)
+    server.on('error', (error) => log.warn('accepting a connection failed', { error }));
+  return { addresses: servers.map(boundAddress), close };
+}
+
+async function open(server: Server, address: ListenAddress): Promise<Server> {
+  server.setTimeout(SILENCE_MS);
+  server.listen({ ...address });
+  try {
+    await once(server, 'listening');
+  } catch (thrown) {
+    throw listenError(`listening on ${formatListenAddress(address)}`, thrown);
+  }
+  return server;
+}
+
+/** libuv's negative error numbers also cover the resolver's, so a host that is not known reads like an errno. */
+function listenError(what: string, thrown: unknown): ExporterError {
+  if (thrown instanceof Error && 'errno' in thrown && typeof thrown.errno === 'number') {
+    return new KernelError(what, -thrown.errno);
+  }
+  return new ExporterError(what, { cause: thrown });
+}
+
+function boundAddress(server: Server): ListenAddress {
+  const bound = server.address();
+  if (bound === null || typeof bound === 'string') throw new Error(`not a TCP server: ${bound}`);
+  return { host: bound.address, port: bound.port };
+}
+
+async function closeServer(server: Server): Promise<void> {
+  let open = true;
+  const closed = new Promise<void>((resolve) => {
+    server.close(() => {
+      open = false;
+      resolve();
+    });
+  });
+  // A connection whose request ends only now becomes idle and would be kept alive.
+  for (let waited = 0; open && waited < GRACE_MS; waited += GRACE_STEP_MS) {
+    server.closeIdleConnections();
+    await Promise.race([closed, sleep(GRACE_STEP_MS)]);
+  }
+  server.closeAllConnections();
+  await closed;
+}

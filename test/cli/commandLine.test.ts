@@ -1,0 +1,219 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { ExporterError } from '../../src/base/errors.ts';
+import { parseCommandLine } from '../../src/cli/commandLine.ts';
+import { OPTION_FLAGS, type Options } from '../../src/cli/options.ts';
+import { environmentVariable } from '../../src/cli/readFlags.ts';
+
+async function options(argv: readonly string[], environment: Record<string, string> = {}): Promise<Options> {
+  const invocation = await parseCommandLine(argv, environment);
+  if (invocation.kind !== 'run') throw new Error(`printed ${invocation.text}`);
+  return invocation.options;
+}
+
+async function printed(argv: readonly string[]): Promise<string> {
+  const invocation = await parseCommandLine(argv, {});
+  if (invocation.kind !== 'print') throw new Error('nothing printed');
+  return invocation.text;
+}
+
+/** Every flag, something that is not its default, and a value that does not fit. */
+const FLAGS: readonly (readonly [flag: string, value: string, changed: object, bad: string])[] = [
+  ['web.listen-address', '[::1]:1', { web: { listenAddresses: [{ host: '::1', port: 1 }] } }, '10069'],
+  ['web.telemetry-path', '/m', { web: { telemetryPath: '/m' } }, '/-/m'],
+  ['sample.interval', '500ms', { sample: { intervalMs: 500 } }, '5'],
+  ['sample.max-duty', '1', { sample: { maxDuty: 1 } }, '0'],
+  ['sample.source', 'procfs', { sample: { source: 'procfs' } }, 'proc'],
+  ['destinations.limit', '7', { destinationsLimit: 7 }, 'many'],
+  ['local-addresses.limit', '8', { localAddressesLimit: 8 }, '-1'],
+  ['peak.window', '1h30m', { peakWindowMs: 5_400_000 }, '0'],
+  ['path.procfs', '/host/proc', { procfs: '/host/proc' }, ''],
+  ['path.sysfs', '/host/sys', { sysfs: '/host/sys' }, ''],
+  ['log.level', 'debug', { log: { level: 'debug' } }, 'loud'],
+  ['log.format', 'json', { log: { format: 'json' } }, 'xml'],
+];
+
+describe('without flags', () => {
+  it('the defaults hold', async () => {
+    expect(await options([])).toEqual({
+      web: { listenAddresses: [{ port: 10_069 }], telemetryPath: '/metrics' },
+      sample: { intervalMs: 5_000, maxDuty: 0.05, source: 'auto' },
+      destinationsLimit: 20,
+      localAddressesLimit: 20,
+      peakWindowMs: 60_000,
+      procfs: '/proc',
+      sysfs: '/sys',
+      log: { level: 'info', format: 'logfmt' },
+      once: false,
+    });
+  });
+
+  it('and every flag is in the tests below', () => {
+    expect([...FLAGS.map(([flag]) => flag), 'once'].sort()).toEqual(Object.keys(OPTION_FLAGS).sort());
+  });
+
+  it('the options are frozen throughout', async () => {
+    const { web, sample, log, ...rest } = await options([]);
+    for (const part of [web, web.listenAddresses, ...web.listenAddresses, sample, log]) {
+      expect(Object.isFrozen(part)).toBe(true);
+    }
+    expect(rest).toBeDefined();
+    expect(Object.isFrozen(await options([]))).toBe(true);
+  });
+});
+
+describe.each(FLAGS)('--%s', (flag, value, changed, bad) => {
+  const variable = environmentVariable(flag);
+
+  it('changes its own option and no other', async () => {
+    const defaults = await options([]);
+    const changedOptions = await options([`--${flag}=${value}`]);
+    expect(changedOptions).toMatchObject(changed);
+    expect(changedOptions).not.toEqual(defaults);
+    expect(await options([`--${flag}`, value])).toEqual(changedOptions);
+  });
+
+  it('comes from the environment too', async () => {
+    expect(await options([], { [variable]: value })).toEqual(await options([`--${flag}=${value}`]));
+  });
+
+  it('beats the environment, even one that does not fit', async () => {
+    expect(await options([`--${flag}=${value}`], { [variable]: 'no/such value' })).toMatchObject(changed);
+  });
+
+  it('is unset by an empty variable', async () => {
+    expect(await options([], { [variable]: '' })).toEqual(await options([]));
+  });
+
+  it('with a bad value is named with it, as the flag or as the variable', async () => {
+    const line = new RegExp(`^--${flag}: ${JSON.stringify(bad)} [^\\n]*; expected [^\\n]+$`);
+    await expect(parseCommandLine([`--${flag}=${bad}`], {})).rejects.toThrow(line);
+    if (bad === '') return;
+    const variableLine = new RegExp(`^${variable}: ${JSON.stringify(bad)} [^\\n]*; expected [^\\n]+$`);
+    await expect(parseCommandLine([], { [variable]: bad })).rejects.toThrow(variableLine);
+  });
+
+  it('needs a value', async () => {
+    for (const argv of [[`--${flag}`], [`--${flag}`, '--once'], [`--${flag}=`]]) {
+      await expect(parseCommandLine(argv, {})).rejects.toThrow(`--${flag}: "" `);
+    }
+  });
+});
+
+describe.each(FLAGS.filter(([flag]) => flag !== 'web.listen-address'))('--%s', (flag, value) => {
+  it('is refused when given twice', async () => {
+    await expect(parseCommandLine([`--${flag}=${value}`, `--${flag}=${value}`], {})).rejects.toThrow(
+      new ExporterError(`--${flag}: given 2 times ("${value}", "${value}"); expected once`),
+    );
+  });
+});
+
+describe('--web.listen-address', () => {
+  const both = [{ port: 1 }, { host: '::1', port: 2 }];
+
+  it('may be repeated', async () => {
+    const { web } = await options(['--web.listen-address=:1', '--web.listen-address', '[::1]:2']);
+    expect(web.listenAddresses).toEqual(both);
+  });
+
+  it('has commas between several addresses in the environment', async () => {
+    const { web } = await options([], { PORT_EXPORTER_WEB_LISTEN_ADDRESS: ':1, [::1]:2' });
+    expect(web.listenAddresses).toEqual(both);
+  });
+});
+
+describe('--once', () => {
+  it('takes no value', async () => {
+    expect((await options(['--once'])).once).toBe(true);
+    await expect(parseCommandLine(['--once=maybe'], {})).rejects.toThrow(ExporterError);
+  });
+
+  it.each([
+    ['true', true],
+    ['1', true],
+    ['false', false],
+    ['0', false],
+    ['', false],
+  ])('is %j in the environment → %s', async (text, once) => {
+    expect((await options([], { PORT_EXPORTER_ONCE: text })).once).toBe(once);
+  });
+
+  it('is nothing else in the environment', async () => {
+    await expect(parseCommandLine([], { PORT_EXPORTER_ONCE: 'maybe' })).rejects.toThrow(
+      new ExporterError('PORT_EXPORTER_ONCE: "maybe" is neither true nor false'),
+    );
+  });
+});
+
+describe('the environment', () => {
+  it('may hold what Kubernetes puts there for a service of this name', async () => {
+    const environment = {
+      PORT_EXPORTER_SERVICE_HOST: '10.0.0.1',
+      PORT_EXPORTER_SERVICE_PORT: '10069',
+      PORT_EXPORTER_PORT: 'tcp://10.0.0.1:10069',
+      PORT_EXPORTER_PORT_10069_TCP_ADDR: '10.0.0.1',
+    };
+    expect(await options([], environment)).toEqual(await options([]));
+  });
+});
+
+describe('--version', () => {
+  it('prints one line', async () => {
+    expect(await printed(['--version'])).toMatch(
+      /^port-exporter, version \d+\.\d+\.\d+\S* \(node v[\d.]+\)$/,
+    );
+  });
+});
+
+describe('--help', () => {
+  it('shows every flag with its default, and the environment, in at most 100 columns', async () => {
+    const help = await printed(['--help']);
+    for (const [name, flag] of Object.entries(OPTION_FLAGS)) {
+      expect(help).toContain(`--${name} `);
+      if (!flag.isSwitch) expect(help).toContain(`[default: ${flag.default}]`);
+    }
+    expect(help).toContain('PORT_EXPORTER_WEB_LISTEN_ADDRESS');
+    expect(Math.max(...help.split('\n').map((line) => line.length))).toBeLessThanOrEqual(100);
+  });
+});
+
+describe('a usage error', () => {
+  it.each([
+    [['--sample.intervall=5s'], 'sample.intervall'],
+    [['--web.listenAddress=:1'], 'web.listenAddress'],
+    [['--sample=1'], 'sample'],
+    [['--no-once'], 'no-once'],
+    [['-x'], 'x'],
+    [['serve'], 'serve'],
+    [['--', 'serve'], 'serve'],
+    [['--a', '--b'], 'a, b'],
+  ])('of %j is one line that names it', async (argv, named) => {
+    const failure = await parseCommandLine(argv, {}).catch((thrown: unknown) => thrown);
+    expect(failure).toBeInstanceOf(ExporterError);
+    expect(String(failure)).toMatch(/^ExporterError: unknown arguments?: .+; --help shows what is known$/);
+    expect(String(failure)).toContain(`: ${named};`);
+  });
+
+  it('is an ExporterError of one line, whatever the arguments', async () => {
+    const words = [
+      ...Object.keys(OPTION_FLAGS).map((name) => `--${name}`),
+      '--',
+      '-',
+      '--help',
+      '--no-help',
+      '=',
+      ':1',
+    ];
+    const argument = fc.oneof(fc.string({ unit: 'binary' }), fc.constantFrom(...words));
+    await fc.assert(
+      fc.asyncProperty(fc.array(argument, { maxLength: 6 }), async (argv) => {
+        try {
+          expect(['run', 'print']).toContain((await parseCommandLine(argv, {})).kind);
+        } catch (thrown) {
+          expect(thrown).toBeInstanceOf(ExporterError);
+          expect(String(thrown)).not.toContain('\n');
+        }
+      }),
+    );
+  });
+});

@@ -1,0 +1,120 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { ExporterError } from '../../src/base/errors.ts';
+import {
+  oneOf,
+  parseDirectory,
+  parseLimit,
+  parsePeriod,
+  parseShare,
+  parseTelemetryPath,
+} from '../../src/cli/values.ts';
+
+interface Case {
+  readonly name: string;
+  readonly parse: (text: string) => unknown;
+  readonly good: readonly (readonly [text: string, value: unknown])[];
+  readonly bad: readonly string[];
+  readonly expected: string;
+}
+
+const PARSERS: readonly Case[] = [
+  {
+    name: 'a period',
+    parse: parsePeriod,
+    good: [
+      ['1ms', 1],
+      ['5s', 5_000],
+      ['1d', 86_400_000],
+    ],
+    bad: ['0', '0s', '1d1ms', '30d'],
+    expected: 'a duration from 1ms to 1d',
+  },
+  {
+    name: 'a share',
+    parse: parseShare,
+    good: [
+      ['0.05', 0.05],
+      ['.5', 0.5],
+      ['1', 1],
+      ['1.0', 1],
+    ],
+    bad: ['', '0', '0.0', '1.01', '-0.5', '5%', '1e-2', 'NaN', '0x1', ' 1'],
+    expected: 'a number above 0 and up to 1',
+  },
+  {
+    name: 'a limit',
+    parse: parseLimit,
+    good: [
+      ['0', 0],
+      ['20', 20],
+      ['100000', 100_000],
+    ],
+    bad: ['', '-1', '1.5', '100001', '1e3', 'all', ' 1'],
+    expected: 'a whole number from 0 to 100000',
+  },
+  {
+    name: 'a word',
+    parse: oneOf(['auto', 'netlink']),
+    good: [['auto', 'auto']],
+    bad: ['', 'Auto', 'auto ', 'proc'],
+    expected: 'auto or netlink',
+  },
+  {
+    name: 'a directory',
+    parse: parseDirectory,
+    good: [['/proc', '/proc']],
+    bad: [''],
+    expected: 'a directory',
+  },
+  {
+    name: 'a telemetry path',
+    parse: parseTelemetryPath,
+    good: [
+      ['/metrics', '/metrics'],
+      ['/a/b-c_d.e~f', '/a/b-c_d.e~f'],
+    ],
+    bad: [
+      '',
+      '/',
+      'metrics',
+      '/-',
+      '/-/ready',
+      '/a/',
+      '//a',
+      '/:id',
+      '/*',
+      '/a?b',
+      '/a b',
+      '/..',
+      '/a/./b',
+      '/%41',
+      '/ü',
+    ],
+    expected: 'a path like /metrics, not / and not below /-/',
+  },
+];
+
+describe.each(PARSERS)('$name', ({ parse, good, bad, expected }) => {
+  it.each(good)('may be %s', (text, value) => {
+    expect(parse(text)).toBe(value);
+  });
+
+  it.each(bad)('is not %j, which is shown with what was expected', (text) => {
+    expect(() => parse(text)).toThrow(
+      new ExporterError(`${JSON.stringify(text)} does not fit; expected ${expected}`),
+    );
+  });
+
+  it('is a value or an ExporterError, whatever the text', () => {
+    fc.assert(
+      fc.property(fc.string(), (text) => {
+        try {
+          expect(parse(text)).toBeDefined();
+        } catch (thrown) {
+          expect(thrown).toBeInstanceOf(ExporterError);
+        }
+      }),
+    );
+  });
+});
