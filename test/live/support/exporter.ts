@@ -1,0 +1,59 @@
+import { silentLogger } from '../../../src/base/logger.ts';
+import { createExposition } from '../../../src/metrics/exposition.ts';
+import { openRounds, type Rounds } from '../../../src/sampler/sample.ts';
+import type { Snapshot } from '../../../src/sampler/snapshot.ts';
+import { parseExposition, type Series } from '../../support/exposition.ts';
+
+const SETTINGS = {
+  intervalMs: 5000,
+  maxDuty: 0.05,
+  source: 'netlink',
+  limits: { destinations: 1000, localAddresses: 1000 },
+  peakWindowMs: 60_000,
+  procfs: '/proc',
+} as const;
+
+type Labels = Readonly<Record<string, string | number>>;
+
+/** The exporter in the namespace this thread is in now, read as a scrape would read it. */
+export class Exporter {
+  readonly #rounds: Rounds;
+  readonly #exposition = createExposition({ withProcess: false });
+  #series: Series[] = [];
+
+  constructor(source: 'netlink' | 'procfs' = 'netlink') {
+    this.#rounds = openRounds({ ...SETTINGS, source }, silentLogger);
+  }
+
+  /** Takes a sample and exposes it. */
+  async sample(): Promise<Snapshot> {
+    const snapshot = this.#rounds.sample();
+    for (const { collector, error } of snapshot.namespaces.flatMap(({ collectors }) => collectors)) {
+      if (error !== undefined) throw new Error(`collector ${collector}: ${error}`);
+    }
+    this.#series = parseExposition(await this.#exposition.render({ kind: 'sampled', snapshot }, 'text'));
+    return snapshot;
+  }
+
+  /** The one series of this name with these labels; undefined where there is none. */
+  value(name: string, labels: Labels = {}): number | undefined {
+    const found = this.values(name, labels);
+    if (found.length > 1) throw new Error(`${found.length} series of ${name} with ${JSON.stringify(labels)}`);
+    return found[0];
+  }
+
+  /** Every series of this name with these labels. */
+  values(name: string, labels: Labels = {}): number[] {
+    return this.#series
+      .filter(
+        (series) =>
+          series.name === name &&
+          Object.entries(labels).every(([label, value]) => series.labels[label] === String(value)),
+      )
+      .map(({ value }) => value);
+  }
+
+  close(): void {
+    this.#rounds.close();
+  }
+}

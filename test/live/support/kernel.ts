@@ -1,0 +1,28 @@
+import { readFileSync } from 'node:fs';
+import { release } from 'node:os';
+
+/** sock_diag shows sockets that only did bind() since 6.8. */
+export const KERNEL_SHOWS_BOUND_ONLY = kernelAtLeast(6, 8);
+
+/** Factor by which an emulated kernel is slower. */
+export const SLOWNESS = Number(process.env['TEST_TIMEOUT_FACTOR'] ?? 1);
+
+/** Blocks this thread, as the system calls of these tests do. */
+export function sleepMs(milliseconds: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds);
+}
+
+/** Whether this kernel has it; `net.ipv4.tcp_tw_reuse_delay` exists since 6.14. */
+export function hasSysctl(name: string): boolean {
+  try {
+    readFileSync(`/proc/sys/${name.replaceAll('.', '/')}`);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function kernelAtLeast(wantedMajor: number, wantedMinor: number): boolean {
+  const [major = 0, minor = 0] = release().split('.').map(Number);
+  return major > wantedMajor || (major === wantedMajor && minor >= wantedMinor);
+}

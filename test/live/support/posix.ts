@@ -1,0 +1,164 @@
+import { closeSync, openSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { endianness } from 'node:os';
+import { getSystemErrorName } from 'node:util';
+
+/**
+ * System calls as a C program makes them, so that a test meets the kernel's own answer and not a library's. A refused
+ * one throws a PosixError with the errno's name.
+ */
+export class PosixError extends Error {
+  readonly code: string;
+  constructor(call: string, code: string) {
+    super(`${call}: ${code}`);
+    this.code = code;
+  }
+}
+
+const koffi = createRequire(import.meta.url)('koffi') as typeof import('koffi')['default'];
+const lib = koffi.load(null);
+const calls = {
+  socket: lib.func('int socket(int, int, int)'),
+  bind: lib.func('int bind(int, uint8_t *, uint32_t)'),
+  connect: lib.func('int connect(int, uint8_t *, uint32_t)'),
+  listen: lib.func('int listen(int, int)'),
+  accept4: lib.func('int accept4(int, uint8_t *, uint32_t *, int)'),
+  setsockopt: lib.func('int setsockopt(int, int, int, uint8_t *, uint32_t)'),
+  sendto: lib.func('intptr_t sendto(int, uint8_t *, size_t, int, uint8_t *, uint32_t)'),
+  shutdown: lib.func('int shutdown(int, int)'),
+  close: lib.func('int close(int)'),
+  ioctl: lib.func('int ioctl(int, unsigned long, uint8_t *)'),
+  unshare: lib.func('int unshare(int)'),
+  setns: lib.func('int setns(int, int)'),
+};
+
+function checked(name: keyof typeof calls, ...args: unknown[]): number {
+  const result = Number(calls[name](...args));
+  if (result < 0) throw new PosixError(`${name}()`, getSystemErrorName(-koffi.errno()));
+  return result;
+}
+
+const AF_INET = 2;
+const AF_INET6 = 10;
+const SOCK_CLOEXEC = 0o2000000;
+const CLONE_NEWNET = 0x40000000;
+const LITTLE = endianness() === 'LE';
+
+export type Type = 'tcp' | 'udp';
+
+/** struct sockaddr_in or sockaddr_in6 of an address as people write it; a mapped one is `::ffff:127.0.0.1`. */
+function sockaddr(address: string, port: number): Uint8Array {
+  const isIpv6 = address.includes(':');
+  const bytes = new Uint8Array(isIpv6 ? 28 : 16);
+  const view = new DataView(bytes.buffer);
+  view.setUint16(0, isIpv6 ? AF_INET6 : AF_INET, LITTLE);
+  view.setUint16(2, port);
+  bytes.set(isIpv6 ? ipv6Bytes(address) : address.split('.').map(Number), isIpv6 ? 8 : 4);
+  return bytes;
+}
+
+function ipv6Bytes(address: string): number[] {
+  const dotted = address.replace(/(\d+)\.(\d+)\.(\d+)\.(\d+)$/, (_, a, b, c, d) =>
+    [Number(a) * 256 + Number(b), Number(c) * 256 + Number(d)].map((part) => part.toString(16)).join(':'),
+  );
+  const [head = '', tail] = dotted.split('::');
+  const parts = (text: string) =>
+    text === '' ? [] : text.split(':').map((part) => Number.parseInt(part, 16));
+  const [before, after] = [parts(head), parts(tail ?? '')];
+  const words = [...before, ...Array<number>(8 - before.length - after.length).fill(0), ...after];
+  return words.flatMap((word) => [word >> 8, word & 255]);
+}
+
+function int32(value: number): Uint8Array {
+  const bytes = new Uint8Array(4);
+  new DataView(bytes.buffer).setInt32(0, value, LITTLE);
+  return bytes;
+}
+
+/** A socket of the family that `address` is written in. */
+export function socketFor(address: string, type: Type): number {
+  return checked(
+    'socket',
+    address.includes(':') ? AF_INET6 : AF_INET,
+    (type === 'tcp' ? 1 : 2) | SOCK_CLOEXEC,
+    0,
+  );
+}
+
+export function bind(fd: number, address: string, port: number): void {
+  const bytes = sockaddr(address, port);
+  checked('bind', fd, bytes, bytes.length);
+}
+
+export function connect(fd: number, address: string, port: number): void {
+  const bytes = sockaddr(address, port);
+  checked('connect', fd, bytes, bytes.length);
+}
+
+/** sendto() of one byte, unconnected. */
+export function sendTo(fd: number, address: string, port: number): void {
+  const bytes = sockaddr(address, port);
+  checked('sendto', fd, new Uint8Array(1), 1, 0, bytes, bytes.length);
+}
+
+export function listen(fd: number, backlog = 4096): void {
+  checked('listen', fd, backlog);
+}
+
+export function accept(fd: number): number {
+  return checked('accept4', fd, null, null, SOCK_CLOEXEC);
+}
+
+export function close(fd: number): void {
+  calls.close(fd);
+}
+
+/** Closes with a reset (SO_LINGER 0), which leaves no TIME_WAIT. */
+export function abort(fd: number): void {
+  const linger = new Uint8Array(8);
+  linger[0] = 1;
+  checked('setsockopt', fd, 1, 13, linger, 8);
+  close(fd);
+}
+
+export function setIpv6Only(fd: number): void {
+  checked('setsockopt', fd, 41, 26, int32(1), 4);
+}
+
+/** IP_BIND_ADDRESS_NO_PORT, which serves both families. */
+export function setBindAddressNoPort(fd: number): void {
+  checked('setsockopt', fd, 0, 24, int32(1), 4);
+}
+
+export function setReuseAddress(fd: number): void {
+  checked('setsockopt', fd, 1, 2, int32(1), 4);
+}
+
+/** Puts the calling thread into a network namespace of its own → what brings it back. */
+export function enterFreshNamespace(): () => void {
+  const before = openSync('/proc/thread-self/ns/net', 'r');
+  try {
+    checked('unshare', CLONE_NEWNET);
+  } catch (error) {
+    closeSync(before);
+    throw error;
+  }
+  raiseLoopback();
+  return () => {
+    checked('setns', before, CLONE_NEWNET);
+    closeSync(before);
+  };
+}
+
+/** struct ifreq: 16 bytes of name, then the flags; SIOCSIFFLAGS with IFF_UP and IFF_RUNNING (netdevice(7)). */
+function raiseLoopback(): void {
+  const request = new Uint8Array(40);
+  request.set(new TextEncoder().encode('lo'));
+  new DataView(request.buffer).setUint16(16, 0x41, LITTLE);
+  const fd = socketFor('127.0.0.1', 'udp');
+  try {
+    checked('ioctl', fd, 0x8914, request);
+  } finally {
+    close(fd);
+  }
+}
