@@ -1,4 +1,3 @@
-import { ExporterError } from './base/errors.ts';
 import type { Logger } from './base/logger.ts';
 import { REVISION, VERSION } from './base/version.ts';
 import type { Options } from './cli/options.ts';
@@ -60,11 +59,8 @@ export async function startDaemon(options: Options, log: Logger): Promise<Daemon
   }
 }
 
-/** A range that cannot be read at the start will not be readable later: a wrong --path.procfs, or no proc at all. */
 function reportFirst(snapshot: Snapshot, log: Logger): void {
-  for (const { netns, collectors, range, tcp, udp } of snapshot.namespaces) {
-    const broken = collectors.find(({ collector, error }) => collector === 'range' && error !== undefined);
-    if (broken !== undefined) throw new ExporterError(`collector range of ${netns}: ${broken.error}`);
+  for (const { netns, range, tcp, udp } of snapshot.namespaces) {
     log.info('first sample', {
       netns,
       usable_ports: range?.usable,

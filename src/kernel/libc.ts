@@ -37,18 +37,27 @@ let loaded: Libc | undefined;
 
 /** The C library this process already has loaded. Throws an ExporterError where the FFI library cannot be loaded. */
 export function loadLibc(): Libc {
-  loaded ??= bindLibc(loadKoffi());
+  loaded ??= loading(() => bindLibc(loadKoffi()));
   return loaded;
+}
+
+/** _exit(2): ends the process at once, whatever its threads do. Throws an ExporterError as `loadLibc` does. */
+export function exitNow(code: number): void {
+  loading(() => loadKoffi().load(null).func('void _exit(int)'))(code);
 }
 
 type Koffi = typeof import('koffi')['default'];
 
 /** Required here and not imported above: where its binary is missing or refused, the exporter falls back to /proc. */
 function loadKoffi(): Koffi {
+  return createRequire(import.meta.url)('koffi') as Koffi;
+}
+
+function loading<T>(load: () => T): T {
   try {
-    return createRequire(import.meta.url)('koffi') as Koffi;
+    return load();
   } catch (cause) {
-    throw new ExporterError('loading the FFI library koffi', { cause });
+    throw new ExporterError('loading the C library through koffi', { cause });
   }
 }
 

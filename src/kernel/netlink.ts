@@ -83,7 +83,8 @@ export class NetlinkDumper {
       throw malformed(what, `a datagram of ${received} bytes, more than ${RECEIVE_BYTES}`);
     if (received < NLMSG_HEADER_BYTES) throw malformed(what, `a datagram of ${received} bytes`);
     const view = this.#view;
-    for (let offset = 0; offset + NLMSG_HEADER_BYTES <= received; ) {
+    for (let offset = 0; offset < received; ) {
+      if (offset + NLMSG_HEADER_BYTES > received) throw malformed(what, `${received - offset} stray bytes`);
       const length = view.getUint32(offset, HOST_IS_LITTLE_ENDIAN);
       const end = offset + length;
       if (length < NLMSG_HEADER_BYTES || end > received) {

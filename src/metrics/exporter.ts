@@ -64,8 +64,8 @@ export const defineExporter: DefineFamily = (registers) => {
           success.set({ netns, collector }, error === undefined ? 1 : 0);
           duration.set({ netns, collector }, seconds);
         }
-        if (tcp !== undefined || udp !== undefined) {
-          sampled.set({ netns }, (tcp?.sampledSockets ?? 0) + (udp?.sampledSockets ?? 0));
+        if (tcp !== undefined && udp !== undefined) {
+          sampled.set({ netns }, tcp.sampledSockets + udp.sampledSockets);
         }
       }
       for (const [metric, count] of omittedSeries(namespaces)) omitted.set({ metric }, count);
@@ -73,23 +73,25 @@ export const defineExporter: DefineFamily = (registers) => {
   };
 };
 
-function omittedSeries(namespaces: readonly NamespaceSnapshot[]): [metric: string, count: number][] {
-  let destinations = 0;
-  let localAddresses = 0;
-  for (const { tcp, udp } of namespaces) {
-    if (tcp !== undefined) destinations += tcp.destinations.total - tcp.destinations.fullest.length;
-    for (const table of [tcp?.localAddresses, udp?.localAddresses]) {
-      if (table !== undefined) localAddresses += table.total - table.fullest.length;
+/** Rows left out of each table that was sampled. */
+function omittedSeries(namespaces: readonly NamespaceSnapshot[]): Map<string, number> {
+  const omitted = new Map<string, number>();
+  const count = (series: Readonly<Record<string, number>>, table: Table | undefined): void => {
+    if (table === undefined) return;
+    const rows = table.total - table.fullest.length;
+    for (const [metric, each] of Object.entries(series)) {
+      omitted.set(metric, (omitted.get(metric) ?? 0) + each * rows);
     }
+  };
+  for (const { tcp, udp } of namespaces) {
+    count(DESTINATION_SERIES, tcp?.destinations);
+    count(LOCAL_ADDRESS_SERIES, tcp?.localAddresses);
+    count(LOCAL_ADDRESS_SERIES, udp?.localAddresses);
   }
-  return [
-    ...Object.entries(DESTINATION_SERIES).map(([metric, series]): [string, number] => [
-      metric,
-      series * destinations,
-    ]),
-    ...Object.entries(LOCAL_ADDRESS_SERIES).map(([metric, series]): [string, number] => [
-      metric,
-      series * localAddresses,
-    ]),
-  ];
+  return omitted;
+}
+
+interface Table {
+  readonly total: number;
+  readonly fullest: readonly unknown[];
 }

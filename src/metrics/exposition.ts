@@ -28,19 +28,52 @@ export interface Exposition {
 
 /** @param withProcess also the metrics of this process (prom-client's defaults) */
 export function createExposition({ withProcess }: { withProcess: boolean }): Exposition {
-  // prom-client fixes one content type a registry: every metric is registered in both.
-  const registries = { text: new Registry(), openmetrics: new Registry() };
-  registries.openmetrics.setContentType(Registry.OPENMETRICS_CONTENT_TYPE as never);
-  const families = FAMILIES.map((define) => define(Object.values(registries)));
-  if (withProcess) for (const register of Object.values(registries)) collectDefaultMetrics({ register });
+  const sampled = newRegistries();
+  const families = FAMILIES.map((define) => define(Object.values(sampled)));
+  const own = newRegistries();
+  if (withProcess) for (const register of Object.values(own)) collectProcessMetrics(register);
+  /** What a state looks like does not change: it is painted once, however often it is scraped. */
+  const painted = new Map<
+    ExpositionFormat,
+    { readonly state: SamplingState; readonly text: Promise<string> }
+  >();
+
+  function renderSampled(state: SamplingState, format: ExpositionFormat): Promise<string> {
+    const last = painted.get(format);
+    if (last?.state === state) return last.text;
+    for (const family of families) {
+      family.clear();
+      family.paint(state);
+    }
+    // Reads every painted gauge before it first waits: nothing can be painted in between.
+    const text = sampled[format].metrics();
+    painted.set(format, { state, text });
+    return text;
+  }
   return {
     async render(state, format) {
-      for (const family of families) {
-        family.clear();
-        family.paint(state);
-      }
-      // Reads every painted gauge before it first waits: nothing can be painted in between.
-      return await registries[format].metrics();
+      const text = await renderSampled(state, format);
+      return withProcess ? joined(text, await own[format].metrics()) : text;
     },
   };
+}
+
+/** prom-client's defaults, without three gauges that are named like counters and whose sums the others give as well. */
+function collectProcessMetrics(register: Registry): void {
+  collectDefaultMetrics({ register });
+  for (const what of ['handles', 'requests', 'resources']) {
+    register.removeSingleMetric(`nodejs_active_${what}_total`);
+  }
+}
+
+/** prom-client fixes one content type a registry: every metric is registered in both. */
+function newRegistries(): Record<ExpositionFormat, Registry> {
+  const registries = { text: new Registry(), openmetrics: new Registry() };
+  registries.openmetrics.setContentType(Registry.OPENMETRICS_CONTENT_TYPE as never);
+  return registries;
+}
+
+/** One exposition after the other; the end mark of OpenMetrics stands only at the end. */
+function joined(first: string, second: string): string {
+  return `${first.replace(/\n# EOF\n$/, '\n')}${second}`;
 }

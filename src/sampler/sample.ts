@@ -1,4 +1,5 @@
 import type { Logger } from '../base/logger.ts';
+import { readPortSysctls } from '../kernel/sysctl.ts';
 import { ownNamespace } from '../namespaces/ownNamespace.ts';
 import { chooseSource } from '../sockets/chooseSource.ts';
 import { NamespaceSampler } from './namespaceSampler.ts';
@@ -15,6 +16,8 @@ export interface Rounds {
 /** Opens what sampling needs. Throws an ExporterError where nothing can be sampled. */
 export function openRounds(settings: SamplerSettings, log: Logger): Rounds {
   const netns = ownNamespace(settings.procfs);
+  // A range that cannot be read now will not be readable later: a wrong --path.procfs, or no proc at all.
+  readPortSysctls(settings.procfs);
   const source = chooseSource(settings.source, settings.procfs, log);
   const namespace = new NamespaceSampler(netns, source, settings);
   return {
@@ -34,10 +37,13 @@ export function openRounds(settings: SamplerSettings, log: Logger): Rounds {
   };
 }
 
-/** The interval, stretched so that a sample of this cost takes no more than `maxDuty` of it. */
+/** Timers count in 31 bits of milliseconds; a longer one would fire at once. */
+const LONGEST_INTERVAL_MS = 24 * 60 * 60 * 1000;
+
+/** The interval, stretched so that a sample of this cost takes no more than `maxDuty` of it, up to a day. */
 export function guardedIntervalMs(
   { intervalMs, maxDuty }: Pick<SamplerSettings, 'intervalMs' | 'maxDuty'>,
   durationMs: number,
 ): number {
-  return Math.max(intervalMs, durationMs / maxDuty);
+  return Math.min(Math.max(intervalMs, durationMs / maxDuty), LONGEST_INTERVAL_MS);
 }

@@ -70,7 +70,13 @@ export class Sampler {
   }
 
   #begin(): void {
-    const thread = this.#startThread();
+    let thread: SamplingThread;
+    try {
+      thread = this.#startThread();
+    } catch (error) {
+      this.#fail(`no sampling thread could be started: ${errorLine(error)}`);
+      return;
+    }
     this.#thread = thread;
     this.#expectWithin(START_WITHIN_MS);
     const ifCurrent =

@@ -97,7 +97,7 @@ describe('a damaged /proc', () => {
   });
 
   it('is not read before this thread\u2019s own tables', () => {
-    mkdirSync(join(procfs, 'thread-self'));
+    mkdirSync(join(procfs, 'thread-self'), { recursive: true });
     cpSync(join(procfs, 'net'), join(procfs, 'thread-self/net'), { recursive: true });
     writeFileSync(join(procfs, 'net/tcp'), 'another namespace');
     expect(walk(procfs).connections).toHaveLength(84);

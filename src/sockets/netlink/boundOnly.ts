@@ -1,24 +1,34 @@
 import { release } from 'node:os';
+import { KernelError } from '../../base/errors.ts';
 import { HOST_IS_LITTLE_ENDIAN } from '../../kernel/endian.ts';
 import { AF_INET, type Libc, SOCK_STREAM } from '../../kernel/libc.ts';
 import type { Visit } from '../record.ts';
 
 /**
  * Whether a dump shows sockets that did nothing but bind(): binds one and looks for it. Where none can be bound the
- * kernel's version decides (since 6.8).
+ * kernel's version decides (since 6.8). Throws an ExporterError where the dump is refused.
  */
 export function bindingShows(libc: Libc, source: { tcpBoundOnly(visit: Visit): void }): boolean {
-  const fd = libc.socket(AF_INET, SOCK_STREAM, 0);
+  const fd = openSocket(libc);
   try {
-    const port = bindSomewhere(libc, fd);
-    if (port === undefined) return releaseAtLeast(release(), 6, 8);
+    const port = fd === undefined ? undefined : bindSomewhere(libc, fd);
     let shown = false;
     source.tcpBoundOnly((record) => {
       shown ||= record.family === 4 && record.local0 === PROBE_ADDRESS && record.localPort === port;
     });
-    return shown;
+    return port === undefined ? releaseAtLeast(release(), 6, 8) : shown;
   } finally {
-    libc.close(fd);
+    if (fd !== undefined) libc.close(fd);
+  }
+}
+
+/** A TCP socket, or undefined where a sandbox permits none. */
+function openSocket(libc: Libc): number | undefined {
+  try {
+    return libc.socket(AF_INET, SOCK_STREAM, 0);
+  } catch (error) {
+    if (error instanceof KernelError) return undefined;
+    throw error;
   }
 }
 
@@ -34,7 +44,8 @@ function bindSomewhere(libc: Libc, fd: number): number | undefined {
     try {
       libc.bind(fd, sockaddrIn(PROBE_ADDRESS, port));
       return port;
-    } catch {
+    } catch (error) {
+      if (!(error instanceof KernelError)) throw error;
       // Taken, or no loopback address in this namespace: the next one, or the version, tells.
     }
   }

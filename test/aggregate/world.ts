@@ -1,0 +1,78 @@
+import ipaddr from 'ipaddr.js';
+import { Destinations } from '../../src/aggregate/destinations.ts';
+import { emptyMemory } from '../../src/aggregate/inference.ts';
+import { ephemeralRange } from '../../src/aggregate/range.ts';
+import { type TcpSnapshot, TcpTally } from '../../src/aggregate/tcp.ts';
+import { type UdpSnapshot, UdpTally } from '../../src/aggregate/udp.ts';
+import type { PortSysctls } from '../../src/kernel/sysctl.ts';
+import { type Family, SocketRecord } from '../../src/sockets/record.ts';
+
+/** The sockets of one namespace, and its sysctls: everything that a sample is made of. */
+export interface World {
+  readonly sysctls: PortSysctls;
+  readonly tcp: readonly Sock[];
+  readonly udp: readonly Sock[];
+}
+
+/** A socket as people write it. Mapped addresses still look mapped. */
+export interface Sock {
+  readonly state: number;
+  readonly local: string;
+  readonly localPort: number;
+  readonly remote?: string;
+  readonly remotePort?: number;
+  readonly v6only?: boolean;
+  readonly timeWaitAgeMs?: number;
+}
+
+export const LIMITS = { destinations: 1000, localAddresses: 1000 };
+const LISTEN = 10;
+const CLOSE = 7;
+
+/** As the sampler does: listeners, then bound-only sockets, then connections. */
+export function tallyTcp({ sysctls, tcp }: World, limits = LIMITS): TcpSnapshot {
+  const tally = new TcpTally(ephemeralRange(sysctls), sysctls, new Destinations());
+  for (const sock of tcp.filter(({ state }) => state === LISTEN)) tally.addListener(toRecord(sock));
+  for (const sock of tcp.filter(({ state }) => state === CLOSE)) tally.addConnection(toRecord(sock));
+  const connections = tcp.filter(({ state }) => state !== LISTEN && state !== CLOSE);
+  for (const sock of connections) tally.addConnection(toRecord(sock));
+  return tally.summarise(limits, true, emptyMemory()).snapshot;
+}
+
+export function tallyUdp({ sysctls, udp }: World, limit = LIMITS.localAddresses): UdpSnapshot {
+  const tally = new UdpTally(ephemeralRange(sysctls));
+  for (const sock of udp) tally.add(toRecord(sock));
+  return tally.summarise(limit);
+}
+
+export function toRecord(sock: Sock): SocketRecord {
+  const record = new SocketRecord();
+  const local = ipaddr.process(sock.local);
+  const isIpv6 = local.kind() === 'ipv6';
+  record.socketFamily = sock.local.includes(':') ? 6 : 4;
+  record.family = isIpv6 ? 6 : 4;
+  record.state = sock.state;
+  record.localPort = sock.localPort;
+  record.remotePort = sock.remotePort ?? 0;
+  [record.local0, record.local1, record.local2, record.local3] = words(local);
+  const remote = ipaddr.process(sock.remote ?? (isIpv6 ? '::' : '0.0.0.0'));
+  [record.remote0, record.remote1, record.remote2, record.remote3] = words(remote);
+  record.v6only = sock.v6only ?? false;
+  record.timeWaitAgeMs = sock.timeWaitAgeMs ?? -1;
+  return record;
+}
+
+/** Sysctls of a range; the rest is what Linux has by default. */
+export function sysctlsOf(first: number, last: number, others: Partial<PortSysctls> = {}): PortSysctls {
+  const defaults = { reserved: [], twReuse: 2, timestamps: true, twReuseDelayMs: 1000 } as const;
+  return { range: { first, last }, ...defaults, ...others };
+}
+
+export function familyOf(address: string): Family {
+  return ipaddr.process(address).kind() === 'ipv6' ? 6 : 4;
+}
+
+function words(address: ipaddr.IPv4 | ipaddr.IPv6): [number, number, number, number] {
+  const view = new DataView(Uint8Array.from([...address.toByteArray(), ...Array(12).fill(0)]).buffer);
+  return [view.getInt32(0), view.getInt32(4), view.getInt32(8), view.getInt32(12)];
+}

@@ -1,0 +1,128 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { findViolations, type Sources, specifiersOf } from './layers.ts';
+
+/** From the top down: a file imports its own folder and those below it. */
+const LAYERS = [
+  'main',
+  'daemon',
+  'once',
+  'cli',
+  'web',
+  'systemd',
+  'metrics',
+  'sampler',
+  'aggregate',
+  'sockets',
+  'owners',
+  'namespaces',
+  'kernel',
+  'base',
+];
+const ONLY_IMPORTERS = { 'prom-client': 'metrics', koffi: 'kernel' };
+
+describe('the house', () => {
+  it('imports only downwards, in no circle, and its closest packages in one place', () => {
+    expect(findViolations(readSources(), LAYERS, ONLY_IMPORTERS)).toEqual([]);
+  });
+
+  it('is looked at as a whole', () => {
+    const sources = readSources();
+    expect(Object.keys(sources).length).toBeGreaterThan(40);
+    for (const [name, layer] of Object.entries(ONLY_IMPORTERS)) {
+      const importers = Object.entries(sources).filter(([, text]) => specifiersOf(text).includes(name));
+      expect(importers.every(([file]) => file.startsWith(`${layer}/`)) && importers.length > 0).toBe(true);
+    }
+  });
+});
+
+describe('a house that', () => {
+  const check = (sources: Sources) => findViolations(sources, ['main', 'top', 'low'], { koffi: 'low' });
+
+  it('is in order passes', () => {
+    const sources = {
+      'main.ts': "import './top/a.ts';",
+      'top/a.ts': "import { b } from './b.ts';\nimport fs from 'node:fs';",
+      'top/b.ts': "import type { c } from '../low/c.ts';",
+      'low/c.ts': "import koffi from 'koffi';",
+    };
+    expect(check(sources)).toEqual([]);
+  });
+
+  it.each([
+    ['an import', "import { a } from '../top/a.ts';"],
+    ['an import of a type', 'import type { A } from "../top/a.ts";'],
+    ['an import over several lines', "import {\n  type A,\n  a,\n} from '../top/a.ts';"],
+    ['an export', "export * from '../top/a.ts';"],
+    ['an import for its effect', "import '../top/a.ts';"],
+    ['an import at run time', "const { a } = await import('../top/a.ts');"],
+    ["a type's import", "type A = import('../top/a.ts').A;"],
+    ['a worker', "new Worker(new URL('../top/a.ts', import.meta.url));"],
+    ['a worker as it is built', 'new Worker(new URL("../top/a.js", import.meta.url));'],
+  ])('reaches upwards with %s is caught', (_, text) => {
+    expect(check({ 'top/a.ts': '', 'low/c.ts': text })).toEqual([
+      'low/c.ts imports top/a.ts, which is above it',
+    ]);
+  });
+
+  it('goes in a circle is caught, even of types and in one folder', () => {
+    const sources = {
+      'low/a.ts': "import { b } from './b.ts';",
+      'low/b.ts': "import type { C } from './c.ts';",
+      'low/c.ts': "import type { A } from './a.ts';",
+    };
+    expect(check(sources)).toEqual(['circle: low/a.ts → low/b.ts → low/c.ts → low/a.ts']);
+    expect(check({ 'low/a.ts': "import type { A } from './a.ts';" })).toEqual([
+      'circle: low/a.ts → low/a.ts',
+    ]);
+  });
+
+  it('has two ways to one file is in no circle', () => {
+    const sources = {
+      'top/a.ts': "import './b.ts';\nimport './c.ts';",
+      'top/b.ts': "import './d.ts';",
+      'top/c.ts': "import './d.ts';",
+      'top/d.ts': '',
+    };
+    expect(check(sources)).toEqual([]);
+  });
+
+  it('has a file outside its layers is caught', () => {
+    expect(check({ 'stray.ts': '', 'other/a.ts': '', 'lower/a.ts': '' })).toEqual([
+      'stray.ts is in no layer',
+      'other/a.ts is in no layer',
+      'lower/a.ts is in no layer',
+    ]);
+  });
+
+  it('imports what is not there is caught', () => {
+    expect(check({ 'low/a.ts': "import './gone.ts';" })).toEqual([
+      'low/a.ts imports ./gone.ts, which is not there',
+    ]);
+  });
+
+  it.each([
+    "import koffi from 'koffi';",
+    "import type { X } from 'koffi/lib';",
+    "createRequire(import.meta.url)('koffi');",
+    "require('koffi');",
+    "type Koffi = typeof import('koffi')['default'];",
+  ])('has a package imported in the wrong place is caught: %s', (text) => {
+    expect(check({ 'top/a.ts': text })).toEqual([
+      expect.stringMatching(/^top\/a\.ts imports koffi\S*, which only low may$/),
+    ]);
+  });
+
+  it('says so in a comment only is in order', () => {
+    const comment = "// import '../top/a.ts';\n/** as `from '../top/a.ts'` does\n * import('koffi') */";
+    expect(check({ 'top/a.ts': '', 'low/c.ts': comment })).toEqual([]);
+  });
+});
+
+function readSources(): Sources {
+  const src = new URL('../src/', import.meta.url);
+  const files = readdirSync(src, { recursive: true, encoding: 'utf8' }).filter((file) =>
+    file.endsWith('.ts'),
+  );
+  return Object.fromEntries(files.map((file) => [file, readFileSync(new URL(file, src), 'utf8')]));
+}

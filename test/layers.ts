@@ -1,0 +1,81 @@
+import { dirname, join } from 'node:path/posix';
+
+/** Files of src by path (`kernel/libc.ts`), with their text. */
+export type Sources = Readonly<Record<string, string>>;
+
+/**
+ * Every rule that the sources break, one line each; none where the house stands.
+ *
+ * @param layers from the top down; a file or folder of src each. A file imports its own layer and those below it.
+ * @param onlyImporters package → the one layer that may import it
+ */
+export function findViolations(
+  sources: Sources,
+  layers: readonly string[],
+  onlyImporters: Readonly<Record<string, string>>,
+): string[] {
+  const layerOf = (file: string) =>
+    layers.findIndex((layer) => file === `${layer}.ts` || file.startsWith(`${layer}/`));
+  const violations: string[] = [];
+  const graph = new Map<string, string[]>();
+  for (const [file, text] of Object.entries(sources)) {
+    if (layerOf(file) < 0) violations.push(`${file} is in no layer`);
+    const imported: string[] = [];
+    graph.set(file, imported);
+    for (const specifier of specifiersOf(text)) {
+      if (!specifier.startsWith('.')) {
+        const only = Object.entries(onlyImporters).find(([name]) => isPackage(specifier, name));
+        if (only && layers[layerOf(file)] !== only[1]) {
+          violations.push(`${file} imports ${specifier}, which only ${only[1]} may`);
+        }
+        continue;
+      }
+      const target = resolve(file, specifier, sources);
+      if (target === undefined) violations.push(`${file} imports ${specifier}, which is not there`);
+      else {
+        imported.push(target);
+        if (layerOf(target) < layerOf(file)) violations.push(`${file} imports ${target}, which is above it`);
+      }
+    }
+  }
+  return [...violations, ...circlesOf(graph).map((circle) => `circle: ${circle.join(' → ')}`)];
+}
+
+/** What a file imports: types too, at run time too, and what it starts as a worker. */
+export function specifiersOf(text: string): string[] {
+  const code = text.replaceAll(/^\s*(?:\/\/|\/?\*).*$/gm, '');
+  const patterns = [
+    /\bfrom\s+(['"])(.+?)\1/g,
+    /\bimport\s+(['"])(.+?)\1/g,
+    /\bimport\(\s*(['"])(.+?)\1\s*\)/g,
+    /\brequire(?:\([^()]*\))?\(\s*(['"])(.+?)\1\s*\)/g,
+    /\bcreateRequire\([^()]*\)\(\s*(['"])(.+?)\1\s*\)/g,
+    /\bnew URL\(\s*(['"`])(\.{1,2}\/[^'"`]*?\.[jt]s)\1\s*,\s*import\.meta\.url\s*\)/g,
+  ];
+  return patterns.flatMap((pattern) => [...code.matchAll(pattern)].map(([, , specifier = '']) => specifier));
+}
+
+/** A `.js` may be what a `.ts` is built to. */
+function resolve(file: string, specifier: string, sources: Sources): string | undefined {
+  const path = join(dirname(file), specifier);
+  return [path, path.replace(/\.js$/, '.ts')].find((candidate) => candidate in sources);
+}
+
+function isPackage(specifier: string, name: string): boolean {
+  return specifier === name || specifier.startsWith(`${name}/`);
+}
+
+/** One circle for every import that closes one, on a walk through all files. */
+function circlesOf(graph: ReadonlyMap<string, readonly string[]>): string[][] {
+  const circles: string[][] = [];
+  const finished = new Set<string>();
+  const walk = (file: string, path: readonly string[]): void => {
+    const at = path.indexOf(file);
+    if (at >= 0) circles.push([...path.slice(at), file]);
+    if (at >= 0 || finished.has(file)) return;
+    for (const target of graph.get(file) ?? []) walk(target, [...path, file]);
+    finished.add(file);
+  };
+  for (const file of graph.keys()) walk(file, []);
+  return circles;
+}

@@ -1,0 +1,243 @@
+import { describe, expect, it } from 'vitest';
+import { createExposition } from '../../src/metrics/exposition.ts';
+import type { SamplingState } from '../../src/sampler/state.ts';
+import { parseExposition, type Series } from '../support/exposition.ts';
+import { EMPTY_NAMESPACE, failing, RICH_NAMESPACE, sampled } from './snapshots.ts';
+
+const rich = sampled(RICH_NAMESPACE);
+const failed: SamplingState = {
+  kind: 'failed',
+  reason: 'the sampling thread died',
+  collectors: [
+    { netns: 'host', collector: 'range' },
+    { netns: 'host', collector: 'tcp' },
+    { netns: 'host', collector: 'udp' },
+  ],
+};
+
+describe('a whole sample', () => {
+  it('is told by every metric of the contract', async () => {
+    expect(new Set((await series(rich)).map(({ name }) => name))).toEqual(
+      new Set([
+        ...[
+          'port_ephemeral_range_first_port',
+          'port_ephemeral_range_last_port',
+          'port_ephemeral_reserved_ports',
+        ],
+        ...['port_ephemeral_ports', 'port_ephemeral_blocked_ports', 'port_ephemeral_used_ports'],
+        ...['port_exhaustion_ratio', 'port_exhaustion_available_ports', 'port_exhaustion_peak_ratio'],
+        ...[
+          'port_connect_capacity_ports',
+          'port_destination_used_ports',
+          'port_destination_reclaimable_ports',
+        ],
+        ...['port_destination_available_ports', 'port_destination_exhaustion_ratio', 'port_destinations'],
+        ...['port_local_address_used_ports', 'port_local_address_available_ports'],
+        ...[
+          'port_local_address_exhaustion_ratio',
+          'port_local_addresses',
+          'port_sockets',
+          'port_connections',
+        ],
+        ...[
+          'port_exporter_build_info',
+          'port_exporter_sample_success',
+          'port_exporter_sample_duration_seconds',
+        ],
+        ...['port_exporter_sample_timestamp_seconds', 'port_exporter_sample_interval_seconds'],
+        ...['port_exporter_sampled_sockets', 'port_exporter_source_info', 'port_exporter_omitted_series'],
+      ]),
+    );
+  });
+
+  it.each([
+    ['port_ephemeral_range_first_port{netns="host"} 40000'],
+    ['port_ephemeral_range_last_port{netns="host"} 40099'],
+    ['port_ephemeral_reserved_ports{netns="host"} 5'],
+    ['port_ephemeral_ports{netns="host"} 95'],
+    ['port_ephemeral_blocked_ports{netns="host",evidence="listener"} 1'],
+    ['port_ephemeral_blocked_ports{netns="host",evidence="bound"} 1'],
+    ['port_ephemeral_blocked_ports{netns="host",evidence="inferred"} 1'],
+    ['port_ephemeral_used_ports{netns="host",protocol="tcp"} 7'],
+    ['port_ephemeral_used_ports{netns="host",protocol="udp"} 4'],
+    ['port_connect_capacity_ports{netns="host",protocol="tcp"} 92'],
+    ['port_connect_capacity_ports{netns="host",protocol="udp"} 91'],
+    ['port_exhaustion_available_ports{netns="host",protocol="tcp",scope="connect"} 90'],
+    ['port_exhaustion_available_ports{netns="host",protocol="udp",scope="connect"} 91'],
+    ['port_exhaustion_peak_ratio{netns="host",protocol="udp",scope="bind"} 0.5'],
+    ['port_destinations{netns="host"} 4'],
+    ['port_local_addresses{netns="host",protocol="udp"} 3'],
+    ['port_sockets{netns="host",protocol="tcp",family="ipv4",state="bound_inactive"} 1'],
+    ['port_connections{netns="host",direction="inbound",state="established"} 1'],
+    ['port_exporter_sampled_sockets{netns="host"} 14'],
+    ['port_exporter_source_info{source="netlink"} 1'],
+    ['port_exporter_sample_success{netns="host",collector="tcp"} 1'],
+    ['port_exporter_sample_duration_seconds{netns="host",collector="udp"} 0.125'],
+    ['port_exporter_sample_timestamp_seconds 1700000000.5'],
+    ['port_exporter_sample_interval_seconds 5'],
+  ])('%s', async (line) => {
+    expect((await render(rich)).split('\n')).toContain(line);
+  });
+
+  it('names a destination by its addresses and port, and what it holds by state', async () => {
+    const labels = 'netns="host",local_address="10.0.0.1",remote_address="203.0.113.1",remote_port="443"';
+    expect((await render(rich)).split('\n').filter((line) => line.includes(labels))).toEqual([
+      `port_destination_used_ports{${labels},state="established"} 3`,
+      `port_destination_used_ports{${labels},state="time_wait"} 0`,
+      `port_destination_used_ports{${labels},state="other"} 0`,
+      `port_destination_reclaimable_ports{${labels}} 0`,
+      `port_destination_available_ports{${labels}} 90`,
+      `port_destination_exhaustion_ratio{${labels}} ${1 - 90 / 95}`,
+    ]);
+  });
+
+  it('says for every limited metric how many series a limit left out', async () => {
+    const omitted = (await series(rich)).filter(({ name }) => name === 'port_exporter_omitted_series');
+    // Shown: 2 of 4 destinations; 1 of 2 TCP addresses and 1 of 3 UDP ones.
+    expect(Object.fromEntries(omitted.map(({ labels, value }) => [labels['metric'], value]))).toEqual({
+      port_destination_used_ports: 6,
+      port_destination_reclaimable_ports: 2,
+      port_destination_available_ports: 2,
+      port_destination_exhaustion_ratio: 2,
+      port_local_address_used_ports: 3,
+      port_local_address_available_ports: 3,
+      port_local_address_exhaustion_ratio: 3,
+    });
+  });
+
+  it('has every state, family, protocol and scope, with 0 where there is nothing', async () => {
+    const known = (all: Series[]) =>
+      all
+        .filter(({ labels }) => labels['local_address'] === undefined)
+        .map(({ name, labels }) => `${name} ${JSON.stringify(labels)}`);
+    const empty = await series(sampled(EMPTY_NAMESPACE));
+    expect(known(empty)).toEqual(known(await series(rich)));
+    const counts = empty.filter(({ name }) => /^port_(sockets|connections|destinations|local)/.test(name));
+    expect(counts).toHaveLength(22 + 4 + 18 + 1 + 2);
+    expect(counts.every(({ value }) => value === 0)).toBe(true);
+  });
+
+  it('leaves out what the kernel does not show: bound-only sockets', async () => {
+    const { tcp } = RICH_NAMESPACE;
+    if (tcp === undefined) throw new Error('no TCP');
+    const blind = { ...tcp, blocked: { ...tcp.blocked, bound: undefined } };
+    const text = await render(sampled({ ...RICH_NAMESPACE, tcp: blind }));
+    expect(text).not.toContain('evidence="bound"');
+    expect(text).toContain('evidence="listener"');
+  });
+
+  it('tells namespaces apart', async () => {
+    const all = await series(sampled(RICH_NAMESPACE, { ...EMPTY_NAMESPACE, netns: 'net:[4026532000]' }));
+    const destinations = all.filter(({ name }) => name === 'port_destinations');
+    expect(destinations.map(({ labels, value }) => [labels['netns'], value])).toEqual([
+      ['host', 4],
+      ['net:[4026532000]', 0],
+    ]);
+  });
+
+  it('escapes what strangers put into a name', async () => {
+    const netns = 'a "quoted"\nname\\';
+    const text = await render(sampled({ ...EMPTY_NAMESPACE, netns }));
+    expect(text).toContain('port_ephemeral_ports{netns="a \\"quoted\\"\\nname\\\\"} 95');
+    expect(new Set(parseExposition(text).flatMap(({ labels }) => labels['netns'] ?? []))).toEqual(
+      new Set([netns]),
+    );
+  });
+});
+
+describe('a collector that failed', () => {
+  it.each(['range', 'tcp', 'udp'] as const)(
+    'leaves nothing of its own behind and everything of the others: %s',
+    async (collector) => {
+      const exposition = createExposition({ withProcess: false });
+      const before = parseExposition(await exposition.render(rich, 'text'));
+      const after = parseExposition(
+        await exposition.render(sampled(failing(RICH_NAMESPACE, collector)), 'text'),
+      );
+      const kernel = (all: Series[]) => all.filter(({ name }) => !name.startsWith('port_exporter_'));
+      expect(kernel(after)).toEqual(kernel(before).filter((one) => collectorOf(one) !== collector));
+      expect(kernel(before).filter((one) => collectorOf(one) === collector)).not.toEqual([]);
+      const success = after.filter(({ name }) => name === 'port_exporter_sample_success');
+      expect(success.map(({ labels, value }) => [labels['collector'], value])).toEqual(
+        (['range', 'tcp', 'udp'] as const).map((name) => [name, name === collector ? 0 : 1]),
+      );
+    },
+  );
+
+  it('does not say how many sockets there are where none were read', async () => {
+    const text = await render(sampled(failing(RICH_NAMESPACE, 'tcp', 'udp')));
+    expect(text).not.toContain('port_exporter_sampled_sockets{');
+  });
+});
+
+describe('where sampling failed', () => {
+  it('every known collector has success 0, and nothing of the kernel is left', async () => {
+    const exposition = createExposition({ withProcess: false });
+    await exposition.render(rich, 'text');
+    const all = parseExposition(await exposition.render(failed, 'text'));
+    expect(all.map(({ name, labels, value }) => [name, labels['collector'], value])).toEqual([
+      ['port_exporter_build_info', undefined, 1],
+      ['port_exporter_sample_success', 'range', 0],
+      ['port_exporter_sample_success', 'tcp', 0],
+      ['port_exporter_sample_success', 'udp', 0],
+    ]);
+  });
+
+  it('all is back with the next sample', async () => {
+    const exposition = createExposition({ withProcess: false });
+    await exposition.render(failed, 'text');
+    expect(await exposition.render(rich, 'text')).toBe(await render(rich));
+  });
+});
+
+describe('the two formats', () => {
+  it('say the same', async () => {
+    const openmetrics = await render(rich, 'openmetrics');
+    expect(parseExposition(openmetrics)).toEqual(await series(rich));
+  });
+
+  it('OpenMetrics ends with its end, the text format has none', async () => {
+    expect(await render(rich, 'openmetrics')).toMatch(/\n# EOF\n$/);
+    expect(await render(failed, 'openmetrics')).toMatch(/\n# EOF\n$/);
+    expect(await render(rich, 'text')).not.toContain('# EOF');
+  });
+
+  it('OpenMetrics has one end, behind the metrics of the process too', async () => {
+    const text = await createExposition({ withProcess: true }).render(rich, 'openmetrics');
+    expect(text.match(/# EOF/g)).toHaveLength(1);
+    expect(text).toMatch(/\n# EOF\n$/);
+    expect(text.indexOf('process_resident_memory_bytes')).toBeGreaterThan(0);
+  });
+
+  it('never mix two states, even rendered at once', async () => {
+    const exposition = createExposition({ withProcess: false });
+    const states = [rich, failed, sampled(EMPTY_NAMESPACE), rich];
+    const formats = ['text', 'openmetrics', 'text', 'openmetrics'] as const;
+    const together = await Promise.all(
+      states.map((state, index) => exposition.render(state, formats[index] ?? 'text')),
+    );
+    const apart = await Promise.all(states.map((state, index) => render(state, formats[index])));
+    expect(together).toEqual(apart);
+  });
+
+  it('have the metrics of the process where they are asked for', async () => {
+    const text = await createExposition({ withProcess: true }).render(failed, 'text');
+    expect(text).toContain('process_resident_memory_bytes ');
+    expect(await render(failed)).not.toContain('process_');
+  });
+});
+
+function render(state: SamplingState, format: 'text' | 'openmetrics' = 'text'): Promise<string> {
+  return createExposition({ withProcess: false }).render(state, format);
+}
+
+async function series(state: SamplingState): Promise<Series[]> {
+  return parseExposition(await render(state));
+}
+
+/** Whose number it is. */
+function collectorOf({ name, labels }: Series): string | undefined {
+  if (labels['protocol'] !== undefined) return labels['protocol'];
+  if (/^port_(destination|connections|ephemeral_blocked)/.test(name)) return 'tcp';
+  return name.startsWith('port_ephemeral_') ? 'range' : undefined;
+}
