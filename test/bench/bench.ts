@@ -1,0 +1,95 @@
+/**
+ * How fast, how small and how steady the exporter is on a huge socket table, measured beside its peers in one run.
+ *
+ *   npm run bench -- [--sockets 400000] [--rounds 7] [--requests 2000]
+ *
+ * Prints a Markdown table on stdout. A missed target is a result (exit code 0), only a failure to measure is an error.
+ */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { loadavg, tmpdir } from 'node:os';
+import path from 'node:path';
+import { BenchError } from './benchError.ts';
+import { cat, nodeExporter, receiveOnly, sample, ss } from './contenders.ts';
+import { runDaemon } from './daemon.ts';
+import { type Namespace, withNamespace } from './namespace.ts';
+import { type BenchOptions, parseOptions } from './options.ts';
+import { type Results, report } from './report.ts';
+import { runRounds } from './rounds.ts';
+import { compile, requireTools } from './tools.ts';
+
+const FEW_SOCKETS = 1000;
+
+const stopped = new AbortController();
+process.once('SIGINT', () => stopped.abort());
+process.once('SIGTERM', () => stopped.abort());
+
+try {
+  const options = parseOptions(process.argv.slice(2));
+  requireTools();
+  const folder = await mkdtemp(path.join(tmpdir(), 'port-exporter-bench-'));
+  try {
+    console.log(report(await measure(options, folder)));
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+} catch (error) {
+  if (!stopped.signal.aborted && !(error instanceof BenchError)) throw error;
+  console.error(`bench: ${stopped.signal.aborted ? 'stopped' : (error as BenchError).message}`);
+  process.exitCode = stopped.signal.aborted ? 130 : 1;
+}
+
+async function measure({ sockets, rounds, requests }: BenchOptions, folder: string): Promise<Results> {
+  const population = await compile('population', folder);
+  const receiveProgram = await compile('receive', folder);
+  const scrapeProgram = await compile('scrape', folder);
+
+  function populated<T>(count: number, use: (namespace: Namespace) => Promise<T>): Promise<T> {
+    progress(`making ${count} sockets`);
+    return withNamespace(population, count, stopped.signal, use);
+  }
+  async function timeAlone(namespace: Namespace) {
+    progress('timing samples');
+    const contenders = [sample(namespace), receiveOnly(namespace, receiveProgram)];
+    return { sockets: namespace.sockets, timings: await runRounds(contenders, rounds) };
+  }
+  function daemon(namespace: Namespace) {
+    progress('running the exporter with samples back to back');
+    return runDaemon(namespace, scrapeProgram, requests);
+  }
+
+  const [loadAverage = Number.NaN] = loadavg();
+  const daemonOfFew = await populated(FEW_SOCKETS, daemon);
+  const quarter = await populated(Math.round(sockets / 4), timeAlone);
+  const half = await populated(Math.round(sockets / 2), timeAlone);
+  return await populated(sockets, async (namespace) => {
+    const scales = [quarter, half, await timeAlone(namespace)];
+    progress('timing all contenders');
+    const contenders = [
+      sample(namespace),
+      receiveOnly(namespace, receiveProgram),
+      ss(namespace),
+      await nodeExporter(namespace, scrapeProgram),
+      cat(namespace),
+    ];
+    const contest = await runRounds(contenders, rounds);
+    const peers = contenders.flatMap(({ name, peakMemory }) =>
+      peakMemory ? [{ name, bytes: peakMemory() }] : [],
+    );
+    const daemonOfMany = await daemon(namespace);
+    return {
+      rounds,
+      loadAverage,
+      sockets: namespace.sockets,
+      fewSockets: FEW_SOCKETS,
+      contest,
+      scales,
+      peers,
+      daemonOfFew,
+      daemonOfMany,
+    };
+  });
+}
+
+function progress(text: string): void {
+  console.error(`bench: ${text}`);
+}

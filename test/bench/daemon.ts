@@ -1,0 +1,51 @@
+import { fileURLToPath } from 'node:url';
+import { BenchError } from './benchError.ts';
+import { peakMemory } from './memory.ts';
+import type { Namespace } from './namespace.ts';
+import { Scraping } from './scraping.ts';
+
+export interface DaemonRun {
+  /** Of each request to /metrics. */
+  readonly milliseconds: readonly number[];
+  readonly samples: number;
+  /** Bytes. */
+  readonly peakMemory: number;
+}
+
+const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
+const PORT = 10069;
+const BACK_TO_BACK = ['--sample.interval=1ms', '--sample.max-duty=1'];
+const FEWEST_SAMPLES = 20;
+const FURTHER_REQUESTS = 100;
+const LIMIT_MS = 180_000;
+
+/**
+ * Runs the built exporter with samples back to back and scrapes it all the while: `requests` times over one connection,
+ * and on until enough samples were seen.
+ */
+export async function runDaemon(
+  namespace: Namespace,
+  scrapeProgram: string,
+  requests: number,
+): Promise<DaemonRun> {
+  const child = namespace.start(
+    [process.execPath, MAIN, `--web.listen-address=127.0.0.1:${PORT}`, '--log.level=error', ...BACK_TO_BACK],
+    ['ignore', 'ignore', 'inherit'],
+  );
+  const scraping = new Scraping(namespace, scrapeProgram, PORT);
+  await scraping.waitFor('/-/ready');
+
+  const first = await scraping.get('/metrics', requests);
+  const milliseconds = [...first.milliseconds];
+  let samples = first.samplesSeen;
+  const deadline = performance.now() + LIMIT_MS;
+  while (samples < FEWEST_SAMPLES) {
+    if (performance.now() > deadline) throw new BenchError(`only ${samples} samples in ${LIMIT_MS / 1000} s`);
+    const further = await scraping.get('/metrics', FURTHER_REQUESTS);
+    milliseconds.push(...further.milliseconds);
+    samples = further.samplesSeen;
+  }
+  const run = { milliseconds, samples, peakMemory: peakMemory(child) };
+  child.kill('SIGTERM');
+  return run;
+}

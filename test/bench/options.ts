@@ -1,0 +1,37 @@
+import { parseArgs } from 'node:util';
+import { BenchError } from './benchError.ts';
+
+export interface BenchOptions {
+  /** TCP sockets of the largest population, both ends counted. */
+  readonly sockets: number;
+  readonly rounds: number;
+  /** Requests to /metrics while samples run back to back. */
+  readonly requests: number;
+}
+
+export function parseOptions(args: string[]): BenchOptions {
+  try {
+    const { values } = parseArgs({
+      args,
+      options: {
+        sockets: { type: 'string', default: '400000' },
+        rounds: { type: 'string', default: '7' },
+        requests: { type: 'string', default: '2000' },
+      },
+    });
+    return {
+      sockets: wholeNumber('--sockets', values.sockets, 4000),
+      rounds: wholeNumber('--rounds', values.rounds, 1),
+      requests: wholeNumber('--requests', values.requests, 100),
+    };
+  } catch (error) {
+    if (error instanceof TypeError) throw new BenchError(error.message);
+    throw error;
+  }
+}
+
+function wholeNumber(name: string, text: string, least: number): number {
+  const value = Number(text);
+  if (Number.isInteger(value) && value >= least) return value;
+  throw new BenchError(`${name} must be a whole number of at least ${least}, not "${text}"`);
+}

@@ -1,0 +1,184 @@
+import { availableParallelism, release } from 'node:os';
+import type { ContenderName } from './contenders.ts';
+import type { DaemonRun } from './daemon.ts';
+import type { Timings } from './rounds.ts';
+import { quantile } from './statistics.ts';
+
+export interface Results {
+  readonly rounds: number;
+  /** Of the last minute before the start; 0 is a machine with nothing else to do. */
+  readonly loadAverage: number;
+  readonly sockets: number;
+  readonly fewSockets: number;
+  /** All contenders on the largest population. */
+  readonly contest: Timings;
+  /** Samples on growing populations, the largest last. */
+  readonly scales: readonly Scale[];
+  readonly peers: readonly { readonly name: ContenderName; readonly bytes: number }[];
+  readonly daemonOfFew: DaemonRun;
+  readonly daemonOfMany: DaemonRun;
+}
+
+interface Scale {
+  readonly sockets: number;
+  readonly timings: Timings;
+}
+
+interface Row {
+  readonly what: string;
+  readonly median: string;
+  readonly range?: string;
+  readonly ratio?: string;
+  readonly target?: Target;
+}
+
+interface Target {
+  readonly text: string;
+  readonly met: boolean;
+}
+
+const TARGETS = {
+  ofReceive: 1.15,
+  fasterThanSs: 2.2,
+  fasterThanNodeExporter: 3,
+  /** Time per socket of the largest table over that of the smallest. */
+  linearity: 1.25,
+  peakMegabytes: 120,
+  growthMegabytes: 20,
+  p99Milliseconds: 10,
+};
+
+const LABELS: Record<ContenderName, string> = {
+  sample: 'whole sample',
+  receive: 'receive-only C program, same dumps',
+  ss: '`ss -tan`',
+  node_exporter: 'node_exporter `--collector.tcpstat`, one scrape',
+  cat: '`cat /proc/net/tcp /proc/net/tcp6`',
+};
+
+/** A Markdown table with the conditions above it. */
+export function report(results: Results): string {
+  const rows = [
+    ...contenderRows(results.contest),
+    ...linearityRows(results.scales),
+    ...memoryRows(results),
+    ...latencyRows(results.daemonOfMany),
+  ];
+  return [
+    `${grouped(results.sockets)} TCP sockets; medians of ${results.rounds} rounds, ratios within the rounds;`,
+    `Linux ${release()}, Node.js ${process.version}, ${availableParallelism()} cores, load average ${results.loadAverage.toFixed(1)}.`,
+    '',
+    '| what | median | min – max | ratio | target | result |',
+    '|---|--:|--:|--:|--:|---|',
+    ...rows.map(tableLine),
+  ].join('\n');
+}
+
+function contenderRows(timings: Timings): Row[] {
+  const toReceive = timings.ratio('sample', 'receive');
+  const slowerThanSample = (name: ContenderName) => ({
+    ...timeRow(name, timings),
+    ratio: `${timings.ratio(name, 'sample').toFixed(1)} × sample`,
+  });
+  return [
+    {
+      ...timeRow('sample', timings),
+      ratio: `${toReceive.toFixed(2)} × receive-only`,
+      target: atMost(toReceive, TARGETS.ofReceive),
+    },
+    timeRow('receive', timings),
+    { ...slowerThanSample('ss'), target: atLeast(timings.ratio('ss', 'sample'), TARGETS.fasterThanSs) },
+    {
+      ...slowerThanSample('node_exporter'),
+      target: atLeast(timings.ratio('node_exporter', 'sample'), TARGETS.fasterThanNodeExporter),
+    },
+    slowerThanSample('cat'),
+  ];
+}
+
+function linearityRows(scales: readonly Scale[]): Row[] {
+  const smallest = scales[0];
+  if (smallest === undefined) return [];
+  const perSocket = ({ sockets, timings }: Scale) => timings.of('sample').median / sockets;
+  return scales.map((scale) => {
+    const growth = perSocket(scale) / perSocket(smallest);
+    const microseconds = (seconds: number) => (seconds / scale.sockets) * 1e6;
+    const { min, max } = scale.timings.of('sample');
+    const row = {
+      what: `sample of ${grouped(scale.sockets)} sockets, time per socket`,
+      median: `${(perSocket(scale) * 1e6).toFixed(2)} µs`,
+      range: `${microseconds(min).toFixed(2)} – ${microseconds(max).toFixed(2)}`,
+    };
+    if (scale === smallest) return row;
+    const ratio = `${growth.toFixed(2)} × that of ${grouped(smallest.sockets)}`;
+    return { ...row, ratio, target: atMost(growth, TARGETS.linearity) };
+  });
+}
+
+function memoryRows({ fewSockets, sockets, daemonOfFew, daemonOfMany, peers }: Results): Row[] {
+  const few = megabytes(daemonOfFew.peakMemory);
+  const many = megabytes(daemonOfMany.peakMemory);
+  return [
+    { what: `peak memory of the exporter, ${grouped(fewSockets)} sockets`, median: `${few.toFixed(1)} MB` },
+    {
+      what: `peak memory of the exporter, ${grouped(sockets)} sockets`,
+      median: `${many.toFixed(1)} MB`,
+      target: atMost(many, TARGETS.peakMegabytes, ' MB'),
+    },
+    {
+      what: 'growth between them',
+      median: `${(many - few).toFixed(1)} MB`,
+      target: atMost(many - few, TARGETS.growthMegabytes, ' MB'),
+    },
+    ...peers.map(({ name, bytes }) => ({
+      what: `peak memory of ${name}`,
+      median: `${megabytes(bytes).toFixed(1)} MB`,
+      ratio: `${(megabytes(bytes) / many).toFixed(1)} × exporter`,
+    })),
+  ];
+}
+
+function latencyRows({ milliseconds, samples }: DaemonRun): Row[] {
+  const p99 = quantile(milliseconds, 0.99);
+  const conditions = `${grouped(milliseconds.length)} requests during ${samples} samples`;
+  return [
+    {
+      what: `\`/metrics\` p50, ${conditions}`,
+      median: `${quantile(milliseconds, 0.5).toFixed(1)} ms`,
+      range: `${quantile(milliseconds, 0).toFixed(1)} – ${quantile(milliseconds, 1).toFixed(1)}`,
+    },
+    {
+      what: '`/metrics` p99',
+      median: `${p99.toFixed(1)} ms`,
+      target: atMost(p99, TARGETS.p99Milliseconds, ' ms'),
+    },
+  ];
+}
+
+function timeRow(name: ContenderName, timings: Timings): Row {
+  const { median, min, max } = timings.of(name);
+  const range = `${min.toFixed(3)} – ${max.toFixed(3)}`;
+  return { what: LABELS[name], median: `${median.toFixed(3)} s`, range };
+}
+
+function atMost(value: number, limit: number, unit = ''): Target {
+  return { text: `≤ ${limit}${unit}`, met: value <= limit };
+}
+
+function atLeast(value: number, limit: number): Target {
+  return { text: `≥ ${limit}`, met: value >= limit };
+}
+
+function tableLine({ what, median, range = '', ratio = '', target }: Row): string {
+  const result = target === undefined ? '' : target.met ? 'met' : '**missed**';
+  return `| ${[what, median, range, ratio, target?.text ?? '', result].join(' | ')} |`;
+}
+
+function megabytes(bytes: number): number {
+  return bytes / 1e6;
+}
+
+/** 400 000, with a narrow no-break space. */
+function grouped(value: number): string {
+  return value.toLocaleString('en-US').replaceAll(',', '\u202f');
+}

@@ -1,0 +1,51 @@
+/**
+ * Runs inside the namespace and takes whole samples without the worker thread. A line "<count>" on stdin is answered with
+ * one line of JSON, `SampleRun[]`.
+ *
+ * ADAPTER: the only file of the bench that knows how the built exporter takes a sample.
+ */
+import { createInterface } from 'node:readline';
+import { silentLogger } from '../../src/base/logger.ts';
+import type { SamplerSettings } from '../../src/sampler/settings.ts';
+import type { Snapshot } from '../../src/sampler/snapshot.ts';
+
+export interface SampleRun {
+  readonly seconds: number;
+  /** TCP sockets seen. */
+  readonly sockets: number;
+}
+
+const SETTINGS: SamplerSettings = {
+  intervalMs: 5000,
+  maxDuty: 0.05,
+  source: 'netlink',
+  limits: { destinations: 20, localAddresses: 20 },
+  peakWindowMs: 60_000,
+  procfs: '/proc',
+};
+
+const rounds = await openBuiltRounds();
+for await (const line of createInterface({ input: process.stdin })) {
+  const runs: SampleRun[] = [];
+  for (let i = 0; i < Number(line); i++) {
+    const start = performance.now();
+    const snapshot = rounds.sample();
+    runs.push({ seconds: (performance.now() - start) / 1000, sockets: socketsIn(snapshot) });
+  }
+  console.log(JSON.stringify(runs));
+}
+
+/** The types are those of the source, so that a change of the interface fails the type check; what runs is the build. */
+async function openBuiltRounds() {
+  const built = new URL('../../dist/sampler/sample.js', import.meta.url).href;
+  const { openRounds } = (await import(built)) as typeof import('../../src/sampler/sample.ts');
+  return openRounds(SETTINGS, silentLogger);
+}
+
+function socketsIn(snapshot: Snapshot): number {
+  for (const { collectors } of snapshot.namespaces) {
+    const failed = collectors.find(({ error }) => error !== undefined);
+    if (failed !== undefined) throw new Error(`collector ${failed.collector}: ${failed.error}`);
+  }
+  return snapshot.namespaces.reduce((sum, { tcp }) => sum + (tcp?.sampledSockets ?? 0), 0);
+}
