@@ -10,11 +10,10 @@ const INITIAL_NAMESPACE_ONLY = 'sys/net/core/netdev_max_backlog';
  * namespaces(7) prints it. Throws an ExporterError where /proc does not tell.
  */
 export function ownNamespace(procfs: string): string {
-  const own =
-    readNamespaceLink(join(procfs, 'thread-self/ns/net')) ?? readNamespaceLink(join(procfs, 'self/ns/net'));
+  const own = readNamespaceLink(procfs, 'thread-self') ?? readNamespaceLink(procfs, 'self');
   if (own === undefined) {
     throw new ExporterError(
-      `readlink() of ${join(procfs, 'self/ns/net')}: not there, expected a mounted proc filesystem`,
+      `readlink() of ${join(procfs, 'self/ns/net')}: ENOENT, expected a mounted proc filesystem`,
     );
   }
   return isHost(procfs, own) ? 'host' : own;
@@ -22,15 +21,21 @@ export function ownNamespace(procfs: string): string {
 
 /** Only a privileged reader sees PID 1's link; to anyone else the initial namespace shows by what it alone has. */
 function isHost(procfs: string, own: string): boolean {
-  const host = readNamespaceLink(join(procfs, '1/ns/net'));
+  const host = readNamespaceLink(procfs, '1', HIDDEN);
   return host === undefined ? existsSync(join(procfs, INITIAL_NAMESPACE_ONLY)) : host === own;
 }
 
-function readNamespaceLink(path: string): string | undefined {
+const ABSENT = ['ENOENT', 'ENOTDIR'];
+/** What a process of somebody else is to a reader without privilege. */
+const HIDDEN = [...ABSENT, 'EACCES', 'EPERM'];
+
+function readNamespaceLink(procfs: string, pid: string, expected = ABSENT): string | undefined {
+  const path = join(procfs, pid, 'ns/net');
   try {
     return readlinkSync(path);
   } catch (error) {
-    if (['ENOENT', 'EACCES', 'EPERM', 'EINVAL', 'ENOTDIR'].includes(errorCode(error) ?? '')) return undefined;
-    throw new ExporterError(`readlink() of ${path}`, { cause: error });
+    const code = errorCode(error) ?? '';
+    if (expected.includes(code)) return undefined;
+    throw new ExporterError(`readlink() of ${path}: ${code}`);
   }
 }

@@ -1,0 +1,125 @@
+import { execFileSync } from 'node:child_process';
+import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it, vi } from 'vitest';
+import { SLOWNESS } from '../live/support/kernel.ts';
+import { parseExposition } from '../support/exposition.ts';
+import type { Answer } from './support/http.ts';
+import { fixtureText, newDirectory, newProcfs } from './support/procfs.ts';
+import { Daemon } from './support/program.ts';
+
+const PRELOAD = new URL('./support/failingThread.mjs', import.meta.url).href;
+const QUICK = '--sample.interval=100ms';
+/** How long a thread may be silent, and some. */
+const PATIENCE = { timeout: 20_000 * SLOWNESS, interval: 50 };
+
+/** `/-/ready` once it answers so. */
+function readyAnswers(daemon: Daemon, status: number, reason: RegExp): Promise<Answer> {
+  return vi.waitFor(async () => {
+    const answer = await daemon.get('/-/ready');
+    expect(answer.status).toBe(status);
+    expect(answer.text).toMatch(reason);
+    return answer;
+  }, PATIENCE);
+}
+
+async function metrics(daemon: Daemon) {
+  const all = parseExposition((await daemon.get('/metrics')).text);
+  const exported = all.filter(({ name }) => name.startsWith('port_'));
+  return {
+    names: new Set(exported.map(({ name }) => name)),
+    success: Object.fromEntries(
+      exported
+        .filter(({ name }) => name === 'port_exporter_sample_success')
+        .map(({ labels, value }) => [labels['collector'], value]),
+    ),
+  };
+}
+
+/** No numbers, old or zero, of what is not sampled. */
+async function expectNothingSampled(daemon: Daemon): Promise<void> {
+  const { names, success } = await metrics(daemon);
+  expect([...names].sort()).toEqual(['port_exporter_build_info', 'port_exporter_sample_success']);
+  expect(success).toEqual({ range: 0, tcp: 0, udp: 0 });
+}
+
+async function expectAllSampled(daemon: Daemon): Promise<void> {
+  const { names, success } = await metrics(daemon);
+  expect(names).toContain('port_exhaustion_ratio');
+  expect(success).toEqual({ range: 1, tcp: 1, udp: 1 });
+}
+
+async function expectCleanEnd(daemon: Daemon): Promise<void> {
+  const { tookMs, ...ended } = await daemon.end();
+  expect(ended).toEqual({ code: 0, signal: null });
+  expect(tookMs).toBeLessThan(1000 * SLOWNESS);
+  expect(daemon.lines.join('\n')).not.toMatch(/^ {4}at /m);
+}
+
+// Two of them wait for the whole patience of the program.
+describe.concurrent('a sampling thread that', () => {
+  it.each([
+    ['throws', 'throw', 'the sampling thread died: a defect of two lines'],
+    ['ends', 'exit', 'the sampling thread ended with exit code 3'],
+    ['computes for ever', 'loop', 'the sampling thread hangs: no word from it for \\w+'],
+  ])('%s is replaced, and until then nothing is shown', async (_, way, reason) => {
+    const trigger = join(newDirectory(), 'fail');
+    const daemon = await Daemon.started([QUICK], {
+      nodeFlags: ['--import', PRELOAD],
+      env: { FAIL_WITH: way, FAIL_WHEN: trigger },
+    });
+    await expectAllSampled(daemon);
+    writeFileSync(trigger, '');
+    await readyAnswers(daemon, 503, new RegExp(`^${reason}\n$`));
+    await expectNothingSampled(daemon);
+    expect(await daemon.get('/-/healthy')).toMatchObject({ status: 200 });
+    await readyAnswers(daemon, 200, /^the last sample is \w+ old\n$/);
+    await expectAllSampled(daemon);
+    const errors = daemon.lines.filter((line) => line.includes('level=error'));
+    expect(errors).toEqual([
+      expect.stringMatching(new RegExp(`msg="sampling stopped" reason="${reason}" retry_in=1s$`)),
+    ]);
+    await expectCleanEnd(daemon);
+  });
+
+  it('hangs in a system call is replaced, and does not keep the program from ending', async () => {
+    const procfs = newProcfs();
+    const daemon = await Daemon.started([QUICK, '--sample.source=procfs', `--path.procfs=${procfs}`]);
+    const range = join(procfs, 'sys/net/ipv4/ip_local_port_range');
+    const [waiting, healthy] = [`${range}.waiting`, `${range}.healthy`];
+    // open(2) of a FIFO waits for somebody who writes into it.
+    execFileSync('mkfifo', [waiting]);
+    writeFileSync(healthy, readFileSync(range));
+    renameSync(waiting, range);
+    await readyAnswers(daemon, 503, /^the last sample is \w+ old\n$/);
+    await readyAnswers(daemon, 503, /^the sampling thread hangs: no word from it for \w+\n$/);
+    await expectNothingSampled(daemon);
+    renameSync(healthy, range);
+    await readyAnswers(daemon, 200, /^the last sample is \w+ old\n$/);
+    await expectAllSampled(daemon);
+    await expectCleanEnd(daemon);
+  });
+});
+
+it('a table that breaks leaves that protocol out, says why, and comes back', async () => {
+  const procfs = newProcfs();
+  const daemon = await Daemon.started([QUICK, '--sample.source=procfs', `--path.procfs=${procfs}`]);
+  const whole = fixtureText('net/tcp');
+  writeFileSync(join(procfs, 'net/tcp'), whole.slice(0, -80));
+  await readyAnswers(
+    daemon,
+    503,
+    /^collector tcp of host failed: \S+\/net\/tcp line 59: expected a newline, /,
+  );
+  const { names, success } = await metrics(daemon);
+  expect(success).toEqual({ range: 1, tcp: 0, udp: 1 });
+  expect(names).not.toContain('port_destinations');
+  expect(names).toContain('port_ephemeral_ports');
+  expect(names).toContain('port_exhaustion_ratio');
+  writeFileSync(join(procfs, 'net/tcp'), whole);
+  await readyAnswers(daemon, 200, /^the last sample is \w+ old\n$/);
+  await expectAllSampled(daemon);
+  const told = daemon.lines.filter((line) => /collector (failed|works again)/.test(line));
+  expect(told.at(-1)).toMatch(/level=info msg="collector works again" netns=host collector=tcp$/);
+  await expectCleanEnd(daemon);
+});

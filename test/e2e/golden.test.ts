@@ -1,0 +1,23 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { expect, it } from 'vitest';
+import { FIXTURE } from './support/procfs.ts';
+import { run } from './support/program.ts';
+
+const GOLDEN = fileURLToPath(new URL('../golden/procfs.prom', import.meta.url));
+
+it('the whole output for a /proc that does not change is the golden one', async () => {
+  const { code, stdout, stderr } = await run([
+    '--once',
+    '--sample.source=procfs',
+    '--sample.max-duty=1',
+    `--path.procfs=${FIXTURE}`,
+  ]);
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+  const steady = stdout
+    .replaceAll(/^(port_exporter_sample_duration_seconds\{.*\}) \S+$/gm, '$1 SECONDS')
+    .replace(/^(port_exporter_sample_timestamp_seconds) \S+$/m, '$1 TIMESTAMP')
+    .replace(/(?<=^port_exporter_build_info)\{.*\}/m, '{BUILD}');
+  if (process.env['UPDATE_GOLDEN'] === '1') writeFileSync(GOLDEN, steady);
+  expect(steady).toBe(readFileSync(GOLDEN, 'utf8'));
+});

@@ -1,0 +1,183 @@
+import { chmodSync, mkdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { parseExposition } from '../support/exposition.ts';
+import { itNeeding, missingNobody, missingTool, NOBODY } from './support/needs.ts';
+import { BOTH, expectOneLine } from './support/oneLine.ts';
+import { fixtureText, newDirectory, newProcfs } from './support/procfs.ts';
+import { type How, run } from './support/program.ts';
+
+describe('a bad command line', () => {
+  it.each([
+    [
+      ['--sample.interval=5'],
+      '--sample.interval: "5" is not a duration; expected one like 500ms, 15s or 1h30m',
+    ],
+    [
+      ['--web.listen-address=10069'],
+      '--web.listen-address: "10069" is not an address to listen on; expected :PORT, HOST:PORT or [IPV6]:PORT with a port up to 65535',
+    ],
+    [['--sample.source=proc'], '--sample.source: "proc" does not fit; expected auto or netlink or procfs'],
+    [['--sample.max-duty=2'], '--sample.max-duty: "2" does not fit; expected a number above 0 and up to 1'],
+    [['--nonsense'], 'unknown argument: nonsense; --help shows what is known'],
+  ])('%s is one line', async (args, line) => {
+    expectOneLine(await run(args), line);
+  });
+
+  it('also in an environment variable', async () => {
+    const ended = await run([], { env: { PORT_EXPORTER_LOG_LEVEL: 'loud' } });
+    expectOneLine(
+      ended,
+      'PORT_EXPORTER_LOG_LEVEL: "loud" does not fit; expected debug or info or warn or error',
+    );
+  });
+});
+
+describe('listening', () => {
+  it('on an address in use is one line', async () => {
+    const server = createServer().listen(0, '127.0.0.1');
+    await new Promise((resolve) => server.once('listening', resolve));
+    const bound = server.address();
+    const address = `127.0.0.1:${typeof bound === 'object' && bound?.port}`;
+    try {
+      const ended = await run([`--web.listen-address=${address}`, '--log.level=error']);
+      expectOneLine(ended, `listening on ${address}: EADDRINUSE (address already in use)`);
+    } finally {
+      server.close();
+    }
+  });
+
+  it('on an address of another machine is one line', async () => {
+    const ended = await run(['--web.listen-address=192.0.2.1:0', '--log.level=error']);
+    expectOneLine(ended, 'listening on 192.0.2.1:0: EADDRNOTAVAIL (address not available)');
+  });
+});
+
+describe.each(BOTH.map((args) => [args[0], args] as const))('with %s, --path.procfs on', (_, args) => {
+  const runOn = (directory: string, how: How = {}) =>
+    run([...args, '--sample.source=procfs', `--path.procfs=${directory}`], how);
+
+  it('an empty directory is one line', async () => {
+    const directory = newDirectory();
+    expectOneLine(
+      await runOn(directory),
+      `readlink() of ${directory}/self/ns/net: ENOENT, expected a mounted proc filesystem`,
+    );
+  });
+
+  it('no directory is one line', async () => {
+    expectOneLine(await runOn('/nonexistent/proc'), /^readlink\(\) of \/nonexistent\/proc\/self\/ns\/net: /);
+  });
+
+  itNeeding(missingNobody, 'an unreadable directory is one line', async () => {
+    const directory = newProcfs();
+    chmodSync(directory, 0o700);
+    expectOneLine(
+      await runOn(directory, { uid: NOBODY }),
+      new RegExp(`^readlink\\(\\) of ${directory}/\\S+/ns/net: `),
+    );
+  });
+
+  itNeeding(missingNobody, 'an unreadable table is one line', async () => {
+    const directory = newProcfs();
+    chmodSync(directory, 0o755);
+    chmodSync(join(directory, 'net/tcp'), 0o600);
+    expectOneLine(
+      await runOn(directory, { uid: NOBODY }),
+      `open() of ${directory}/net/tcp: EACCES (permission denied)`,
+    );
+  });
+
+  it('one without tables is one line', async () => {
+    const directory = newProcfs();
+    rmSync(join(directory, 'net/tcp'));
+    expectOneLine(
+      await runOn(directory),
+      `open() of ${directory}/net/tcp: ENOENT (no such file or directory)`,
+    );
+  });
+
+  it('one without a range is one line', async () => {
+    const directory = newProcfs();
+    rmSync(join(directory, 'sys'), { recursive: true });
+    expectOneLine(
+      await runOn(directory),
+      /^open\(\) of \S+\/ip_local_port_range: ENOENT \(no such file or directory\)$/,
+    );
+  });
+
+  it('one with a senseless range is one line', async () => {
+    const directory = newProcfs();
+    writeFileSync(join(directory, 'sys/net/ipv4/ip_local_port_range'), '60999 32768\n');
+    expectOneLine(
+      await runOn(directory),
+      /^\S+\/ip_local_port_range: expected two ports .*, got "60999 32768"$/,
+    );
+  });
+});
+
+describe('--once on a /proc whose table', () => {
+  const FIRST_HALF = Math.floor(fixtureText('net/tcp').length / 2) - 10;
+  it.each<[string, (table: string) => void, RegExp]>([
+    [
+      'is empty',
+      (table) => truncateSync(table),
+      /^collector tcp: \S+\/net\/tcp is empty: expected the header line$/,
+    ],
+    [
+      'is cut off',
+      (table) => truncateSync(table, FIRST_HALF),
+      /^collector tcp: \S+\/net\/tcp line \d+: expected .*$/,
+    ],
+    [
+      'is something else',
+      (table) => writeFileSync(table, '\0\u00ff%n\n'.repeat(99)),
+      /^collector tcp: \S+\/net\/tcp line 1: expected .*$/,
+    ],
+    [
+      'is a directory',
+      (table) => {
+        rmSync(table);
+        mkdirSync(table);
+      },
+      /\/net\/tcp: EISDIR \(illegal operation on a directory\)$/,
+    ],
+  ])('%s is one line, and no half sample', async (_, damage, line) => {
+    const directory = newProcfs();
+    damage(join(directory, 'net/tcp'));
+    expectOneLine(await run(['--once', '--sample.source=procfs', `--path.procfs=${directory}`]), line);
+  });
+
+  it('of IPv6 is not there has no IPv6 sockets, and that is no failure', async () => {
+    const directory = newProcfs();
+    for (const name of ['tcp6', 'udp6']) rmSync(join(directory, 'net', name));
+    const ended = await run(['--once', '--sample.source=procfs', `--path.procfs=${directory}`]);
+    expect(ended).toMatchObject({ code: 0, stderr: '' });
+    const sockets = parseExposition(ended.stdout).filter(({ name }) => name === 'port_sockets');
+    const countOf = (family: string) =>
+      sockets.filter(({ labels }) => labels['family'] === family).reduce((sum, { value }) => sum + value, 0);
+    const lines = (name: string) => fixtureText(name).trimEnd().split('\n').length - 1;
+    expect(countOf('ipv4')).toBe(lines('net/tcp') + lines('net/udp'));
+    expect(countOf('ipv6')).toBe(0);
+    expect(sockets.some(({ labels }) => labels['family'] === 'ipv6')).toBe(true);
+  });
+});
+
+describe('stdout', () => {
+  itNeeding(missingTool('bash'), 'that is full or closed is one line', async () => {
+    for (const [script, reason] of [
+      [
+        '"$@" > /dev/full; echo "ended with $?" >&2',
+        /^port-exporter: writing to stdout: .*ENOSPC.*\nended with 1\n$/,
+      ],
+      [
+        '{ sleep 0.2; "$@"; echo "ended with $?" >&2; } | true',
+        /^port-exporter: writing to stdout: .*EPIPE.*\nended with 1\n$/,
+      ],
+    ] as const) {
+      const { stderr } = await run(['--once'], { launcher: ['bash', '-c', script, '--'] });
+      expect(stderr).toMatch(reason);
+    }
+  });
+});

@@ -1,0 +1,55 @@
+import { once } from 'node:events';
+import { connect, createServer } from 'node:net';
+import { describe, expect, it } from 'vitest';
+import { SLOWNESS } from '../live/support/kernel.ts';
+import { get, keepingAgent } from './support/http.ts';
+import { Daemon } from './support/program.ts';
+
+const LISTEN = '--web.listen-address=127.0.0.1:0';
+
+describe.each(['SIGTERM', 'SIGINT'] as const)('%s ends it within a second, with exit code 0,', (signal) => {
+  async function expectEnd(daemon: Daemon): Promise<void> {
+    const { tookMs, ...ended } = await daemon.end(signal);
+    expect(ended).toEqual({ code: 0, signal: null });
+    expect(tookMs).toBeLessThan(1000 * SLOWNESS);
+    expect(daemon.lines.at(-1)).toMatch(new RegExp(`level=info msg=stopping signal=${signal}$`));
+    expect(daemon.lines.join('\n')).not.toMatch(/^ {4}at |level=(warn|error)/m);
+    // Nothing is left of its process group, and its port is free.
+    expect(() => process.kill(-Number(daemon.child.pid), 0)).toThrow('ESRCH');
+  }
+
+  it('while it samples and serves', async () => {
+    const daemon = await Daemon.started(['--sample.interval=1ms', '--sample.max-duty=1']);
+    const { port } = daemon;
+    await daemon.get('/metrics');
+    await expectEnd(daemon);
+    const server = createServer().listen(port, '127.0.0.1');
+    await once(server, 'listening');
+    server.close();
+  });
+
+  it('with connections that are kept open, and one with half a request', async () => {
+    const daemon = await Daemon.started([]);
+    const agent = keepingAgent();
+    const half = connect(daemon.port, '127.0.0.1');
+    half.on('error', () => {});
+    try {
+      await once(half, 'connect');
+      await Promise.all([1, 2, 3].map(() => get(daemon.port, '/metrics', {}, agent)));
+      half.write('GET /metrics HTTP/1.1\r\nHost: ');
+      await get(daemon.port, '/-/healthy', {}, agent);
+      await expectEnd(daemon);
+    } finally {
+      agent.destroy();
+      half.destroy();
+    }
+  });
+
+  it('before it listens, and before its first sample', async () => {
+    for (const line of [/msg="starting port-exporter"/, /msg=listening/]) {
+      const daemon = new Daemon([LISTEN]);
+      await daemon.logged(line);
+      await expectEnd(daemon);
+    }
+  });
+});

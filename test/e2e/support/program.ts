@@ -1,0 +1,114 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { accessSync } from 'node:fs';
+import { createInterface } from 'node:readline';
+import { text } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
+import { afterAll } from 'vitest';
+import { SLOWNESS } from '../../live/support/kernel.ts';
+import { type Answer, get } from './http.ts';
+
+const MAIN = fileURLToPath(new URL('../../../dist/main.js', import.meta.url));
+
+export interface How {
+  /** Of Node itself: `--import`. */
+  readonly nodeFlags?: readonly string[];
+  /** A command that runs the rest of its arguments. */
+  readonly launcher?: readonly string[];
+  /** Another build than this one. */
+  readonly main?: string;
+  readonly env?: Readonly<Record<string, string>>;
+  /** User and group. */
+  readonly uid?: number;
+}
+
+export interface Ended {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+const started = new Set<ChildProcess>();
+afterAll(() => {
+  for (const child of started) child.kill('SIGKILL');
+  started.clear();
+});
+
+/** Runs the built program to its end. */
+export async function run(args: readonly string[], how: How = {}): Promise<Ended> {
+  const child = start(args, how);
+  const [stdout, stderr, ended] = await Promise.all([
+    text(child.stdout),
+    text(child.stderr),
+    once(child, 'close'),
+  ]);
+  started.delete(child);
+  return { code: ended[0], signal: ended[1], stdout, stderr };
+}
+
+/** The built program as it serves. It ends with the test file at the latest. */
+export class Daemon {
+  readonly child: ReturnType<typeof start>;
+  /** What it logged. */
+  readonly lines: string[] = [];
+  readonly #ended: Promise<unknown[]>;
+
+  constructor(args: readonly string[], how: How = {}) {
+    this.child = start(args, how);
+    this.#ended = once(this.child, 'close');
+    createInterface(this.child.stderr).on('line', (line) => this.lines.push(line));
+    this.child.stdout.resume();
+  }
+
+  /** One that listens on a port of its own choice and has its first sample. */
+  static async started(args: readonly string[], how: How = {}): Promise<Daemon> {
+    const listens = args.some((arg) => arg.startsWith('--web.listen-address='));
+    const daemon = new Daemon([...(listens ? [] : ['--web.listen-address=127.0.0.1:0']), ...args], how);
+    await daemon.logged(/msg="first sample"/);
+    return daemon;
+  }
+
+  /** The first line that fits, as soon as it is there. */
+  async logged(pattern: RegExp): Promise<string> {
+    for (const until = Date.now() + 20_000 * SLOWNESS; ; ) {
+      const line = this.lines.find((candidate) => pattern.test(candidate));
+      if (line !== undefined) return line;
+      const over = this.child.exitCode !== null || Date.now() > until;
+      if (over) throw new Error(`no line like ${pattern} among:\n${this.lines.join('\n')}`);
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+  }
+
+  get port(): number {
+    const addresses = this.lines.map((line) => / addresses=\S*:(\d+) /.exec(line)?.[1]);
+    return Number(addresses.find((port) => port !== undefined));
+  }
+
+  get(path: string, headers: Readonly<Record<string, string>> = {}): Promise<Answer> {
+    return get(this.port, path, headers);
+  }
+
+  /** Sends a signal → how it ended, and after how many milliseconds. */
+  async end(signal: NodeJS.Signals = 'SIGTERM'): Promise<{ code: unknown; signal: unknown; tookMs: number }> {
+    const startedAt = performance.now();
+    this.child.kill(signal);
+    const [code, killedBy] = await this.#ended;
+    started.delete(this.child);
+    return { code, signal: killedBy, tookMs: performance.now() - startedAt };
+  }
+}
+
+function start(args: readonly string[], { nodeFlags = [], launcher = [], main = MAIN, env = {}, uid }: How) {
+  accessSync(main);
+  const command = [...launcher, process.execPath, ...nodeFlags, main, ...args];
+  const child = spawn(command[0] ?? '', command.slice(1), {
+    env: { PATH: process.env['PATH'], ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    // A group of its own shows whether it leaves any process behind.
+    detached: true,
+    ...(uid === undefined ? {} : { uid, gid: uid }),
+  });
+  started.add(child);
+  return child;
+}
