@@ -99,22 +99,34 @@ class Holders {
   readonly #addresses: KeyTable;
   readonly #empty: PortSet;
   readonly #sets: PortSet[] = [];
+  /** Ports of the address that came last: dumps bring long runs of the same one. */
+  #last: PortSet;
 
   constructor(family: Family, empty: PortSet) {
     this.#family = family;
     this.#addresses = new KeyTable(ADDRESS_WORDS[family]);
     this.#empty = empty;
+    this.#last = empty;
   }
 
   add(record: SocketRecord): void {
+    if (!this.#isLast(record)) this.#last = this.#portsOf(record);
+    this.#last.add(record.localPort);
+  }
+
+  /** The address that came last still stands in the table's key. */
+  #isLast(record: SocketRecord): boolean {
+    const { key } = this.#addresses;
+    if (this.#sets.length === 0 || key[0] !== record.local0) return false;
+    if (this.#family === 4) return true;
+    return key[1] === record.local1 && key[2] === record.local2 && key[3] === record.local3;
+  }
+
+  #portsOf(record: SocketRecord): PortSet {
     writeLocal(this.#addresses.key, 0, record);
     const row = this.#addresses.upsert();
-    let ports = this.#sets[row];
-    if (ports === undefined) {
-      ports = this.#empty.emptyCopy();
-      this.#sets.push(ports);
-    }
-    ports.add(record.localPort);
+    if (row === this.#sets.length) this.#sets.push(this.#empty.emptyCopy());
+    return this.#sets[row] as PortSet;
   }
 
   rows(wildcards: readonly PortSet[]): Row[] {

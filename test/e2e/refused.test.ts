@@ -78,7 +78,10 @@ describe('where the binary of the FFI library is not installed', () => {
   it('--sample.source=netlink is one line', async () => {
     const how = { main: mainWithoutBinary() };
     for (const args of BOTH) {
-      expectOneLine(await run([...args, '--sample.source=netlink'], how), /^loading the C library through koffi: /);
+      expectOneLine(
+        await run([...args, '--sample.source=netlink'], how),
+        /^loading the C library through koffi: /,
+      );
     }
   });
 });
