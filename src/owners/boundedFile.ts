@@ -1,0 +1,27 @@
+import { closeSync, openSync, readSync } from 'node:fs';
+
+/** Most of what is read in one go: larger than any of the files of a process. */
+const CHUNK = 4000;
+
+/**
+ * The first `limit` bytes of a file at most. Unlike readFileSync this costs three system calls for a short file, and
+ * takes no 64 KiB for one of /proc, whose size is shown as 0. Throws what `node:fs` throws.
+ */
+export function readBounded(path: string, limit: number): Buffer {
+  const fd = openSync(path, 'r');
+  try {
+    let buffer = Buffer.allocUnsafe(Math.min(limit, CHUNK));
+    for (let filled = 0; ; ) {
+      const length = readSync(fd, buffer, filled, buffer.length - filled, null);
+      filled += length;
+      if (length === 0 || filled >= limit) return buffer.subarray(0, filled);
+      if (filled === buffer.length) {
+        const larger = Buffer.allocUnsafe(Math.min(limit, buffer.length * 4));
+        buffer.copy(larger);
+        buffer = larger;
+      }
+    }
+  } finally {
+    closeSync(fd);
+  }
+}

@@ -1,0 +1,80 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { readBounded } from './boundedFile.ts';
+import { ifVisible } from './vanishing.ts';
+
+/** A line of mountinfo for a file system of type cgroup2. */
+export interface CgroupMount {
+  /** What is mounted, as a path from the root of the reader's cgroup namespace: `/`, `/system.slice`, `/../..`. */
+  readonly root: string;
+  readonly mountPoint: string;
+}
+
+/** A host with ten thousand containers has about as many MB of mounts. */
+const FILE_LIMIT = 64 * 1024 * 1024;
+
+/**
+ * The directory where cgroup v2 is mounted: `/sys/fs/cgroup`, on hybrid hosts a directory below it; undefined where it
+ * is nowhere to be seen. The mounts are those of this process, whatever root `procfs` shows the processes of.
+ */
+export function findCgroupMount(procfs: string, sysfs: string): string | undefined {
+  for (const directory of ['thread-self', 'self']) {
+    const bytes = ifVisible(() => readBounded(join(procfs, directory, 'mountinfo'), FILE_LIMIT));
+    if (bytes === undefined) continue;
+    return rankCgroupMounts(parseCgroupMounts(bytes), sysfs)
+      .map(({ mountPoint }) => mountPoint)
+      .find(isCgroupDirectory);
+  }
+  return undefined;
+}
+
+/** Another file system mounted over it hides it; cgroup v1 has no such file. */
+function isCgroupDirectory(path: string): boolean {
+  return existsSync(join(path, 'cgroup.controllers'));
+}
+
+/**
+ * Documentation/filesystems/proc.rst, 3.5:
+ * `36 35 98:0 /root /mount/point rw,noatime shared:1 ... - type source options`.
+ * Lines that are anything else are skipped.
+ */
+export function parseCgroupMounts(bytes: Uint8Array): CgroupMount[] {
+  return Buffer.from(bytes)
+    .toString('utf8')
+    .split('\n')
+    .flatMap((line) => {
+      const [before = '', after = ''] = splitOnce(line, ' - ');
+      const [type] = after.split(' ', 1);
+      const [, , , root, mountPoint] = before.split(' ', 6);
+      if (type !== 'cgroup2' || !root?.startsWith('/') || !mountPoint?.startsWith('/')) return [];
+      return [{ root: unescapeOctal(root), mountPoint: unescapeOctal(mountPoint) }];
+    });
+}
+
+/** The best first: below `sysfs`, then the one that shows most of the tree, then as mounted, the last on top. */
+export function rankCgroupMounts(mounts: readonly CgroupMount[], sysfs: string): CgroupMount[] {
+  const prefix = `${sysfs.replace(/\/+$/, '')}/`;
+  const rank = ({ root, mountPoint }: CgroupMount) =>
+    (mountPoint.startsWith(prefix) ? 1_000_000 : 0) + shownLevels(root);
+  return mounts.toReversed().sort((a, b) => rank(b) - rank(a));
+}
+
+/**
+ * In a cgroup namespace the kernel shows an ancestor of its root as `/..`, `/../..`: a container that was given its
+ * host's mount sees it so, beside its own as `/`. Any other root is a part of the tree.
+ */
+function shownLevels(root: string): number {
+  return /^(\/\.\.)*\/?$/.test(root) ? 1 + root.split('..').length : 0;
+}
+
+/** mangle_path() of fs/seq_file.c writes space, tab, newline and backslash as three octal digits. */
+function unescapeOctal(text: string): string {
+  return text.replaceAll(/\\([0-3][0-7]{2})/g, (_, digits) =>
+    String.fromCharCode(Number.parseInt(digits, 8)),
+  );
+}
+
+function splitOnce(text: string, separator: string): string[] {
+  const at = text.indexOf(separator);
+  return at < 0 ? [text] : [text.slice(0, at), text.slice(at + separator.length)];
+}

@@ -1,0 +1,288 @@
+import { statSync } from 'node:fs';
+import { readBounded } from './boundedFile.ts';
+import { candidatePids } from './candidates.ts';
+import { Descriptors, holdsSocket } from './descriptors.ts';
+import { type ProcessStat, parseProcessStat } from './processStat.ts';
+import type { UserNames } from './users.ts';
+import { ifVisible } from './vanishing.ts';
+
+/** A listening socket to find the process of. */
+export interface WantedSocket {
+  readonly inode: number;
+  /** Below the cgroup mount; undefined where unknown: then every process comes into question. */
+  readonly cgroupPath: string | undefined;
+}
+
+export interface SocketHolder {
+  readonly pid: number;
+  readonly name: string;
+  readonly user: string;
+}
+
+/** Of a round's budget, at most, for looking whether remembered processes and descriptors are still the same. */
+const RECHECK_PROCESSES = 0.4;
+const RECHECK_DESCRIPTORS = 0.1;
+/** Interrupted processes whose descriptor directories stay open, of as many cgroups. */
+const OPEN_LIMIT = 32;
+
+/**
+ * Which process holds a listening socket. Only processes of the socket's own cgroup are looked into, each socket is
+ * looked for once, and a round takes no longer than its budget: the next goes on where it stopped, and cgroups take
+ * turns.
+ *
+ * Of several holders (a master and the workers that inherited from it) the one with the lowest pid counts: but for pids
+ * that wrapped it is the oldest, who opened the socket, and it stays while workers come and go. In the order of pids
+ * the search may also stop at the first.
+ */
+export class ListenerProcesses {
+  readonly #procfs: string;
+  readonly #cgroupMount: string | undefined;
+  readonly #users: UserNames;
+  /** Those checked longest ago first. */
+  readonly #sockets = new Map<number, Socket>();
+  readonly #processes = new Map<number, Process>();
+  /** One per cgroup with sockets to look for, the next in turn first. */
+  readonly #searches = new Map<string | undefined, Search>();
+  #round = 0;
+  #refused = false;
+
+  constructor(options: {
+    readonly procfs: string;
+    readonly cgroupMount: string | undefined;
+    readonly users: UserNames;
+  }) {
+    this.#procfs = options.procfs;
+    this.#cgroupMount = options.cgroupMount;
+    this.#users = options.users;
+  }
+
+  /**
+   * Some socket has no holder because descriptors could not be read: /proc/<pid>/fd of other users needs
+   * CAP_DAC_READ_SEARCH to be listed and CAP_SYS_PTRACE to be followed.
+   */
+  get refused(): boolean {
+    return this.#refused;
+  }
+
+  holder(inode: number): SocketHolder | undefined {
+    const holder = this.#sockets.get(inode)?.holder;
+    if (holder === undefined) return undefined;
+    const { pid, name, uid } = holder.process;
+    return { pid, name, user: this.#users.name(uid) };
+  }
+
+  /** Sockets that are no longer wanted are forgotten. */
+  lookup(wanted: readonly WantedSocket[], budgetMs: number): void {
+    const over = clock(budgetMs);
+    this.#round += 1;
+    this.#users.refresh();
+    this.#want(wanted);
+    this.#recheckProcesses(clock(budgetMs * RECHECK_PROCESSES));
+    this.#recheckDescriptors(clock(budgetMs * RECHECK_DESCRIPTORS));
+    this.#search(over);
+  }
+
+  /** Gives back the directories of interrupted searches. */
+  close(): void {
+    for (const search of this.#searches.values()) search.descriptors?.close();
+    this.#searches.clear();
+    this.#sockets.clear();
+    this.#processes.clear();
+  }
+
+  #want(wanted: readonly WantedSocket[]): void {
+    const inodes = new Set(wanted.map(({ inode }) => inode));
+    for (const [inode, socket] of this.#sockets) {
+      if (!inodes.has(inode)) this.#forget(inode, socket);
+    }
+    for (const { inode, cgroupPath } of wanted) {
+      if (inode !== 0) this.#wantOne(inode, cgroupPath);
+    }
+    const inUse = new Set([...this.#sockets.values()].map(({ holder }) => holder?.process));
+    for (const [pid, process] of this.#processes) {
+      if (!inUse.has(process)) this.#processes.delete(pid);
+    }
+  }
+
+  /** A path learnt since is a new chance for a socket that nobody was found for. */
+  #wantOne(inode: number, cgroupPath: string | undefined): void {
+    const socket = this.#sockets.get(inode);
+    if (socket !== undefined && (cgroupPath === undefined || cgroupPath === socket.cgroupPath)) return;
+    if (socket?.holder !== undefined) {
+      socket.cgroupPath = cgroupPath;
+      return;
+    }
+    if (socket !== undefined) this.#forget(inode, socket);
+    this.#lookFor(inode, { cgroupPath, holder: undefined });
+  }
+
+  #lookFor(inode: number, socket: Socket): void {
+    socket.holder = undefined;
+    this.#sockets.set(inode, socket);
+    const search = this.#searches.get(socket.cgroupPath) ?? newSearch();
+    search.waiting.add(inode);
+    this.#searches.set(socket.cgroupPath, search);
+  }
+
+  #forget(inode: number, { cgroupPath }: Socket): void {
+    this.#sockets.delete(inode);
+    const search = this.#searches.get(cgroupPath);
+    if (search === undefined) return;
+    search.waiting.delete(inode);
+    search.sought.delete(inode);
+    if (search.waiting.size > 0 || search.sought.size > 0) return;
+    search.descriptors?.close();
+    this.#searches.delete(cgroupPath);
+  }
+
+  /** A pid given to another process, and one that is gone, hold nothing; names and users may change. */
+  #recheckProcesses(isOver: () => boolean): void {
+    const gone = new Set<Process>();
+    for (const process of [...this.#processes.values()]) {
+      if (isOver()) break;
+      this.#processes.delete(process.pid);
+      if (this.#refresh(process)) this.#processes.set(process.pid, process);
+      else gone.add(process);
+    }
+    if (gone.size > 0) this.#lookForSocketsOf(gone);
+  }
+
+  #lookForSocketsOf(gone: ReadonlySet<Process>): void {
+    for (const [inode, socket] of this.#sockets) {
+      if (socket.holder !== undefined && gone.has(socket.holder.process)) this.#lookFor(inode, socket);
+    }
+  }
+
+  /** A server that was replaced may live on without its socket, and a number may be that of a later socket. */
+  #recheckDescriptors(isOver: () => boolean): void {
+    for (const [inode, socket] of [...this.#sockets]) {
+      if (isOver()) return;
+      const { holder } = socket;
+      if (holder === undefined) continue;
+      this.#sockets.delete(inode);
+      this.#sockets.set(inode, socket);
+      if (!holdsSocket(this.#procfs, holder.process.pid, holder.fd, inode)) this.#lookFor(inode, socket);
+    }
+  }
+
+  #search(isOver: () => boolean): void {
+    // A finished search that has sockets waiting begins again, behind all others.
+    for (const [cgroupPath, search] of this.#searches) {
+      if (isOver()) return;
+      const isDone = this.#goOn(cgroupPath, search, isOver);
+      if (!isDone && this.#interrupted() >= OPEN_LIMIT) return;
+      this.#searches.delete(cgroupPath);
+      if (!isDone || search.waiting.size > 0) this.#searches.set(cgroupPath, search);
+    }
+  }
+
+  /**
+   * Through the processes of one cgroup, from where it stopped, for the sockets that were waiting when it began: one
+   * that came later has missed the first processes, and waits for the next time.
+   */
+  #goOn(cgroupPath: string | undefined, search: Search, isOver: () => boolean): boolean {
+    if (search.sought.size === 0) {
+      search.sought = search.waiting;
+      search.waiting = new Set();
+      search.pids = candidatePids(this.#procfs, this.#cgroupMount, cgroupPath);
+      search.next = 0;
+      search.refused = false;
+      search.descriptors?.close();
+      search.descriptors = undefined;
+    }
+    for (; search.sought.size > 0; search.next++) {
+      const pid = search.pids[search.next];
+      if (pid === undefined) break;
+      if (isOver()) return false;
+      search.descriptors ??= new Descriptors(this.#procfs, pid);
+      const result = search.descriptors.read((inode, fd) => this.#found(search, inode, pid, fd), isOver);
+      if (result === 'more' && search.sought.size > 0) return false;
+      if (result === 'refused') search.refused = true;
+      search.descriptors.close();
+      search.descriptors = undefined;
+    }
+    if (search.refused && search.sought.size > 0) this.#refused = true;
+    search.sought.clear();
+    return true;
+  }
+
+  /** Whether there is more to look for. */
+  #found(search: Search, inode: number, pid: number, fd: string): boolean {
+    const socket = this.#sockets.get(inode);
+    if (socket === undefined || !search.sought.has(inode)) return true;
+    const process = this.#process(pid);
+    if (process === undefined) return true;
+    socket.holder = { process, fd };
+    search.sought.delete(inode);
+    return search.sought.size > 0;
+  }
+
+  #process(pid: number): Process | undefined {
+    const known = this.#processes.get(pid);
+    if (known !== undefined) {
+      if (known.round === this.#round || this.#refresh(known)) return known;
+      this.#processes.delete(pid);
+      this.#lookForSocketsOf(new Set([known]));
+    }
+    const seen = this.#look(pid);
+    if (seen === undefined) return undefined;
+    const process = { pid, round: this.#round, ...seen };
+    this.#processes.set(pid, process);
+    return process;
+  }
+
+  /** False where the process is gone, or another one has its pid. */
+  #refresh(process: Process): boolean {
+    const seen = this.#look(process.pid);
+    if (seen?.startTime !== process.startTime) return false;
+    Object.assign(process, seen, { round: this.#round });
+    return true;
+  }
+
+  /** The owner of `/proc/<pid>` is the effective user; the kernel hides it below, not there, for a setuid program. */
+  #look(pid: number): (ProcessStat & { uid: number }) | undefined {
+    return ifVisible(() => {
+      const stat = parseProcessStat(readBounded(`${this.#procfs}/${pid}/stat`, STAT_LIMIT));
+      return stat && { ...stat, uid: statSync(`${this.#procfs}/${pid}`).uid };
+    });
+  }
+
+  #interrupted(): number {
+    return [...this.#searches.values()].filter(({ descriptors }) => descriptors !== undefined).length;
+  }
+}
+
+const STAT_LIMIT = 2000;
+
+interface Socket {
+  cgroupPath: string | undefined;
+  /** Undefined where it was not found, or not looked for yet: then it is part of a search. */
+  holder: { readonly process: Process; readonly fd: string } | undefined;
+}
+
+interface Process extends ProcessStat {
+  readonly pid: number;
+  uid: number;
+  /** When it was last looked at. */
+  round: number;
+}
+
+interface Search {
+  waiting: Set<number>;
+  /** What this passage through `pids` is for; empty between two. */
+  sought: Set<number>;
+  pids: readonly number[];
+  next: number;
+  descriptors: Descriptors | undefined;
+  refused: boolean;
+}
+
+function newSearch(): Search {
+  return { waiting: new Set(), sought: new Set(), pids: [], next: 0, descriptors: undefined, refused: false };
+}
+
+/** → whether so many milliseconds have passed. */
+function clock(milliseconds: number): () => boolean {
+  const end = performance.now() + milliseconds;
+  return () => performance.now() >= end;
+}

@@ -1,0 +1,45 @@
+import { ExporterError, errorLine } from '../base/errors.ts';
+import { readBounded } from './boundedFile.ts';
+
+export interface ServiceNames {
+  /** The first name that the file gives to this port and protocol; '' where it gives none. */
+  name(port: number, protocol: 'tcp' | 'udp'): string;
+  /** Why there are no names at all, in one line; undefined where the file was read. */
+  readonly missing: string | undefined;
+}
+
+/** Ten times the longest in use: Red Hat's has 700 KB. */
+const FILE_LIMIT = 8 * 1024 * 1024;
+
+/** Read once: slim containers have no such file, which is said in `missing` and not thrown. */
+export function readServices(path = '/etc/services'): ServiceNames {
+  try {
+    return { ...parseServices(readBounded(path, FILE_LIMIT)), missing: undefined };
+  } catch (thrown) {
+    const missing = new ExporterError('reading the service names', { cause: thrown });
+    return { name: () => '', missing: errorLine(missing) };
+  }
+}
+
+/**
+ * services(5): `name port/protocol aliases # comment`. Lines that are anything else are skipped, and so are names that
+ * are not printable ASCII or longer than 64 characters (RFC 6335 allows 15; some distributions' have 30).
+ */
+export function parseServices(bytes: Uint8Array): Pick<ServiceNames, 'name'> {
+  const names = { tcp: new Map<number, string>(), udp: new Map<number, string>() };
+  // latin1 never fails; a byte of anything but ASCII then fails the pattern.
+  for (const line of Buffer.from(bytes).toString('latin1').split('\n')) {
+    const [, name, digits, protocol] = LINE.exec(line) ?? [];
+    const port = Number(digits);
+    if (name === undefined || !isProtocol(protocol) || port === 0 || port > 65_535) continue;
+    if (!names[protocol].has(port)) names[protocol].set(port, name);
+  }
+  return { name: (port, protocol) => names[protocol].get(port) ?? '' };
+}
+
+/** Printable ASCII without `#`, which begins a comment. */
+const LINE = /^[ \t]*([!"$-~]{1,64})[ \t]+(\d{1,5})\/(tcp|udp)(?=[ \t\r#]|$)/;
+
+function isProtocol(text: string | undefined): text is 'tcp' | 'udp' {
+  return text === 'tcp' || text === 'udp';
+}
