@@ -17,6 +17,8 @@ export interface EphemeralRange {
    * (`remaining &= ~1U` in __inet_hash_connect(), net/ipv4/inet_hashtables.c).
    */
   readonly leavesOneOut: boolean;
+  /** Ports outside of the range that a wider one could add: unprivileged and not reserved. */
+  readonly addableCount: number;
 }
 
 /** What of the range is exported. */
@@ -25,6 +27,15 @@ export interface RangeSnapshot {
   readonly last: number;
   readonly reserved: number;
   readonly usable: number;
+  /** Unprivileged ports that a wider range could add, reserved ones left out. */
+  readonly addable: number;
+  /** When connect() may take over a TIME_WAIT socket's port. */
+  readonly timeWaitReuse: {
+    /** `tcp_tw_reuse`: 0 never, 1 always, 2 on loopback. */
+    readonly mode: 0 | 1 | 2;
+    readonly timestamps: boolean;
+    readonly delayMs: number;
+  };
 }
 
 export function ephemeralRange({ range: { first, last }, reserved }: PortSysctls): EphemeralRange {
@@ -43,9 +54,36 @@ export function ephemeralRange({ range: { first, last }, reserved }: PortSysctls
     reservedCount: ports - usableCount,
     preferredParity: first & 1,
     leavesOneOut: ports > 1 && ports % 2 === 1,
+    addableCount: countAddable(first, last, reserved),
   };
 }
 
-export function rangeSnapshot(range: EphemeralRange): RangeSnapshot {
-  return { first: range.first, last: range.last, reserved: range.reservedCount, usable: range.usableCount };
+export function rangeSnapshot(range: EphemeralRange, sysctls: PortSysctls): RangeSnapshot {
+  return {
+    first: range.first,
+    last: range.last,
+    reserved: range.reservedCount,
+    usable: range.usableCount,
+    addable: range.addableCount,
+    timeWaitReuse: {
+      mode: sysctls.twReuse,
+      timestamps: sysctls.timestamps,
+      delayMs: sysctls.twReuseDelayMs,
+    },
+  };
 }
+
+/** From FIRST_UNPRIVILEGED on, neither in the range nor reserved. The reserved pairs may overlap. */
+function countAddable(first: number, last: number, reserved: PortSysctls['reserved']): number {
+  let count = 0;
+  let next = FIRST_UNPRIVILEGED;
+  const taken = [...reserved, [first, last] as const].toSorted((a, b) => a[0] - b[0]);
+  for (const [from, to] of taken) {
+    count += Math.max(0, from - next);
+    next = Math.max(next, to + 1);
+  }
+  return count + Math.max(0, LAST_PORT + 1 - next);
+}
+
+const FIRST_UNPRIVILEGED = 1024;
+const LAST_PORT = 65_535;

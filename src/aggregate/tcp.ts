@@ -3,8 +3,10 @@ import { type SocketRecord, TcpState } from '../sockets/record.ts';
 import type { Destinations, DestinationsSnapshot } from './destinations.ts';
 import { type Regime, regime } from './exhaustion.ts';
 import type { NamespaceMemory } from './inference.ts';
-import { ListenerIndex } from './listenerIndex.ts';
+import type { Limits } from './limits.ts';
+import { Listeners, type ListenersSnapshot } from './listeners.ts';
 import { LocalAddresses, type LocalAddressesSnapshot } from './localAddresses.ts';
+import { OwnerPorts } from './owners.ts';
 import type { PortSet } from './portSet.ts';
 import type { EphemeralRange } from './range.ts';
 import {
@@ -35,12 +37,7 @@ export interface TcpSnapshot {
   readonly bind: Regime;
   readonly destinations: DestinationsSnapshot;
   readonly localAddresses: LocalAddressesSnapshot;
-}
-
-/** How many rows of each open-ended table are exported. */
-export interface Limits {
-  readonly destinations: number;
-  readonly localAddresses: number;
+  readonly listeners: ListenersSnapshot;
 }
 
 /** One sample of TCP sockets: listeners first, then all others, then the summary. */
@@ -50,20 +47,29 @@ export class TcpTally {
   readonly #destinations: Destinations;
   readonly #sockets = new StateCounts();
   readonly #connections = new StateCounts();
-  readonly #listeners = new ListenerIndex();
+  readonly #listeners: Listeners;
   readonly #localAddresses: LocalAddresses;
+  /** Who holds the ports; named by whoever knows the cgroups. */
+  readonly owners: OwnerPorts;
   readonly #listenerPorts: PortSet;
   readonly #boundPorts: PortSet;
   /** Of listeners and bound-only sockets together. */
   readonly #known: PortSet;
 
   /** @param destinations cleared and reused, because it is the one large part */
-  constructor(range: EphemeralRange, sysctls: PortSysctls, destinations: Destinations) {
+  constructor(
+    range: EphemeralRange,
+    sysctls: PortSysctls,
+    destinations: Destinations,
+    owners = new OwnerPorts(range.usable),
+  ) {
     this.#range = range;
     this.#sysctls = sysctls;
     this.#destinations = destinations;
     destinations.clear();
     this.#localAddresses = new LocalAddresses(range.usable);
+    this.#listeners = new Listeners(range.usable);
+    this.owners = owners;
     this.#listenerPorts = range.usable.emptyCopy();
     this.#boundPorts = range.usable.emptyCopy();
     this.#known = range.usable.emptyCopy();
@@ -73,12 +79,14 @@ export class TcpTally {
     this.#sockets.add(familyGroup(record.socketFamily), record.state);
     this.#listeners.add(record);
     this.#localAddresses.add(record);
+    this.owners.add(record);
     this.#block(record.localPort, this.#listenerPorts);
   }
 
   addConnection(record: SocketRecord): void {
     this.#sockets.add(familyGroup(record.socketFamily), record.state);
     this.#localAddresses.add(record);
+    this.owners.add(record);
     if (record.state === TcpState.CLOSE) {
       this.#block(record.localPort, this.#boundPorts);
       return;
@@ -115,6 +123,7 @@ export class TcpTally {
         bind: worst,
         destinations: this.#destinations.snapshot(limits.destinations, capacity, usable),
         localAddresses: addresses,
+        listeners: this.#listeners.snapshot(limits.listeners),
       },
     };
   }

@@ -1,6 +1,9 @@
-import type { SocketRecord } from '../sockets/record.ts';
+import { type SocketRecord, TcpState } from '../sockets/record.ts';
 import { type Regime, regime } from './exhaustion.ts';
+import type { Limits } from './limits.ts';
+import { Listeners, type ListenersSnapshot } from './listeners.ts';
 import { LocalAddresses, type LocalAddressesSnapshot } from './localAddresses.ts';
+import { OwnerPorts } from './owners.ts';
 import type { EphemeralRange } from './range.ts';
 import { familyGroup, type SocketCount, StateCounts, udpSocketCounts } from './states.ts';
 
@@ -16,6 +19,7 @@ export interface UdpSnapshot {
   readonly connect: Regime;
   readonly bind: Regime;
   readonly localAddresses: LocalAddressesSnapshot;
+  readonly listeners: ListenersSnapshot;
 }
 
 /** One sample of UDP sockets. */
@@ -23,21 +27,28 @@ export class UdpTally {
   readonly #range: EphemeralRange;
   readonly #sockets = new StateCounts();
   readonly #localAddresses: LocalAddresses;
+  readonly #listeners: Listeners;
+  /** Who holds the ports; named by whoever knows the cgroups. */
+  readonly owners: OwnerPorts;
 
-  constructor(range: EphemeralRange) {
+  constructor(range: EphemeralRange, owners = new OwnerPorts(range.usable)) {
     this.#range = range;
     this.#localAddresses = new LocalAddresses(range.usable);
+    this.#listeners = new Listeners(range.usable);
+    this.owners = owners;
   }
 
   add(record: SocketRecord): void {
     this.#sockets.add(familyGroup(record.socketFamily), record.state);
     this.#localAddresses.add(record);
+    this.owners.add(record);
+    if (record.state === TcpState.CLOSE) this.#listeners.add(record);
   }
 
-  summarise(localAddressLimit: number): UdpSnapshot {
+  summarise(limits: Pick<Limits, 'localAddresses' | 'listeners'>): UdpSnapshot {
     const usable = this.#range.usableCount;
     const usedPorts = this.#localAddresses.usedPorts;
-    const { worst, addresses } = this.#localAddresses.summarise(localAddressLimit);
+    const { worst, addresses } = this.#localAddresses.summarise(limits.localAddresses);
     return {
       sampledSockets: this.#sockets.total,
       sockets: udpSocketCounts(this.#sockets),
@@ -46,6 +57,12 @@ export class UdpTally {
       connect: regime(usable - usedPorts, usable),
       bind: worst,
       localAddresses: addresses,
+      // A client's unconnected socket has a port that was chosen for it: nobody is known to listen there. Automatic
+      // choice never gives two sockets the same port, so a shared one was asked for.
+      listeners: this.#listeners.snapshot(
+        limits.listeners,
+        ({ sockets }, isUsable) => !isUsable || sockets.length > 1,
+      ),
     };
   }
 }

@@ -4,7 +4,9 @@ import { namespacesOf } from '../sampler/state.ts';
 import { DESTINATION_SERIES } from './destinations.ts';
 import type { DefineFamily } from './family.ts';
 import { PaintedGauge } from './gauge.ts';
+import { LISTENER_SERIES, UDP_LISTENER_SERIES } from './listeners.ts';
 import { LOCAL_ADDRESS_SERIES } from './localAddresses.ts';
+import { OWNER_SERIES } from './owners.ts';
 
 /** What the exporter says of itself and of its sampling. */
 export const defineExporter: DefineFamily = (registers) => {
@@ -83,10 +85,13 @@ function omittedSeries(namespaces: readonly NamespaceSnapshot[]): Map<string, nu
       omitted.set(metric, (omitted.get(metric) ?? 0) + each * rows);
     }
   };
-  for (const { tcp, udp } of namespaces) {
+  for (const { tcp, udp, owners } of namespaces) {
     count(DESTINATION_SERIES, tcp?.destinations);
-    count(LOCAL_ADDRESS_SERIES, tcp?.localAddresses);
-    count(LOCAL_ADDRESS_SERIES, udp?.localAddresses);
+    for (const protocol of [tcp, udp]) {
+      count(LOCAL_ADDRESS_SERIES, protocol?.localAddresses);
+      count(protocol === tcp ? LISTENER_SERIES : UDP_LISTENER_SERIES, protocol?.listeners);
+    }
+    for (const protocol of Object.values(owners)) count(OWNER_SERIES, protocol);
   }
   return omitted;
 }

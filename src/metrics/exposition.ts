@@ -4,7 +4,9 @@ import { defineDestinations } from './destinations.ts';
 import { defineExhaustion } from './exhaustion.ts';
 import { defineExporter } from './exporter.ts';
 import type { DefineFamily } from './family.ts';
+import { defineListeners } from './listeners.ts';
 import { defineLocalAddresses } from './localAddresses.ts';
+import { defineOwners } from './owners.ts';
 import { defineRange } from './range.ts';
 import { defineSockets } from './sockets.ts';
 
@@ -15,6 +17,8 @@ const FAMILIES: readonly DefineFamily[] = [
   defineDestinations,
   defineLocalAddresses,
   defineSockets,
+  defineListeners,
+  defineOwners,
   defineExporter,
 ];
 

@@ -1,28 +1,29 @@
-import { Gauge, type Registry } from 'prom-client';
+import type { Registry } from 'prom-client';
+import { SeriesGauge } from './paintedSeries.ts';
 
 /** A gauge that shows nothing until it is painted, and whose series are painted anew for every scrape. */
 export class PaintedGauge<Label extends string = never> {
   readonly name: string;
-  readonly #gauge: Gauge<Label>;
-  readonly #hasLabels: boolean;
+  readonly #gauge: SeriesGauge;
 
   constructor(
     registers: Registry[],
     { name, help, labels = [] }: { name: string; help: string; labels?: readonly Label[] },
   ) {
     this.name = name;
-    this.#hasLabels = labels.length > 0;
-    this.#gauge = new Gauge({ name, help, labelNames: [...labels], registers });
-    this.clear();
+    this.#gauge = new SeriesGauge({ name, help, labelNames: [...labels], registers });
   }
 
-  set(labels: Record<Label, string | number>, value: number): void {
-    this.#gauge.set(labels, value);
+  set(labels: Readonly<Record<Label, string | number>>, value: number): void {
+    this.#gauge.painted.add(labels, value);
+  }
+
+  /** Shows nothing where the value is not known. */
+  setKnown(labels: Readonly<Record<Label, string | number>>, value: number | undefined): void {
+    if (value !== undefined) this.set(labels, value);
   }
 
   clear(): void {
-    // reset() would leave a 0 behind where there are no labels.
-    if (this.#hasLabels) this.#gauge.reset();
-    else this.#gauge.remove();
+    this.#gauge.painted.clear();
   }
 }

@@ -1,8 +1,11 @@
+import type { Destination } from '../aggregate/destinations.ts';
 import type { Logger } from '../base/logger.ts';
 import { readPortSysctls } from '../kernel/sysctl.ts';
 import { ownNamespace } from '../namespaces/ownNamespace.ts';
 import { chooseSource } from '../sockets/chooseSource.ts';
+import type { NamedHolders } from './namedHolders.ts';
 import { NamespaceSampler } from './namespaceSampler.ts';
+import { Ownership } from './ownership.ts';
 import type { SamplerSettings } from './settings.ts';
 import type { Snapshot } from './snapshot.ts';
 
@@ -10,6 +13,11 @@ import type { Snapshot } from './snapshot.ts';
 export interface Rounds {
   /** One whole sample, synchronously. Failures of collectors are in it; anything thrown is a defect. */
   sample(): Snapshot;
+  /**
+   * Who holds the ports of these destinations of the last sample, in their order: one more walk of the connections.
+   * Throws an ExporterError where it failed.
+   */
+  holdersOf(destinations: readonly Destination[]): NamedHolders[];
   close(): void;
 }
 
@@ -19,10 +27,12 @@ export function openRounds(settings: SamplerSettings, log: Logger): Rounds {
   // A range that cannot be read now will not be readable later: a wrong --path.procfs, or no proc at all.
   readPortSysctls(settings.procfs);
   const source = chooseSource(settings.source, settings.procfs, log);
-  const namespace = new NamespaceSampler(netns, source, settings);
+  const ownership = new Ownership(settings, source.seesCgroups, log);
+  const namespace = new NamespaceSampler(netns, source, settings, ownership);
   return {
     sample() {
       const startedAt = performance.now();
+      ownership.beginRound();
       const sampled = namespace.sample();
       const durationMs = performance.now() - startedAt;
       return {
@@ -33,7 +43,11 @@ export function openRounds(settings: SamplerSettings, log: Logger): Rounds {
         namespaces: [sampled],
       };
     },
-    close: () => source.close(),
+    holdersOf: (destinations) => namespace.holdersOf(destinations),
+    close() {
+      ownership.close();
+      source.close();
+    },
   };
 }
 

@@ -1,4 +1,4 @@
-import type { Limits } from '../aggregate/tcp.ts';
+import type { Limits } from '../aggregate/limits.ts';
 import type { SourceKind } from '../sockets/source.ts';
 
 /** What the sampling thread is started with: plain data. */
@@ -10,6 +10,9 @@ export interface SamplerSettings {
   readonly source: SourceKind | 'auto';
   readonly limits: Limits;
   readonly peakWindowMs: number;
-  /** Where proc is mounted. */
+  /** Where proc and sysfs are mounted. */
   readonly procfs: string;
+  readonly sysfs: string;
+  /** Milliseconds a sample may look for the processes of listeners; 0 for not at all. */
+  readonly processBudgetMs: number;
 }

@@ -1,7 +1,10 @@
+import type { OwnersSnapshot } from '../aggregate/owners.ts';
 import type { RangeSnapshot } from '../aggregate/range.ts';
 import type { TcpSnapshot } from '../aggregate/tcp.ts';
 import type { UdpSnapshot } from '../aggregate/udp.ts';
 import type { SourceKind } from '../sockets/source.ts';
+import type { DescribedListener } from './describedListener.ts';
+import type { Protocol } from './protocol.ts';
 
 /** One whole sample: plain data, because it crosses from the sampling thread to the one that serves it. */
 export interface Snapshot {
@@ -23,9 +26,13 @@ export interface NamespaceSnapshot {
   readonly tcp: TcpSnapshot | undefined;
   readonly udp: UdpSnapshot | undefined;
   readonly peaks: readonly Peak[];
+  /** The fullest of both protocols. */
+  readonly listeners: readonly DescribedListener[];
+  /** Whose sockets hold the usable ports; undefined where the source does not tell. */
+  readonly owners: Readonly<Record<Protocol, OwnersSnapshot | undefined>>;
 }
 
-export type CollectorName = 'range' | 'tcp' | 'udp';
+export type CollectorName = 'range' | 'tcp' | 'udp' | 'owners';
 
 export interface CollectorOutcome {
   readonly collector: CollectorName;
@@ -34,7 +41,6 @@ export interface CollectorOutcome {
   readonly error: string | undefined;
 }
 
-export type Protocol = 'tcp' | 'udp';
 export type Scope = 'connect' | 'bind';
 
 /** The highest exhaustion ratio of one regime in the peak window. */

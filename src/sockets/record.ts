@@ -35,6 +35,12 @@ export class SocketRecord {
   drops = -1;
   /** 0 for TIME_WAIT, request sockets, orphans and connections not yet accepted. */
   inode = 0;
+  /**
+   * The cgroup v2 that the socket was made in, by the inode number of its directory: its lower and upper 32 bits, signed.
+   * Both 0 for TIME_WAIT and request sockets, and where the source cannot tell (procfs; kernels before 5.8).
+   */
+  cgroupLow = 0;
+  cgroupHigh = 0;
 }
 
 export type Family = 4 | 6;

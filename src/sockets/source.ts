@@ -14,6 +14,8 @@ export interface SocketSource {
    * unknown (procfs; kernels before 6.8), which is not the same as none.
    */
   readonly seesBoundOnly: boolean;
+  /** Whether sockets come with the cgroup they were made in (not from procfs; not before Linux 5.8). */
+  readonly seesCgroups: boolean;
   /** TCP sockets in LISTEN, both families. Does not walk the connection table where the source is netlink. */
   tcpListeners(visit: Visit): void;
   /** Every other TCP socket, both families; bound-only ones come before the connections and have state CLOSE. */

@@ -54,11 +54,14 @@ describe('open-ended tables', () => {
   });
 
   it('know the worst even where nothing of them is shown', () => {
-    const snapshot = tallyTcp({ sysctls, tcp, udp: [] }, { destinations: 0, localAddresses: 0 });
+    const snapshot = tallyTcp(
+      { sysctls, tcp, udp: [] },
+      { destinations: 0, localAddresses: 0, listeners: 0 },
+    );
     expect([snapshot.connect.available, snapshot.bind.available]).toEqual([95, 95]);
     expect([snapshot.destinations.fullest, snapshot.localAddresses.fullest]).toEqual([[], []]);
     const udp = tcp.map((sock) => ({ ...sock, state: CLOSE }));
-    expect(tallyUdp({ sysctls, tcp: [], udp }, 0)).toMatchObject({
+    expect(tallyUdp({ sysctls, tcp: [], udp }, { localAddresses: 0 })).toMatchObject({
       bind: { available: 95 },
       localAddresses: { total: 5, fullest: [] },
     });

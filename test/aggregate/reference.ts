@@ -1,6 +1,9 @@
 import type { PortSysctls } from '../../src/kernel/sysctl.ts';
 import type { Sock, World } from './world.ts';
 
+/** A socket without gaps, as far as the formulas look at it. */
+type Whole = Sock & Required<Pick<Sock, 'remote' | 'remotePort' | 'v6only' | 'timeWaitAgeMs'>>;
+
 /**
  * The formulas, written down once more with nothing but sets and strings: which sockets hold which ports, and how many
  * further calls of each kind succeed. Slow, and plain enough to be checked against the kernel by eye.
@@ -100,7 +103,7 @@ export function reference(world: World): Reference {
 }
 
 /** A socket whose mapped addresses are IPv4's, as the kernel treats them. */
-type PlainSock = Required<Sock>;
+type PlainSock = Whole;
 
 function plain(sock: Sock): PlainSock {
   const unmap = (address: string) => address.replace(/^::ffff:(?=\d+\.)/, '');

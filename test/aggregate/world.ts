@@ -1,6 +1,7 @@
 import ipaddr from 'ipaddr.js';
 import { Destinations } from '../../src/aggregate/destinations.ts';
 import { emptyMemory } from '../../src/aggregate/inference.ts';
+import type { Limits } from '../../src/aggregate/limits.ts';
 import { ephemeralRange } from '../../src/aggregate/range.ts';
 import { type TcpSnapshot, TcpTally } from '../../src/aggregate/tcp.ts';
 import { type UdpSnapshot, UdpTally } from '../../src/aggregate/udp.ts';
@@ -23,26 +24,33 @@ export interface Sock {
   readonly remotePort?: number;
   readonly v6only?: boolean;
   readonly timeWaitAgeMs?: number;
+  /** By default every socket but a TIME_WAIT has one. */
+  readonly inode?: number;
+  readonly cgroupId?: number;
+  readonly receiveQueue?: number;
+  readonly backlogLimit?: number;
+  readonly drops?: number;
 }
 
-export const LIMITS = { destinations: 1000, localAddresses: 1000 };
+export const LIMITS: Limits = { destinations: 1000, localAddresses: 1000, listeners: 1000, owners: 1000 };
 const LISTEN = 10;
 const CLOSE = 7;
+const TIME_WAIT = 6;
 
 /** As the sampler does: listeners, then bound-only sockets, then connections. */
-export function tallyTcp({ sysctls, tcp }: World, limits = LIMITS): TcpSnapshot {
+export function tallyTcp({ sysctls, tcp }: World, limits: Partial<Limits> = {}): TcpSnapshot {
   const tally = new TcpTally(ephemeralRange(sysctls), sysctls, new Destinations());
   for (const sock of tcp.filter(({ state }) => state === LISTEN)) tally.addListener(toRecord(sock));
   for (const sock of tcp.filter(({ state }) => state === CLOSE)) tally.addConnection(toRecord(sock));
   const connections = tcp.filter(({ state }) => state !== LISTEN && state !== CLOSE);
   for (const sock of connections) tally.addConnection(toRecord(sock));
-  return tally.summarise(limits, true, emptyMemory()).snapshot;
+  return tally.summarise({ ...LIMITS, ...limits }, true, emptyMemory()).snapshot;
 }
 
-export function tallyUdp({ sysctls, udp }: World, limit = LIMITS.localAddresses): UdpSnapshot {
+export function tallyUdp({ sysctls, udp }: World, limits: Partial<Limits> = {}): UdpSnapshot {
   const tally = new UdpTally(ephemeralRange(sysctls));
   for (const sock of udp) tally.add(toRecord(sock));
-  return tally.summarise(limit);
+  return tally.summarise({ ...LIMITS, ...limits });
 }
 
 export function toRecord(sock: Sock): SocketRecord {
@@ -59,6 +67,13 @@ export function toRecord(sock: Sock): SocketRecord {
   [record.remote0, record.remote1, record.remote2, record.remote3] = words(remote);
   record.v6only = sock.v6only ?? false;
   record.timeWaitAgeMs = sock.timeWaitAgeMs ?? -1;
+  record.inode = sock.inode ?? (sock.state === TIME_WAIT ? 0 : 1);
+  const cgroupId = BigInt(sock.cgroupId ?? 0);
+  record.cgroupLow = Number(BigInt.asIntN(32, cgroupId));
+  record.cgroupHigh = Number(BigInt.asIntN(32, cgroupId >> 32n));
+  record.receiveQueue = sock.receiveQueue ?? -1;
+  record.backlogLimit = sock.backlogLimit ?? -1;
+  record.drops = sock.drops ?? -1;
   return record;
 }
 

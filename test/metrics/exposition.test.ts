@@ -12,6 +12,7 @@ const failed: SamplingState = {
     { netns: 'host', collector: 'range' },
     { netns: 'host', collector: 'tcp' },
     { netns: 'host', collector: 'udp' },
+    { netns: 'host', collector: 'owners' },
   ],
 };
 
@@ -39,6 +40,9 @@ describe('a whole sample', () => {
           'port_sockets',
           'port_connections',
         ],
+        ...['port_listeners', 'port_listener_info', 'port_listener_accept_queue'],
+        ...['port_listener_accept_queue_limit', 'port_listener_dropped_total', 'port_listener_connections'],
+        ...['port_listener_in_ephemeral_range', 'port_owner_ephemeral_ports', 'port_owners'],
         ...[
           'port_exporter_build_info',
           'port_exporter_sample_success',
@@ -69,7 +73,13 @@ describe('a whole sample', () => {
     ['port_local_addresses{netns="host",protocol="udp"} 3'],
     ['port_sockets{netns="host",protocol="tcp",family="ipv4",state="bound_inactive"} 1'],
     ['port_connections{netns="host",direction="inbound",state="established"} 1'],
-    ['port_exporter_sampled_sockets{netns="host"} 14'],
+    ['port_listeners{netns="host",protocol="tcp",family="ipv4"} 1'],
+    ['port_listeners{netns="host",protocol="tcp",family="ipv6"} 1'],
+    ['port_listeners{netns="host",protocol="udp",family="ipv4"} 1'],
+    ['port_owner_ephemeral_ports{netns="host",protocol="tcp",owner="app.service"} 6'],
+    ['port_owner_ephemeral_ports{netns="host",protocol="udp",owner="app.service"} 3'],
+    ['port_owners{netns="host",protocol="tcp"} 2'],
+    ['port_exporter_sampled_sockets{netns="host"} 16'],
     ['port_exporter_source_info{source="netlink"} 1'],
     ['port_exporter_sample_success{netns="host",collector="tcp"} 1'],
     ['port_exporter_sample_duration_seconds{netns="host",collector="udp"} 0.125'],
@@ -91,6 +101,46 @@ describe('a whole sample', () => {
     ]);
   });
 
+  it('names a listener by its address and port, and joins who it is', async () => {
+    const lines = (await render(rich)).split('\n').filter((line) => line.includes('port="80"'));
+    const labels = 'netns="host",protocol="tcp",address="0.0.0.0",port="80"';
+    expect(lines).toEqual([
+      `port_listener_info{${labels},service="http",process="nginx",user="www-data",unit="nginx.service"} 1`,
+      `port_listener_accept_queue{${labels}} 3`,
+      `port_listener_accept_queue_limit{${labels}} 511`,
+      `port_listener_dropped_total{${labels}} 4`,
+      `port_listener_connections{${labels}} 1`,
+      `port_listener_in_ephemeral_range{${labels}} 0`,
+    ]);
+  });
+
+  it('knows no queue of connections of a UDP listener, and shows none', async () => {
+    const lines = (await render(rich)).split('\n').filter((line) => line.includes('port="53"'));
+    const labels = 'netns="host",protocol="udp",address="0.0.0.0",port="53"';
+    expect(lines).toEqual([
+      `port_listener_info{${labels},service="",process="",user="",unit=""} 1`,
+      `port_listener_dropped_total{${labels}} 7`,
+      `port_listener_in_ephemeral_range{${labels}} 0`,
+    ]);
+  });
+
+  it('leaves out what the source does not tell: limits, drops and owners', async () => {
+    const blind = RICH_NAMESPACE.listeners.map((listener) => ({
+      ...listener,
+      acceptQueueLimit: undefined,
+      dropped: undefined,
+    }));
+    const owners = { tcp: undefined, udp: undefined };
+    const all = await series(sampled({ ...RICH_NAMESPACE, listeners: blind, owners }));
+    const names = new Set(all.map(({ name }) => name));
+    for (const name of ['port_listener_accept_queue_limit', 'port_listener_dropped_total', 'port_owners']) {
+      expect(names.has(name), name).toBe(false);
+    }
+    expect(names.has('port_listener_accept_queue')).toBe(true);
+    const omitted = all.filter(({ name }) => name === 'port_exporter_omitted_series');
+    expect(omitted.map(({ labels }) => labels['metric'])).not.toContain('port_owner_ephemeral_ports');
+  });
+
   it('says for every limited metric how many series a limit left out', async () => {
     const omitted = (await series(rich)).filter(({ name }) => name === 'port_exporter_omitted_series');
     // Shown: 2 of 4 destinations; 1 of 2 TCP addresses and 1 of 3 UDP ones.
@@ -102,18 +152,28 @@ describe('a whole sample', () => {
       port_local_address_used_ports: 3,
       port_local_address_available_ports: 3,
       port_local_address_exhaustion_ratio: 3,
+      // And 1 of 2 TCP listeners, 1 of 2 UDP ones; 1 of 2 owners of each.
+      port_listener_info: 2,
+      port_listener_dropped_total: 2,
+      port_listener_in_ephemeral_range: 2,
+      port_listener_accept_queue: 1,
+      port_listener_accept_queue_limit: 1,
+      port_listener_connections: 1,
+      port_owner_ephemeral_ports: 2,
     });
   });
 
   it('has every state, family, protocol and scope, with 0 where there is nothing', async () => {
     const known = (all: Series[]) =>
       all
-        .filter(({ labels }) => labels['local_address'] === undefined)
+        .filter(({ name }) => !/^port_(destination_|local_address_|listener_|owner_)/.test(name))
         .map(({ name, labels }) => `${name} ${JSON.stringify(labels)}`);
     const empty = await series(sampled(EMPTY_NAMESPACE));
     expect(known(empty)).toEqual(known(await series(rich)));
-    const counts = empty.filter(({ name }) => /^port_(sockets|connections|destinations|local)/.test(name));
-    expect(counts).toHaveLength(22 + 4 + 18 + 1 + 2);
+    const counts = empty.filter(({ name }) =>
+      /^port_(sockets|connections|destinations|local|listeners|owners)/.test(name),
+    );
+    expect(counts).toHaveLength(22 + 4 + 18 + 1 + 2 + 4 + 2);
     expect(counts.every(({ value }) => value === 0)).toBe(true);
   });
 
@@ -146,7 +206,7 @@ describe('a whole sample', () => {
 });
 
 describe('a collector that failed', () => {
-  it.each(['range', 'tcp', 'udp'] as const)(
+  it.each(['range', 'tcp', 'udp', 'owners'] as const)(
     'leaves nothing of its own behind and everything of the others: %s',
     async (collector) => {
       const exposition = createExposition({ withProcess: false });
@@ -155,11 +215,11 @@ describe('a collector that failed', () => {
         await exposition.render(sampled(failing(RICH_NAMESPACE, collector)), 'text'),
       );
       const kernel = (all: Series[]) => all.filter(({ name }) => !name.startsWith('port_exporter_'));
-      expect(kernel(after)).toEqual(kernel(before).filter((one) => collectorOf(one) !== collector));
-      expect(kernel(before).filter((one) => collectorOf(one) === collector)).not.toEqual([]);
+      expect(kernel(after)).toEqual(kernel(before).filter((one) => !collectorsOf(one).includes(collector)));
+      expect(kernel(before).filter((one) => collectorsOf(one).includes(collector))).not.toEqual([]);
       const success = after.filter(({ name }) => name === 'port_exporter_sample_success');
       expect(success.map(({ labels, value }) => [labels['collector'], value])).toEqual(
-        (['range', 'tcp', 'udp'] as const).map((name) => [name, name === collector ? 0 : 1]),
+        (['range', 'tcp', 'udp', 'owners'] as const).map((name) => [name, name === collector ? 0 : 1]),
       );
     },
   );
@@ -180,6 +240,7 @@ describe('where sampling failed', () => {
       ['port_exporter_sample_success', 'range', 0],
       ['port_exporter_sample_success', 'tcp', 0],
       ['port_exporter_sample_success', 'udp', 0],
+      ['port_exporter_sample_success', 'owners', 0],
     ]);
   });
 
@@ -194,6 +255,17 @@ describe('the two formats', () => {
   it('say the same', async () => {
     const openmetrics = await render(rich, 'openmetrics');
     expect(parseExposition(openmetrics)).toEqual(await series(rich));
+  });
+
+  it('each name a counter as they do, whichever was rendered before', async () => {
+    const exposition = createExposition({ withProcess: false });
+    for (const format of ['text', 'openmetrics', 'text', 'openmetrics'] as const) {
+      // A state of its own each time, so that it is rendered anew.
+      const text = await exposition.render({ ...rich }, format);
+      expect(text).toMatch(/^port_listener_dropped_total\{.*port="80"\} 4$/m);
+      const declared = format === 'text' ? 'port_listener_dropped_total' : 'port_listener_dropped';
+      expect(text).toContain(`# TYPE ${declared} counter\n`);
+    }
   });
 
   it('OpenMetrics ends with its end, the text format has none', async () => {
@@ -235,9 +307,10 @@ async function series(state: SamplingState): Promise<Series[]> {
   return parseExposition(await render(state));
 }
 
-/** Whose number it is. */
-function collectorOf({ name, labels }: Series): string | undefined {
-  if (labels['protocol'] !== undefined) return labels['protocol'];
-  if (/^port_(destination|connections|ephemeral_blocked)/.test(name)) return 'tcp';
-  return name.startsWith('port_ephemeral_') ? 'range' : undefined;
+/** Whose number it is: without any of them it is not there. */
+function collectorsOf({ name, labels }: Series): (string | undefined)[] {
+  const described = /^port_(listener_|owner)/.test(name) ? ['owners'] : [];
+  if (labels['protocol'] !== undefined) return [labels['protocol'], ...described];
+  if (/^port_(destination|connections|ephemeral_blocked)/.test(name)) return ['tcp'];
+  return name.startsWith('port_ephemeral_') ? ['range'] : [];
 }

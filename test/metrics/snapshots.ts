@@ -1,4 +1,8 @@
-import type { NamespaceSnapshot, Snapshot } from '../../src/sampler/snapshot.ts';
+import type { Limits } from '../../src/aggregate/limits.ts';
+import type { Listener } from '../../src/aggregate/listeners.ts';
+import type { OwnersSnapshot } from '../../src/aggregate/owners.ts';
+import type { DescribedListener } from '../../src/sampler/describedListener.ts';
+import type { CollectorName, NamespaceSnapshot, Snapshot } from '../../src/sampler/snapshot.ts';
 import type { SamplingState } from '../../src/sampler/state.ts';
 import { TcpState } from '../../src/sockets/record.ts';
 import { type Sock, sysctlsOf, tallyTcp, tallyUdp, type World } from '../aggregate/world.ts';
@@ -9,8 +13,8 @@ const sysctls = sysctlsOf(40_000, 40_099, { reserved: [[40_050, 40_054]], twReus
 const RICH: World = {
   sysctls,
   tcp: [
-    { state: LISTEN, local: '0.0.0.0', localPort: 80 },
-    { state: LISTEN, local: '::', localPort: 40_010 },
+    { ...{ state: LISTEN, local: '0.0.0.0', localPort: 80 }, receiveQueue: 3, backlogLimit: 511, drops: 4 },
+    { ...{ state: LISTEN, local: '::', localPort: 40_010 }, receiveQueue: 0, backlogLimit: 128, drops: 0 },
     { state: CLOSE, local: '10.0.0.1', localPort: 40_012 },
     { state: ESTABLISHED, local: '10.0.0.1', localPort: 80, remote: '192.0.2.7', remotePort: 5555 },
     ...to('203.0.113.1', 443, 40_000, 40_002, 40_001),
@@ -26,14 +30,26 @@ const RICH: World = {
     { state: ESTABLISHED, local: '10.0.0.1', localPort: 40_022 },
     { state: ESTABLISHED, local: '10.0.0.2', localPort: 40_024 },
     { state: CLOSE, local: 'fd00::1', localPort: 40_026 },
+    { state: CLOSE, local: '0.0.0.0', localPort: 53, drops: 7 },
+    { state: CLOSE, local: '::', localPort: 5353, drops: 0 },
   ],
 };
 const EMPTY: World = { sysctls, tcp: [], udp: [] };
 
-/** One namespace with a bit of everything, and rows left out of both tables. */
-export const RICH_NAMESPACE = namespaceOf('host', RICH, { destinations: 2, localAddresses: 1 });
+/** One namespace with a bit of everything, and rows left out of every table. */
+export const RICH_NAMESPACE = namespaceOf('host', RICH, {
+  destinations: 2,
+  localAddresses: 1,
+  listeners: 1,
+  owners: 1,
+});
 /** One with not a single socket. */
-export const EMPTY_NAMESPACE = namespaceOf('host', EMPTY, { destinations: 20, localAddresses: 20 });
+export const EMPTY_NAMESPACE = namespaceOf('host', EMPTY, {
+  destinations: 20,
+  localAddresses: 20,
+  listeners: 20,
+  owners: 20,
+});
 
 export function sampled(...namespaces: NamespaceSnapshot[]): SamplingState {
   const times = { timestampMs: 1_700_000_000_500, durationSeconds: 0.25, intervalSeconds: 5 };
@@ -42,14 +58,19 @@ export function sampled(...namespaces: NamespaceSnapshot[]): SamplingState {
 }
 
 /** A namespace whose collectors in `names` failed this time. */
-export function failing(
-  namespace: NamespaceSnapshot,
-  ...names: readonly ('range' | 'tcp' | 'udp')[]
-): NamespaceSnapshot {
+export function failing(namespace: NamespaceSnapshot, ...names: readonly CollectorName[]): NamespaceSnapshot {
   const without = Object.fromEntries(names.map((name) => [name, undefined]));
+  const isThere = (name: CollectorName) => !names.includes(name);
+  const { tcp, udp } = namespace.owners;
   return {
     ...namespace,
     ...without,
+    // What could not be described is not there, and what was not sampled has nobody to describe.
+    listeners: namespace.listeners.filter(({ protocol }) => isThere('owners') && isThere(protocol)),
+    owners: {
+      tcp: isThere('owners') && isThere('tcp') ? tcp : undefined,
+      udp: isThere('owners') && isThere('udp') ? udp : undefined,
+    },
     collectors: namespace.collectors.map((outcome) =>
       names.includes(outcome.collector) ? { ...outcome, error: 'it went wrong' } : outcome,
     ),
@@ -57,26 +78,55 @@ export function failing(
   };
 }
 
-function namespaceOf(
-  netns: string,
-  world: World,
-  limits: { destinations: number; localAddresses: number },
-): NamespaceSnapshot {
+function namespaceOf(netns: string, world: World, limits: Limits): NamespaceSnapshot {
   const tcp = tallyTcp(world, limits);
-  const udp = tallyUdp(world, limits.localAddresses);
+  const udp = tallyUdp(world, limits);
   const peak = (protocol: 'tcp' | 'udp', scope: 'connect' | 'bind') => ({ protocol, scope, ratio: 0.5 });
   return {
     netns,
-    collectors: (['range', 'tcp', 'udp'] as const).map((collector) => ({
+    collectors: (['range', 'tcp', 'udp', 'owners'] as const).map((collector) => ({
       collector,
       seconds: 0.125,
       error: undefined,
     })),
-    range: { first: 40_000, last: 40_099, reserved: 5, usable: 95 },
+    range: {
+      ...{ first: 40_000, last: 40_099, reserved: 5, usable: 95, addable: 64_412 },
+      timeWaitReuse: { mode: 1, timestamps: true, delayMs: 1000 },
+    },
     tcp,
     udp,
+    listeners: [
+      ...tcp.listeners.fullest.map((listener) => described('tcp', listener)),
+      ...udp.listeners.fullest.map((listener) => described('udp', listener)),
+    ],
+    owners: {
+      tcp: ownersOf(tcp.usedPorts, limits.owners),
+      udp: ownersOf(udp.usedPorts, limits.owners),
+    },
     peaks: [peak('tcp', 'connect'), peak('tcp', 'bind'), peak('udp', 'connect'), peak('udp', 'bind')],
   };
+}
+
+function described(protocol: 'tcp' | 'udp', { sockets, ...listener }: Listener): DescribedListener {
+  const isKnown = listener.port === 80;
+  return {
+    ...listener,
+    protocol,
+    service: isKnown ? 'http' : '',
+    process: isKnown ? 'nginx' : '',
+    pid: isKnown ? 812 : undefined,
+    user: isKnown ? 'www-data' : '',
+    unit: isKnown ? 'nginx.service' : '',
+  };
+}
+
+/** All but one port are the first owner's. */
+function ownersOf(usedPorts: number, limit: number): OwnersSnapshot {
+  const all = [
+    { owner: 'app.service', ports: usedPorts - 1 },
+    { owner: 'unattributed', ports: Math.min(usedPorts, 1) },
+  ].filter(({ ports }) => ports > 0);
+  return { total: all.length, fullest: all.slice(0, limit) };
 }
 
 function to(remote: string, remotePort: number, ...ports: number[]): Sock[] {

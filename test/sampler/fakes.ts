@@ -32,7 +32,18 @@ export function snapshotOf(
     durationSeconds: 0.01,
     intervalSeconds: 5,
     source: 'netlink',
-    namespaces: [{ netns: 'host', collectors, range: undefined, tcp: undefined, udp: undefined, peaks: [] }],
+    namespaces: [
+      {
+        netns: 'host',
+        collectors,
+        range: undefined,
+        tcp: undefined,
+        udp: undefined,
+        peaks: [],
+        listeners: [],
+        owners: { tcp: undefined, udp: undefined },
+      },
+    ],
     ...changes,
   };
 }

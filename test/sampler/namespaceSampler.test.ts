@@ -3,7 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ExporterError } from '../../src/base/errors.ts';
+import { silentLogger } from '../../src/base/logger.ts';
 import { NamespaceSampler } from '../../src/sampler/namespaceSampler.ts';
+import { Ownership } from '../../src/sampler/ownership.ts';
+import type { SamplerSettings } from '../../src/sampler/settings.ts';
 import type { NamespaceSnapshot } from '../../src/sampler/snapshot.ts';
 import { SocketRecord, TcpState, type Visit } from '../../src/sockets/record.ts';
 import type { SocketSource } from '../../src/sockets/source.ts';
@@ -32,6 +35,7 @@ interface Dumps {
 class FakeSource implements SocketSource {
   readonly kind = 'netlink';
   readonly seesBoundOnly = true;
+  readonly seesCgroups = true;
   dumps: Dumps = {};
 
   tcpListeners(visit: Visit): void {
@@ -59,14 +63,18 @@ function dump(ports: Dumps['udp'] = [], rest: Partial<SocketRecord>, visit: Visi
 
 function newSampler(): { sample: (dumps: Dumps) => NamespaceSnapshot } {
   const source = new FakeSource();
-  const sampler = new NamespaceSampler('host', source, {
+  const settings: SamplerSettings = {
     intervalMs: 5000,
     maxDuty: 1,
     source: 'netlink',
-    limits: { destinations: 20, localAddresses: 20 },
+    limits: { destinations: 20, localAddresses: 20, listeners: 20, owners: 20 },
     peakWindowMs: 60_000,
     procfs,
-  });
+    sysfs: join(procfs, 'sys'),
+    processBudgetMs: 0,
+  };
+  const ownership = new Ownership(settings, true, silentLogger);
+  const sampler = new NamespaceSampler('host', source, settings, ownership);
   return {
     sample(dumps) {
       source.dumps = dumps;
@@ -90,10 +98,11 @@ describe('a dump that breaks off', () => {
       ['range', undefined],
       ['tcp', 'dump: EINTR'],
       ['udp', undefined],
+      ['owners', undefined],
     ]);
     expect(tcp).toBeUndefined();
     expect(udp).toMatchObject({ sampledSockets: 2, usedPorts: 2, capacity: 8 });
-    expect(range).toEqual({ first: 40000, last: 40009, reserved: 0, usable: 10 });
+    expect(range).toMatchObject({ first: 40000, last: 40009, reserved: 0, usable: 10 });
     expect(peaks.map(({ protocol, scope, ratio }) => [protocol, scope, ratio.toFixed(3)])).toEqual([
       ['udp', 'connect', '0.200'],
       ['udp', 'bind', '0.200'],
@@ -136,6 +145,7 @@ it('without a range there is nothing, and every collector says why', () => {
       expect.stringMatching(/^open\(\) of .*\/ip_local_port_range: ENOENT \(no such file or directory\)$/),
       'not sampled: the ephemeral port range is unknown',
       'not sampled: the ephemeral port range is unknown',
+      'not sampled: no sockets are known',
     ]);
   } finally {
     writeRange();

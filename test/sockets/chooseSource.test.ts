@@ -74,7 +74,7 @@ function choose(wanted: SourceKind | 'auto', openers: Partial<Openers>) {
 function fakeSource(kind: SourceKind): SocketSource {
   const nothing = () => {};
   const walks = { tcpListeners: nothing, tcpConnections: nothing, udp: nothing, close: nothing };
-  return { kind, seesBoundOnly: kind === 'netlink', ...walks };
+  return { kind, seesBoundOnly: kind === 'netlink', seesCgroups: kind === 'netlink', ...walks };
 }
 
 function raise(thrown: unknown): never {

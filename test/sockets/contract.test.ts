@@ -203,7 +203,7 @@ function families({ socketFamily, family }: Row): string {
  */
 function comparable(rows: Row[]): string[] {
   return rows
-    .map(({ backlogLimit, v6only, drops, receiveQueue, timeWaitAgeMs, ...row }) => ({
+    .map(({ backlogLimit, v6only, drops, receiveQueue, timeWaitAgeMs, cgroupId, ...row }) => ({
       ...row,
       receiveQueue: row.state === LISTEN || row.state === CLOSE ? receiveQueue : undefined,
       drops: row.state === CLOSE ? drops : undefined,

@@ -14,6 +14,8 @@ export interface Row {
   backlogLimit: number;
   drops: number;
   inode: number;
+  /** In decimal, 0 where there is none. */
+  cgroupId: string;
 }
 
 /** Runs one walk, `(visit) => source.udp(visit)`, and keeps all of it. */
@@ -37,6 +39,7 @@ export function toRow(record: SocketRecord): Row {
     backlogLimit: record.backlogLimit,
     drops: record.drops,
     inode: record.inode,
+    cgroupId: String((BigInt(record.cgroupHigh >>> 0) << 32n) | BigInt(record.cgroupLow >>> 0)),
   };
 }
 

@@ -11,6 +11,12 @@ import { type SocketRecord, TcpState, TIME_WAIT_MS } from '../record.ts';
 const INET_DIAG_MSG_BYTES = 72;
 const INET_DIAG_SKMEMINFO = 7;
 const INET_DIAG_SKV6ONLY = 11;
+const INET_DIAG_CGROUP_ID = 21;
+/** Bytes of an attribute that carries a u64. */
+const U64_ATTRIBUTE_BYTES = 12;
+const CGROUP_HEADER = HOST_IS_LITTLE_ENDIAN
+  ? (INET_DIAG_CGROUP_ID << 16) | U64_ATTRIBUTE_BYTES
+  : (U64_ATTRIBUTE_BYTES << 16) | INET_DIAG_CGROUP_ID;
 /** Index of SK_MEMINFO_DROPS in the array that INET_DIAG_SKMEMINFO carries. */
 const SK_MEMINFO_DROPS = 8;
 /** `idiag_timer` of a TIME_WAIT socket, whose `idiag_expires` is the milliseconds left. */
@@ -41,10 +47,35 @@ export function decodeSocket(
       ? Math.max(0, TIME_WAIT_MS - view.getUint32(start + 52, HOST_IS_LITTLE_ENDIAN))
       : -1;
   record.inode = view.getUint32(start + 68, HOST_IS_LITTLE_ENDIAN);
-  // Only sockets that hold a port without a peer need more: the connections, by far the most, are done.
-  const isUnconnected = state === TcpState.LISTEN || state === TcpState.CLOSE;
-  if (isUnconnected) decodeUnconnected(what, view, start, end, record);
-  else clearUnconnected(record);
+  clearOptional(record);
+  const attributes = start + INET_DIAG_MSG_BYTES;
+  if (state === TcpState.LISTEN || state === TcpState.CLOSE) {
+    record.receiveQueue = view.getUint32(start + 56, HOST_IS_LITTLE_ENDIAN);
+    if (state === TcpState.LISTEN) record.backlogLimit = view.getUint32(start + 60, HOST_IS_LITTLE_ENDIAN);
+    decodeAttributes(what, view, attributes, end, record);
+  } else {
+    decodeCgroup(what, view, attributes, end, record);
+  }
+}
+
+/** A connection has nothing else that is wanted. */
+function decodeCgroup(what: string, view: DataView, first: number, end: number, record: SocketRecord): void {
+  for (let at = first; at + 4 <= end; ) {
+    // Length and type in one read: this is done for every connection.
+    if (view.getUint32(at, HOST_IS_LITTLE_ENDIAN) === CGROUP_HEADER && tryCgroup(view, at, end, record))
+      return;
+    at += attributeBytes(what, view, at, end);
+  }
+}
+
+/** Takes the cgroup if its attribute stands at `at` → whether it does. */
+function tryCgroup(view: DataView, at: number, end: number, record: SocketRecord): boolean {
+  if (at + U64_ATTRIBUTE_BYTES > end) return false;
+  if (view.getUint16(at, HOST_IS_LITTLE_ENDIAN) !== U64_ATTRIBUTE_BYTES) return false;
+  if (view.getUint16(at + 2, HOST_IS_LITTLE_ENDIAN) !== INET_DIAG_CGROUP_ID) return false;
+  record.cgroupLow = view.getInt32(at + (HOST_IS_LITTLE_ENDIAN ? 4 : 8), HOST_IS_LITTLE_ENDIAN);
+  record.cgroupHigh = view.getInt32(at + (HOST_IS_LITTLE_ENDIAN ? 8 : 4), HOST_IS_LITTLE_ENDIAN);
+  return true;
 }
 
 function decodeAddresses(what: string, view: DataView, start: number, record: SocketRecord): void {
@@ -87,37 +118,41 @@ function setIpv4(record: SocketRecord, local: number, remote: number): void {
   record.remote3 = 0;
 }
 
-function decodeUnconnected(
+function decodeAttributes(
   what: string,
   view: DataView,
-  start: number,
+  first: number,
   end: number,
   record: SocketRecord,
 ): void {
-  clearUnconnected(record);
-  record.receiveQueue = view.getUint32(start + 56, HOST_IS_LITTLE_ENDIAN);
-  if (record.state === TcpState.LISTEN)
-    record.backlogLimit = view.getUint32(start + 60, HOST_IS_LITTLE_ENDIAN);
-  // struct nlattr: u16 length with its own 4 bytes, u16 type, payload, padded to 4.
-  for (let at = start + INET_DIAG_MSG_BYTES; at + 4 <= end; ) {
+  for (let at = first; at + 4 <= end; ) {
+    const bytes = attributeBytes(what, view, at, end);
     const length = view.getUint16(at, HOST_IS_LITTLE_ENDIAN);
-    if (length < 4 || at + length > end) {
-      throw malformed(what, `an attribute of ${length} bytes with ${end - at} left`);
-    }
     const type = view.getUint16(at + 2, HOST_IS_LITTLE_ENDIAN);
     if (type === INET_DIAG_SKV6ONLY && length >= 5) record.v6only = view.getUint8(at + 4) !== 0;
     else if (type === INET_DIAG_SKMEMINFO && length >= 4 + 4 * (SK_MEMINFO_DROPS + 1)) {
       record.drops = view.getUint32(at + 4 + 4 * SK_MEMINFO_DROPS, HOST_IS_LITTLE_ENDIAN);
-    }
-    at += (length + 3) & ~3;
+    } else tryCgroup(view, at, end, record);
+    at += bytes;
   }
 }
 
-function clearUnconnected(record: SocketRecord): void {
+/** From the attribute at `at` to the next one: struct nlattr is u16 length with its own 4 bytes, u16 type, payload, padded to 4. */
+function attributeBytes(what: string, view: DataView, at: number, end: number): number {
+  const length = view.getUint16(at, HOST_IS_LITTLE_ENDIAN);
+  if (length < 4 || at + length > end) {
+    throw malformed(what, `an attribute of ${length} bytes with ${end - at} left`);
+  }
+  return (length + 3) & ~3;
+}
+
+function clearOptional(record: SocketRecord): void {
   record.v6only = false;
   record.receiveQueue = -1;
   record.backlogLimit = -1;
   record.drops = -1;
+  record.cgroupLow = 0;
+  record.cgroupHigh = 0;
 }
 
 function malformed(what: string, got: string): ExporterError {

@@ -1,9 +1,10 @@
+import { release } from 'node:os';
 import { ExporterError, KernelError } from '../../base/errors.ts';
 import { AF_INET, AF_INET6, type Libc, loadLibc } from '../../kernel/libc.ts';
 import { NetlinkDumper, type NetlinkSocket, openNetlinkSocket } from '../../kernel/netlink.ts';
 import { SocketRecord, TcpState, type Visit } from '../record.ts';
 import type { SocketSource } from '../source.ts';
-import { bindingShows } from './boundOnly.ts';
+import { bindingShows, releaseAtLeast } from './boundOnly.ts';
 import { decodeSocket } from './decode.ts';
 import {
   EXT_SKMEMINFO,
@@ -39,6 +40,8 @@ export function openNetlinkSource(libc: Libc = loadLibc()): SocketSource {
 export class NetlinkSource implements SocketSource {
   readonly kind = 'netlink';
   seesBoundOnly = false;
+  /** INET_DIAG_CGROUP_ID, Linux 5.8. */
+  readonly seesCgroups = releaseAtLeast(release(), 5, 8);
   readonly #open: () => NetlinkSocket;
   readonly #record = new SocketRecord();
   #dumper: NetlinkDumper | undefined;

@@ -20,6 +20,7 @@ class ProcfsSource implements SocketSource {
   readonly kind = 'procfs';
   /** A socket that only did bind() is in no table of /proc/net. */
   readonly seesBoundOnly = false;
+  readonly seesCgroups = false;
 
   readonly #record = new SocketRecord();
   readonly #buffer = new Uint8Array(64 * 1024);

@@ -1,6 +1,7 @@
 import { silentLogger } from '../../../src/base/logger.ts';
 import { createExposition } from '../../../src/metrics/exposition.ts';
 import { openRounds, type Rounds } from '../../../src/sampler/sample.ts';
+import type { SamplerSettings } from '../../../src/sampler/settings.ts';
 import type { Snapshot } from '../../../src/sampler/snapshot.ts';
 import { parseExposition, type Series } from '../../support/exposition.ts';
 
@@ -8,9 +9,12 @@ const SETTINGS = {
   intervalMs: 5000,
   maxDuty: 0.05,
   source: 'netlink',
-  limits: { destinations: 1000, localAddresses: 1000 },
+  limits: { destinations: 1000, localAddresses: 1000, listeners: 1000, owners: 1000 },
   peakWindowMs: 60_000,
   procfs: '/proc',
+  sysfs: '/sys',
+  // Tests want an answer, however slow the machine is.
+  processBudgetMs: 20_000,
 } as const;
 
 type Labels = Readonly<Record<string, string | number>>;
@@ -20,9 +24,15 @@ export class Exporter {
   readonly #rounds: Rounds;
   readonly #exposition = createExposition({ withProcess: false });
   #series: Series[] = [];
+  #text = '';
 
-  constructor(source: 'netlink' | 'procfs' = 'netlink') {
-    this.#rounds = openRounds({ ...SETTINGS, source }, silentLogger);
+  constructor(settings: Partial<SamplerSettings> = {}) {
+    this.#rounds = openRounds({ ...SETTINGS, ...settings }, silentLogger);
+  }
+
+  /** What a scrape of the last sample would read. */
+  get text(): string {
+    return this.#text;
   }
 
   /** Takes a sample and exposes it. */
@@ -31,7 +41,8 @@ export class Exporter {
     for (const { collector, error } of snapshot.namespaces.flatMap(({ collectors }) => collectors)) {
       if (error !== undefined) throw new Error(`collector ${collector}: ${error}`);
     }
-    this.#series = parseExposition(await this.#exposition.render({ kind: 'sampled', snapshot }, 'text'));
+    this.#text = await this.#exposition.render({ kind: 'sampled', snapshot }, 'text');
+    this.#series = parseExposition(this.#text);
     return snapshot;
   }
 
@@ -44,13 +55,16 @@ export class Exporter {
 
   /** Every series of this name with these labels. */
   values(name: string, labels: Labels = {}): number[] {
-    return this.#series
-      .filter(
-        (series) =>
-          series.name === name &&
-          Object.entries(labels).every(([label, value]) => series.labels[label] === String(value)),
-      )
-      .map(({ value }) => value);
+    return this.series(name, labels).map(({ value }) => value);
+  }
+
+  /** Every series of this name with these labels, whole. */
+  series(name: string, labels: Labels = {}): Series[] {
+    return this.#series.filter(
+      (series) =>
+        series.name === name &&
+        Object.entries(labels).every(([label, value]) => series.labels[label] === String(value)),
+    );
   }
 
   close(): void {

@@ -40,7 +40,9 @@ function checked(name: keyof typeof calls, ...args: unknown[]): number {
 
 const AF_INET = 2;
 const AF_INET6 = 10;
+const SOCK_NONBLOCK = 0o4000;
 const SOCK_CLOEXEC = 0o2000000;
+const EINPROGRESS = 115;
 const CLONE_NEWNET = 0x40000000;
 const LITTLE = endianness() === 'LE';
 
@@ -76,11 +78,11 @@ function int32(value: number): Uint8Array {
 }
 
 /** A socket of the family that `address` is written in. */
-export function socketFor(address: string, type: Type): number {
+export function socketFor(address: string, type: Type, { nonBlocking = false } = {}): number {
   return checked(
     'socket',
     address.includes(':') ? AF_INET6 : AF_INET,
-    (type === 'tcp' ? 1 : 2) | SOCK_CLOEXEC,
+    (type === 'tcp' ? 1 : 2) | SOCK_CLOEXEC | (nonBlocking ? SOCK_NONBLOCK : 0),
     0,
   );
 }
@@ -95,10 +97,18 @@ export function connect(fd: number, address: string, port: number): void {
   checked('connect', fd, bytes, bytes.length);
 }
 
-/** sendto() of one byte, unconnected. */
-export function sendTo(fd: number, address: string, port: number): void {
+/** connect() of a non-blocking socket, which may still be on its way (EINPROGRESS, which libuv has no name for). */
+export function startConnecting(fd: number, address: string, port: number): void {
   const bytes = sockaddr(address, port);
-  checked('sendto', fd, new Uint8Array(1), 1, 0, bytes, bytes.length);
+  if (calls.connect(fd, bytes, bytes.length) < 0 && koffi.errno() !== EINPROGRESS) {
+    throw new PosixError('connect()', getSystemErrorName(-koffi.errno()));
+  }
+}
+
+/** sendto() of a datagram, unconnected. */
+export function sendTo(fd: number, address: string, port: number, length = 1): void {
+  const bytes = sockaddr(address, port);
+  checked('sendto', fd, new Uint8Array(length), length, 0, bytes, bytes.length);
 }
 
 export function listen(fd: number, backlog = 4096): void {
@@ -128,6 +138,15 @@ export function setIpv6Only(fd: number): void {
 /** IP_BIND_ADDRESS_NO_PORT, which serves both families. */
 export function setBindAddressNoPort(fd: number): void {
   checked('setsockopt', fd, 0, 24, int32(1), 4);
+}
+
+export function setReusePort(fd: number): void {
+  checked('setsockopt', fd, 1, 15, int32(1), 4);
+}
+
+/** SO_RCVBUF; the kernel doubles it, and has a least of its own. */
+export function setReceiveBuffer(fd: number, bytes: number): void {
+  checked('setsockopt', fd, 1, 8, int32(bytes), 4);
 }
 
 export function setReuseAddress(fd: number): void {

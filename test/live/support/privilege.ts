@@ -1,4 +1,5 @@
 import { describe } from 'vitest';
+import { cgroupRefusal } from './cgroups.ts';
 import { enterFreshNamespace } from './posix.ts';
 
 /** Why network namespaces cannot be made here; undefined where they can. */
@@ -18,9 +19,17 @@ function tryNamespace(): string | undefined {
  * true that is a failure, because nothing would then prove the numbers.
  */
 export function describeLive(name: string, define: () => void): void {
-  if (refusal !== undefined && process.env['CI'] !== 'true') {
-    describe.skip(`${name} (skipped: no network namespace of its own: ${refusal})`, define);
-  } else {
-    describe(name, define);
-  }
+  describeUnless(refusal && `no network namespace of its own: ${refusal}`, name, define);
+}
+
+/** As describeLive, for tests that need cgroups of their own as well. */
+export function describeInCgroups(name: string, define: () => void): void {
+  const noCgroups = refusal === undefined ? cgroupRefusal() : refusal;
+  describeUnless(noCgroups && `no cgroups of its own: ${noCgroups}`, name, define);
+}
+
+function describeUnless(reason: string | undefined, name: string, define: () => void): void {
+  if (reason !== undefined && process.env['CI'] !== 'true')
+    describe.skip(`${name} (skipped: ${reason})`, define);
+  else describe(name, define);
 }

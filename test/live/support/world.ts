@@ -25,6 +25,16 @@ export interface Client {
   readonly port?: number;
 }
 
+/** How a server socket is made. */
+export interface Server {
+  readonly v6only?: boolean;
+  readonly backlog?: number;
+  /** With SO_REUSEPORT. */
+  readonly reusePort?: boolean;
+  /** accept() is refused with EAGAIN where no connection waits. */
+  readonly nonBlocking?: boolean;
+}
+
 /**
  * A network namespace of its own with a small ephemeral range, in which sockets are opened by real system calls on this
  * thread. Everything ends with `close()`.
@@ -68,20 +78,30 @@ export class World {
     throw new Error(`no route to ${address}`);
   }
 
-  listen(address: string, port: number, { v6only = false } = {}): number {
-    const fd = this.#socket(address, 'tcp');
+  listen(
+    address: string,
+    port: number,
+    { v6only = false, backlog = 4096, reusePort = false, nonBlocking = false }: Server = {},
+  ): number {
+    const fd = this.#socket(address, 'tcp', { nonBlocking });
     posix.setReuseAddress(fd);
+    if (reusePort) posix.setReusePort(fd);
     if (v6only) posix.setIpv6Only(fd);
     posix.bind(fd, address, port);
-    posix.listen(fd);
+    posix.listen(fd, backlog);
     this.#servers.set(`${address} ${port}`, fd);
     return fd;
   }
 
   /** A socket that does bind() and nothing else; `port` 0 is the kernel's choice. */
-  bound(address: string, port = 0, { type = 'tcp' as posix.Type, v6only = false } = {}): number {
+  bound(
+    address: string,
+    port = 0,
+    { type = 'tcp' as posix.Type, v6only = false, reusePort = false } = {},
+  ): number {
     const fd = this.#socket(address, type);
     try {
+      if (reusePort) posix.setReusePort(fd);
       if (v6only) posix.setIpv6Only(fd);
       posix.bind(fd, address, port);
     } catch (error) {
@@ -103,6 +123,13 @@ export class World {
       this.end(fd);
       throw error;
     }
+    return fd;
+  }
+
+  /** A connect() that does not wait for an answer: nobody may be there to give one. */
+  knock(to: string, port = SERVER_PORT): number {
+    const fd = this.#socket(to, 'tcp', { nonBlocking: true });
+    posix.startConnecting(fd, to, port);
     return fd;
   }
 
@@ -134,6 +161,22 @@ export class World {
     return fd;
   }
 
+  /** Whatever waits for this non-blocking listener, at most so many. */
+  acceptWaiting(server: number, atMost = Number.POSITIVE_INFINITY): number[] {
+    const accepted: number[] = [];
+    while (accepted.length < atMost) {
+      try {
+        const fd = posix.accept(server);
+        this.#open.add(fd);
+        accepted.push(fd);
+      } catch (error) {
+        if (!(error instanceof posix.PosixError) || error.code !== 'EAGAIN') throw error;
+        break;
+      }
+    }
+    return accepted;
+  }
+
   /** `count` connections that the client closed first: its ends are in TIME_WAIT. */
   timeWait(count: number, to: string, port = SERVER_PORT, client: Client = {}): void {
     for (let i = 0; i < count; i++) {
@@ -155,8 +198,8 @@ export class World {
     this.#open.delete(fd);
   }
 
-  #socket(address: string, type: posix.Type): number {
-    const fd = posix.socketFor(address, type);
+  #socket(address: string, type: posix.Type, options: { nonBlocking?: boolean } = {}): number {
+    const fd = posix.socketFor(address, type, options);
     this.#open.add(fd);
     return fd;
   }

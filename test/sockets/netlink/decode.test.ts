@@ -5,7 +5,7 @@ import { ExporterError } from '../../../src/base/errors.ts';
 import { decodeSocket } from '../../../src/sockets/netlink/decode.ts';
 import { SocketRecord, TcpState } from '../../../src/sockets/record.ts';
 import { type Row, toRow } from '../records.ts';
-import { cgroupId, type DiagSocket, encodeSocket, skmeminfo, v6only } from './encode.ts';
+import { cgroupId, type DiagSocket, encodeAttribute, encodeSocket, skmeminfo, v6only } from './encode.ts';
 
 const { ESTABLISHED, FIN_WAIT2, TIME_WAIT, CLOSE, LISTEN } = TcpState;
 
@@ -150,6 +150,36 @@ describe('every socket the kernel can tell of', () => {
   });
 });
 
+describe('the cgroup of a socket', () => {
+  it('is that of its own attribute, however the attributes of the one before it lay', () => {
+    fc.assert(
+      fc.property(fc.array(anyAttributed, { minLength: 2, maxLength: 8 }), (sockets) => {
+        for (const socket of sockets) expect(decoded(socket)).toEqual(expected(socket));
+      }),
+      { numRuns: 3000 },
+    );
+  });
+
+  it('is not read from the inside of another attribute that looks like it', () => {
+    const looksLikeCgroup = encodeAttribute(cgroupId(666n));
+    const inside = { type: 1, payload: looksLikeCgroup };
+    const socket = connection('ipv4', '10.0.0.1', '10.0.0.2');
+    // The attribute found 4 bytes in, and in the next socket only its image is there.
+    decoded({ ...socket, attributes: [{ type: 2, payload: new Uint8Array() }, cgroupId(7n)] });
+    expect(decoded({ ...socket, attributes: [inside] }).cgroupId).toBe('0');
+    expect(decoded({ ...socket, attributes: [inside, cgroupId(8n)] }).cgroupId).toBe('8');
+  });
+
+  it('is 0 where the attribute has another length than a u64 takes', () => {
+    const socket = connection('ipv4', '10.0.0.1', '10.0.0.2');
+    for (const length of [0, 4, 7, 9, 12]) {
+      const attributes = [{ type: 21, payload: new Uint8Array(length).fill(1) }];
+      expect(decoded({ ...socket, attributes }).cgroupId).toBe('0');
+      expect(decoded({ ...socket, state: LISTEN, attributes }).cgroupId).toBe('0');
+    }
+  });
+});
+
 const ipv4 = fc.ipV4();
 const ipv6 = fc.ipV6().filter((address) => !ipaddr.IPv6.parse(address).isIPv4MappedAddress());
 const mapped = ipv4.map((address) => `::ffff:${address}`);
@@ -179,11 +209,31 @@ const anySocket: fc.Arbitrary<DiagSocket> = fc
   )
   .map(([endpoints, rest, attributes]) => ({ ...endpoints, ...rest, attributes }));
 
+/** Attributes of any kind before and after the cgroup's, with any bytes in them; one of them may look like another. */
+const anyOther = fc.oneof(
+  fc.record({ type: fc.integer({ min: 22, max: 40 }), payload: fc.uint8Array({ maxLength: 13 }) }),
+  fc.bigInt(0n, 2n ** 64n - 1n).map((id) => ({ type: 30, payload: encodeAttribute(cgroupId(id)) })),
+);
+
+const anyAttributed: fc.Arbitrary<DiagSocket> = fc
+  .record({
+    state: fc.constantFrom(ESTABLISHED, TIME_WAIT, LISTEN, CLOSE),
+    before: fc.array(anyOther, { maxLength: 3 }),
+    cgroup: fc.option(fc.bigInt(0n, 2n ** 64n - 1n)),
+    after: fc.array(anyOther, { maxLength: 2 }),
+  })
+  .map(({ state, before, cgroup, after }) => ({
+    ...connection('ipv4', '10.0.0.1', '10.0.0.2'),
+    state,
+    attributes: [...before, ...(cgroup === null ? [] : [cgroupId(cgroup)]), ...after],
+  }));
+
 /** What records.ts shows of a socket, straight from its description. */
 function expected(socket: DiagSocket): Row {
   const { family, state, local, localPort, remote = '', remotePort } = socket;
   const isUnconnected = state === LISTEN || state === CLOSE;
   const drops = (socket.attributes ?? []).filter(({ type }) => type === 7).at(-1);
+  const cgroup = (socket.attributes ?? []).find(({ type, payload }) => type === 21 && payload.length === 8);
   const addresses = [local, remote].map((address) => ipaddr.process(address));
   const isIpv6 = addresses[0]?.kind() === 'ipv6';
   const text = (address: ipaddr.IPv4 | ipaddr.IPv6 | undefined) =>
@@ -200,6 +250,7 @@ function expected(socket: DiagSocket): Row {
     backlogLimit: state === LISTEN ? (socket.sendQueue ?? 0) : -1,
     drops: isUnconnected && drops ? (new Uint32Array(drops.payload.slice().buffer)[8] ?? -1) : -1,
     inode: socket.inode ?? 0,
+    cgroupId: String(cgroup ? new BigUint64Array(cgroup.payload.slice().buffer)[0] : 0),
   };
 }
 

@@ -63,7 +63,7 @@ export function cgroupId(id: bigint): Attribute {
   return { type: 21, payload: new Uint8Array(BigUint64Array.of(id).buffer) };
 }
 
-function encodeAttribute({ type, payload, claimedLength }: Attribute): Uint8Array {
+export function encodeAttribute({ type, payload, claimedLength }: Attribute): Uint8Array {
   const bytes = new Uint8Array(4 + ((payload.length + 3) & ~3));
   const view = new DataView(bytes.buffer);
   view.setUint16(0, claimedLength ?? 4 + payload.length, HOST_IS_LITTLE_ENDIAN);

@@ -1,0 +1,90 @@
+import ipaddr from 'ipaddr.js';
+import { type Family, type SocketRecord, TcpState, TIME_WAIT_MS } from '../sockets/record.ts';
+import { ADDRESS_WORDS, writeLocal, writeRemote } from './address.ts';
+import type { Destination } from './destinations.ts';
+import { KeyTable } from './keyTable.ts';
+import type { PortSet } from './portSet.ts';
+
+/** What holds the ports of one destination. */
+export interface DestinationHolders {
+  /** Ports by the cgroup of their socket; 0 for sockets without one. */
+  readonly byCgroup: ReadonlyMap<number, HeldPorts>;
+  /** Milliseconds until each TIME_WAIT socket gives its port back, in no order; those of unknown age left out. */
+  readonly timeWaitLeftMs: readonly number[];
+}
+
+export interface HeldPorts {
+  established: number;
+  timeWait: number;
+  /** The other side has closed, and the application has not. */
+  closeWait: number;
+  other: number;
+}
+
+/** Finds out, in a second walk of the connections, what holds the ports of destinations that the first one found. */
+export class DestinationHoldersTally {
+  readonly #usable: PortSet;
+  readonly #tables = { 4: newTable(4), 6: newTable(6) } as const;
+  readonly #rows: { 4: MutableHolders[]; 6: MutableHolders[] } = { 4: [], 6: [] };
+
+  constructor(destinations: readonly Destination[], usable: PortSet) {
+    this.#usable = usable;
+    for (const destination of destinations) {
+      const family: Family = destination.remoteAddress.includes(':') ? 6 : 4;
+      writeDestination(this.#tables[family].key, family, destination);
+      this.#tables[family].upsert();
+      this.#rows[family].push({ byCgroup: new Map(), timeWaitLeftMs: [] });
+    }
+  }
+
+  add(record: SocketRecord): void {
+    if (!this.#usable.has(record.localPort)) return;
+    const table = this.#tables[record.family];
+    const words = ADDRESS_WORDS[record.family];
+    writeLocal(table.key, 0, record);
+    writeRemote(table.key, words, record);
+    table.key[2 * words] = record.remotePort;
+    const holders = this.#rows[record.family][table.find()];
+    if (holders === undefined) return;
+    const cgroupId = (record.cgroupHigh >>> 0) * 2 ** 32 + (record.cgroupLow >>> 0);
+    const held = holders.byCgroup.get(cgroupId) ?? { established: 0, timeWait: 0, closeWait: 0, other: 0 };
+    holders.byCgroup.set(cgroupId, held);
+    held[kindOf(record.state)]++;
+    if (record.timeWaitAgeMs >= 0) holders.timeWaitLeftMs.push(TIME_WAIT_MS - record.timeWaitAgeMs);
+  }
+
+  /** Of one of the destinations given at the start. */
+  holdersOf(destination: Destination): DestinationHolders {
+    const family: Family = destination.remoteAddress.includes(':') ? 6 : 4;
+    writeDestination(this.#tables[family].key, family, destination);
+    return this.#rows[family][this.#tables[family].find()] ?? { byCgroup: new Map(), timeWaitLeftMs: [] };
+  }
+}
+
+interface MutableHolders extends DestinationHolders {
+  readonly byCgroup: Map<number, HeldPorts>;
+  readonly timeWaitLeftMs: number[];
+}
+
+function newTable(family: Family): KeyTable {
+  return new KeyTable(2 * ADDRESS_WORDS[family] + 1);
+}
+
+function kindOf(state: number): keyof HeldPorts {
+  if (state === TcpState.ESTABLISHED) return 'established';
+  if (state === TcpState.CLOSE_WAIT) return 'closeWait';
+  return state === TcpState.TIME_WAIT ? 'timeWait' : 'other';
+}
+
+function writeDestination(key: Int32Array, family: Family, destination: Destination): void {
+  const words = ADDRESS_WORDS[family];
+  writeAddress(key, 0, destination.localAddress);
+  writeAddress(key, words, destination.remoteAddress);
+  key[2 * words] = destination.remotePort;
+}
+
+function writeAddress(key: Int32Array, at: number, address: string): void {
+  const bytes = Uint8Array.from(ipaddr.parse(address).toByteArray());
+  const view = new DataView(bytes.buffer);
+  for (let word = 0; word < bytes.length / 4; word++) key[at + word] = view.getInt32(4 * word);
+}

@@ -1,0 +1,7 @@
+/** How many rows of each open-ended table are exported. */
+export interface Limits {
+  readonly destinations: number;
+  readonly localAddresses: number;
+  readonly listeners: number;
+  readonly owners: number;
+}

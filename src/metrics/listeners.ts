@@ -1,0 +1,89 @@
+import { namespacesOf } from '../sampler/state.ts';
+import { PaintedCounter } from './counter.ts';
+import type { DefineFamily } from './family.ts';
+import { PaintedGauge } from './gauge.ts';
+
+const LABELS = ['netns', 'protocol', 'address', 'port'] as const;
+
+/** Who listens, and how full the queues are. */
+export const defineListeners: DefineFamily = (registers) => {
+  const count = new PaintedGauge(registers, {
+    name: 'port_listeners',
+    help:
+      'Listening sockets (sock_diag): TCP in LISTEN, and unconnected UDP on a port that automatic choice did not give: ' +
+      'outside of the usable ephemeral ports, or shared by several sockets.',
+    labels: ['netns', 'protocol', 'family'],
+  });
+  const info = new PaintedGauge(registers, {
+    name: 'port_listener_info',
+    help:
+      'Always 1; service by /etc/services, process and user that hold the socket (empty without the privilege to look), ' +
+      'and the systemd unit, container, pod or cgroup that opened it.',
+    labels: [...LABELS, 'service', 'process', 'user', 'unit'],
+  });
+  const queue = new PaintedGauge(registers, {
+    name: 'port_listener_accept_queue',
+    help: 'Connections waiting for accept() (sock_diag). Above its limit new ones are dropped.',
+    labels: LABELS,
+  });
+  const queueLimit = new PaintedGauge(registers, {
+    name: 'port_listener_accept_queue_limit',
+    help: 'Connections that may wait for accept(): the backlog of listen(), at most net.core.somaxconn (sock_diag).',
+    labels: LABELS,
+  });
+  const dropped = new PaintedCounter(registers, {
+    name: 'port_listener_dropped_total',
+    help: 'Connections (TCP) or datagrams (UDP) that the sockets listening now have dropped (sock_diag SK_MEMINFO_DROPS).',
+    labels: LABELS,
+  });
+  const connections = new PaintedGauge(registers, {
+    name: 'port_listener_connections',
+    help: 'Connections that this listener accepted and that are open now (sock_diag).',
+    labels: LABELS,
+  });
+  const inRange = new PaintedGauge(registers, {
+    name: 'port_listener_in_ephemeral_range',
+    help:
+      '1 where the port is a usable ephemeral port: it is taken from every connect(), and an ephemeral socket can take ' +
+      'it while the service restarts.',
+    labels: LABELS,
+  });
+  const painted = [count, info, queue, queueLimit, dropped, connections, inRange];
+  return {
+    clear: () => painted.forEach((metric) => void metric.clear()),
+    paint(state) {
+      for (const { netns, tcp, udp, listeners } of namespacesOf(state)) {
+        for (const [protocol, snapshot] of Object.entries({ tcp, udp })) {
+          for (const [family, sockets] of Object.entries(snapshot?.listeners.counts ?? {})) {
+            count.set({ netns, protocol, family }, sockets);
+          }
+        }
+        for (const listener of listeners) {
+          const { protocol, address, port, service, process, user, unit } = listener;
+          const labels = { netns, protocol, address, port };
+          info.set({ ...labels, service, process, user, unit }, 1);
+          queue.setKnown(labels, listener.acceptQueue);
+          queueLimit.setKnown(labels, listener.acceptQueueLimit);
+          dropped.setKnown(labels, listener.dropped);
+          connections.setKnown(labels, listener.connections);
+          inRange.set(labels, listener.inEphemeralRange ? 1 : 0);
+        }
+      }
+    },
+  };
+};
+
+/** Series a UDP listener has in each open-ended metric of this family. */
+export const UDP_LISTENER_SERIES = {
+  port_listener_info: 1,
+  port_listener_dropped_total: 1,
+  port_listener_in_ephemeral_range: 1,
+} as const;
+
+/** Series a TCP listener has in each open-ended metric of this family. */
+export const LISTENER_SERIES = {
+  ...UDP_LISTENER_SERIES,
+  port_listener_accept_queue: 1,
+  port_listener_accept_queue_limit: 1,
+  port_listener_connections: 1,
+} as const;

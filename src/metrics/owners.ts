@@ -1,0 +1,37 @@
+import { namespacesOf } from '../sampler/state.ts';
+import type { DefineFamily } from './family.ts';
+import { PaintedGauge } from './gauge.ts';
+
+/** Who holds the ephemeral ports. */
+export const defineOwners: DefineFamily = (registers) => {
+  const ports = new PaintedGauge(registers, {
+    name: 'port_owner_ephemeral_ports',
+    help:
+      'Distinct usable ephemeral ports held by the sockets of this systemd unit, container, pod or cgroup (sock_diag ' +
+      'INET_DIAG_CGROUP_ID); unattributed are TIME_WAIT sockets and others without a cgroup.',
+    labels: ['netns', 'protocol', 'owner'],
+  });
+  const seen = new PaintedGauge(registers, {
+    name: 'port_owners',
+    help: 'Owners of ephemeral ports seen, exported or not.',
+    labels: ['netns', 'protocol'],
+  });
+  return {
+    clear() {
+      ports.clear();
+      seen.clear();
+    },
+    paint(state) {
+      for (const { netns, owners } of namespacesOf(state)) {
+        for (const [protocol, snapshot] of Object.entries(owners)) {
+          if (snapshot === undefined) continue;
+          seen.set({ netns, protocol }, snapshot.total);
+          for (const { owner, ports: held } of snapshot.fullest) ports.set({ netns, protocol, owner }, held);
+        }
+      }
+    },
+  };
+};
+
+/** Series an owner has in each open-ended metric of this family. */
+export const OWNER_SERIES = { port_owner_ephemeral_ports: 1 } as const;

@@ -1,0 +1,98 @@
+import type { Listener } from '../aggregate/listeners.ts';
+import type { Logger } from '../base/logger.ts';
+import { findCgroupMount } from '../owners/cgroupMount.ts';
+import { CgroupPaths } from '../owners/cgroups.ts';
+import { ListenerProcesses } from '../owners/listenerProcesses.ts';
+import { ownerOf } from '../owners/ownerName.ts';
+import { readServices, type ServiceNames } from '../owners/services.ts';
+import { UserNames } from '../owners/users.ts';
+import type { DescribedListener } from './describedListener.ts';
+import type { Protocol } from './protocol.ts';
+import type { SamplerSettings } from './settings.ts';
+
+/** Whose sockets these are: of the whole host, whatever the network namespace. Remembers what it found. */
+export class Ownership {
+  readonly #settings: SamplerSettings;
+  readonly #log: Logger;
+  readonly #cgroups: CgroupPaths;
+  readonly #processes: ListenerProcesses;
+  readonly #services: ServiceNames;
+  readonly #names = new Map<string, string>();
+  #saidRefused = false;
+
+  /** @param seesCgroups whether sockets come with their cgroup */
+  constructor(settings: SamplerSettings, seesCgroups: boolean, log: Logger) {
+    this.#settings = settings;
+    this.#log = log;
+    const { procfs, sysfs } = settings;
+    const cgroupMount = findCgroupMount(procfs, sysfs);
+    this.#cgroups = new CgroupPaths(cgroupMount);
+    this.#processes = new ListenerProcesses({ procfs, cgroupMount, users: new UserNames() });
+    this.#services = readServices();
+    if (cgroupMount === undefined && seesCgroups)
+      log.warn('no cgroup v2 is mounted: owners of sockets stay unknown');
+    if (this.#services.missing !== undefined) {
+      log.warn('services of listeners stay unknown', { error: this.#services.missing });
+    }
+  }
+
+  /** To be called once before the sockets of a sample are named. */
+  beginRound(): void {
+    this.#cgroups.beginRound();
+  }
+
+  /** Systemd unit, container, pod or path of a cgroup; undefined where it is gone, or out of sight. */
+  ownerOf(cgroupId: number): string | undefined {
+    const path = this.#cgroups.path(cgroupId);
+    if (path === undefined) return undefined;
+    const known = this.#names.get(path);
+    if (known !== undefined) return known;
+    // Cgroups come and go; a name is made anew in no time.
+    if (this.#names.size >= NAMES_LIMIT) this.#names.clear();
+    const { owner } = ownerOf(path);
+    this.#names.set(path, owner);
+    return owner;
+  }
+
+  /** Looks for the processes that hold these sockets, within the budget. */
+  lookUpProcesses(listeners: readonly Listener[]): void {
+    const sockets = listeners.flatMap((listener) => listener.sockets);
+    this.#processes.lookup(
+      sockets.map(({ inode, cgroupId }) => ({
+        inode,
+        cgroupPath: cgroupId === undefined ? undefined : this.#cgroups.path(cgroupId),
+      })),
+      this.#settings.processBudgetMs,
+    );
+    if (!this.#processes.refused || this.#saidRefused) return;
+    this.#saidRefused = true;
+    this.#log.warn(
+      "processes of some listeners stay unknown: reading other users' /proc/<pid>/fd needs CAP_SYS_PTRACE and " +
+        'CAP_DAC_READ_SEARCH',
+    );
+  }
+
+  describe(protocol: Protocol, listener: Listener): DescribedListener {
+    const { sockets, ...rest } = listener;
+    const holder = sockets
+      .map(({ inode }) => this.#processes.holder(inode))
+      .filter((found) => found !== undefined)
+      .toSorted((a, b) => a.pid - b.pid)[0];
+    const cgroupId = sockets.find((socket) => socket.cgroupId !== undefined)?.cgroupId;
+    return {
+      ...rest,
+      protocol,
+      service: this.#services.name(listener.port, protocol),
+      process: holder?.name ?? '',
+      pid: holder?.pid,
+      user: holder?.user ?? '',
+      unit: cgroupId === undefined ? '' : (this.ownerOf(cgroupId) ?? ''),
+    };
+  }
+
+  close(): void {
+    this.#processes.close();
+  }
+}
+
+const NAMES_LIMIT = 20_000;
