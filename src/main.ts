@@ -1,12 +1,19 @@
 #!/usr/bin/env node
 import './base/smallHeap.ts';
-import { ExporterError, errorLine } from './base/errors.ts';
+import { constants } from 'node:os';
+import { ExporterError, errorCode, errorLine } from './base/errors.ts';
+import { escapeInvisible } from './base/logfmt.ts';
 import { createLogger } from './base/logger.ts';
 import { parseCommandLine } from './cli/commandLine.ts';
 import type { Options } from './cli/options.ts';
+import type { Query } from './cli/query.ts';
+import { samplerSettings } from './cli/samplerSettings.ts';
 import { startDaemon } from './daemon.ts';
 import { exitNow } from './kernel/libc.ts';
 import { renderOnce } from './once.ts';
+import { printReport, type Report } from './reports/report.ts';
+import { terminalOf } from './reports/terminal.ts';
+import { openRounds } from './sampler/sample.ts';
 
 /** What a program ends with that was told to end. */
 const END_SIGNALS = ['SIGTERM', 'SIGINT'] as const;
@@ -14,20 +21,40 @@ const END_SIGNALS = ['SIGTERM', 'SIGINT'] as const;
 try {
   const invocation = await parseCommandLine(process.argv.slice(2), process.env);
   if (invocation.kind === 'print') await print(`${invocation.text}\n`);
+  else if (invocation.kind === 'query') await runQuery(invocation.query);
   else await run(invocation.options);
 } catch (error) {
   if (!(error instanceof ExporterError)) throw error;
-  process.stderr.write(`port-exporter: ${errorLine(error)}\n`);
+  process.stderr.write(`port-exporter: ${escapeInvisible(errorLine(error))}\n`);
   end(1);
+}
+
+/** Asks the kernel once, on this thread. */
+async function runQuery({ options, asJson, ask }: Query): Promise<void> {
+  const report = answer(options, ask);
+  try {
+    await print(`${printReport(report, asJson, terminalOf(process.stdout, process.env))}\n`);
+  } catch (error) {
+    // A reader that has seen enough, as in `| head`, is no failure: the status is what SIGPIPE would leave.
+    if (error instanceof ExporterError && errorCode(error.cause) === 'EPIPE')
+      end(128 + constants.signals.SIGPIPE);
+    throw error;
+  }
+  process.exitCode = report.exitCode;
+}
+
+function answer(options: Options, ask: Query['ask']): Report {
+  const rounds = openRounds(samplerSettings(options), createLogger(quietUnlessAsked(options)));
+  try {
+    return ask(rounds);
+  } finally {
+    rounds.close();
+  }
 }
 
 async function run(options: Options): Promise<void> {
   if (options.once) {
-    const log = createLogger({
-      ...options.log,
-      level: options.log.level === 'info' ? 'warn' : options.log.level,
-    });
-    await print(await renderOnce(options, log));
+    await print(await renderOnce(options, createLogger(quietUnlessAsked(options))));
     return;
   }
   const log = createLogger(options.log);
@@ -39,6 +66,11 @@ async function run(options: Options): Promise<void> {
   // A signal that comes while the first sample is still being taken leaves nothing to stop.
   if (typeof daemon !== 'string') await daemon.stop();
   end(0);
+}
+
+/** One answer needs no running commentary. */
+function quietUnlessAsked({ log }: Options): Options['log'] {
+  return { ...log, level: log.level === 'info' ? 'warn' : log.level };
 }
 
 /** Writes to stdout, which may be a full disk or a pipe that nobody reads any more. */

@@ -1,9 +1,11 @@
 import type { Options } from './options.ts';
+import type { Query } from './query.ts';
 import type { Environment, Flags } from './readFlags.ts';
 
-/** What the command line asks for: to run with options, or to print a text (no newline at its end) and exit. */
+/** What the command line asks for: to run with options, to answer a question, or to print a text (no newline at its end). */
 export type Invocation =
   | { readonly kind: 'run'; readonly options: Options }
+  | { readonly kind: 'query'; readonly query: Query }
   | { readonly kind: 'print'; readonly text: string };
 
 /** A yargs command: its flags, and what it asks for once they are parsed. */
@@ -11,6 +13,8 @@ export interface Command {
   /** yargs's pattern: `$0` for the default command, else the name and its positionals. */
   readonly pattern: string;
   readonly describe: string;
+  /** Help texts of the positionals in the pattern. */
+  readonly positionals?: Readonly<Record<string, string>>;
   readonly flags: Flags;
   /** Throws an ExporterError for a value that does not fit. */
   invoke(commandLine: Readonly<Record<string, unknown>>, environment: Environment): Invocation;

@@ -2,12 +2,15 @@ import yargs, { type Argv, type Options as YargsOptions } from 'yargs';
 import { ExporterError } from '../base/errors.ts';
 import { VERSION } from '../base/version.ts';
 import type { Command, Invocation } from './command.ts';
+import { destinationsCommand } from './destinationsCommand.ts';
+import { explainCommand } from './explainCommand.ts';
 import type { Flag } from './flag.ts';
+import { listenersCommand } from './listenersCommand.ts';
 import { MODE } from './options.ts';
 import type { Environment } from './readFlags.ts';
 import { runCommand } from './runCommand.ts';
 
-const COMMANDS: readonly Command[] = [runCommand];
+const COMMANDS: readonly Command[] = [runCommand, listenersCommand, destinationsCommand, explainCommand];
 
 /**
  * What `argv` (without the program's name) and the environment ask for. Prints nothing and never exits. Throws an
@@ -23,7 +26,11 @@ export async function parseCommandLine(
       chain.command({
         command: command.pattern,
         describe: command.describe,
-        builder: (builder: Argv) => builder.options(yargsOptions(command)),
+        builder: (builder: Argv) =>
+          Object.entries(command.positionals ?? {}).reduce(
+            (built, [name, describe]) => built.positional(name, { describe, type: 'string' }),
+            builder.options(yargsOptions(command)),
+          ),
         handler: (commandLine) => {
           refuseStray(commandLine._.slice(command.pattern === '$0' ? 0 : 1));
           invocation = command.invoke(commandLine, environment);

@@ -2,7 +2,15 @@ import { LOG_FORMATS, LOG_LEVELS, type LogFormat, type LogLevel } from '../base/
 import { type ListenAddress, parseListenAddress } from '../web/listenAddress.ts';
 import { repeatable, single, toggle } from './flag.ts';
 import type { FlagValues } from './readFlags.ts';
-import { oneOf, parseDirectory, parseLimit, parsePeriod, parseShare, parseTelemetryPath } from './values.ts';
+import {
+  oneOf,
+  parseDirectory,
+  parseLimit,
+  parsePeriod,
+  parsePeriodOrNone,
+  parseShare,
+  parseTelemetryPath,
+} from './values.ts';
 
 /** What the exporter was told to do. Frozen throughout. */
 export interface Options {
@@ -19,7 +27,11 @@ export interface Options {
   };
   readonly destinationsLimit: number;
   readonly localAddressesLimit: number;
+  readonly listenersLimit: number;
+  readonly ownersLimit: number;
   readonly peakWindowMs: number;
+  /** Time a sample may take to look for the processes of listeners. */
+  readonly processBudgetMs: number;
   /** Mount points of proc(5) and sysfs(5). */
   readonly procfs: string;
   readonly sysfs: string;
@@ -67,12 +79,32 @@ export const OPTION_FLAGS = {
     { group: SAMPLING, describe: 'How long a peak ratio remembers its highest sample', default: '1m' },
     parsePeriod,
   ),
+  'processes.budget': single(
+    {
+      group: SAMPLING,
+      describe: 'Time to look for processes of new listeners; 0 for never',
+      default: '100ms',
+    },
+    parsePeriodOrNone,
+  ),
   'destinations.limit': single(
     { group: SERIES, describe: 'Destinations to export, the fullest first', default: '20' },
     parseLimit,
   ),
   'local-addresses.limit': single(
     { group: SERIES, describe: 'Local addresses to export, the fullest first', default: '20' },
+    parseLimit,
+  ),
+  'listeners.limit': single(
+    { group: SERIES, describe: 'Listeners to export, the fullest queues first', default: '500' },
+    parseLimit,
+  ),
+  'owners.limit': single(
+    {
+      group: SERIES,
+      describe: 'Owners of ports to export, those with most first; 0 to attribute none',
+      default: '20',
+    },
     parseLimit,
   ),
   'path.procfs': single(
@@ -101,7 +133,10 @@ export function toOptions(values: FlagValues<typeof OPTION_FLAGS>): Options {
     },
     destinationsLimit: values['destinations.limit'],
     localAddressesLimit: values['local-addresses.limit'],
+    listenersLimit: values['listeners.limit'],
+    ownersLimit: values['owners.limit'],
     peakWindowMs: values['peak.window'],
+    processBudgetMs: values['processes.budget'],
     procfs: values['path.procfs'],
     sysfs: values['path.sysfs'],
     log: { level: values['log.level'], format: values['log.format'] },

@@ -5,8 +5,15 @@ import type { Options } from './options.ts';
 export function samplerSettings(options: Options): SamplerSettings {
   return {
     ...options.sample,
-    limits: { destinations: options.destinationsLimit, localAddresses: options.localAddressesLimit },
+    limits: {
+      destinations: options.destinationsLimit,
+      localAddresses: options.localAddressesLimit,
+      listeners: options.listenersLimit,
+      owners: options.ownersLimit,
+    },
     peakWindowMs: options.peakWindowMs,
     procfs: options.procfs,
+    sysfs: options.sysfs,
+    processBudgetMs: options.processBudgetMs,
   };
 }

@@ -1,3 +1,4 @@
+import ipaddr from 'ipaddr.js';
 import { formatDuration, parseDuration } from '../base/duration.ts';
 import { ExporterError } from '../base/errors.ts';
 
@@ -9,6 +10,11 @@ export function parsePeriod(text: string): number {
   const longest = 24 * 60 * 60 * 1000;
   if (milliseconds >= 1 && milliseconds <= longest) return milliseconds;
   throw unfit(text, `a duration from 1ms to ${formatDuration(longest)}`);
+}
+
+/** As parsePeriod, or 0 for never. */
+export function parsePeriodOrNone(text: string): number {
+  return parseDuration(text) === 0 ? 0 : parsePeriod(text);
 }
 
 /** A share above 0 and up to 1. */
@@ -47,6 +53,29 @@ export function parseTelemetryPath(text: string): string {
   );
   if (text.startsWith('/') && plain && segments[0] !== '-') return text;
   throw unfit(text, 'a path like /metrics, not / and not below /-/');
+}
+
+/** A port from 1 to 65535. */
+export function parsePort(text: string): number {
+  const port = /^\d{1,5}$/.test(text) ? Number(text) : 0;
+  if (port >= 1 && port <= 65_535) return port;
+  throw unfit(text, 'a port from 1 to 65535');
+}
+
+/** An IP address and a port. */
+export interface Endpoint {
+  readonly address: string;
+  readonly port: number;
+}
+
+/** `192.0.2.1:443` or `[2001:db8::1]:443`. */
+export function parseEndpoint(text: string): Endpoint {
+  const [, ipv6, ipv4, port = ''] = /^(?:\[([^\]]+)\]|([^:[\]]+)):(\d+)$/.exec(text) ?? [];
+  const address = ipv6 ?? ipv4 ?? '';
+  const isFit =
+    ipv6 === undefined ? ipaddr.IPv4.isValidFourPartDecimal(address) : ipaddr.IPv6.isValid(address);
+  if (!isFit) throw unfit(text, 'ADDRESS:PORT or [IPV6]:PORT');
+  return { address, port: parsePort(port) };
 }
 
 function unfit(text: string, expected: string): ExporterError {

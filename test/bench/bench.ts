@@ -9,15 +9,16 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { loadavg, tmpdir } from 'node:os';
 import path from 'node:path';
 import { BenchError } from './benchError.ts';
-import { cat, nodeExporter, receiveOnly, sample, ss } from './contenders.ts';
+import { cat, nodeExporter, receiveOnly, sample, sampleWithoutOwners, ss } from './contenders.ts';
 import { runDaemon } from './daemon.ts';
-import { type Namespace, withNamespace } from './namespace.ts';
+import { type Namespace, type Population, withNamespace } from './namespace.ts';
 import { type BenchOptions, parseOptions } from './options.ts';
 import { type Results, report } from './report.ts';
 import { runRounds } from './rounds.ts';
 import { compile, requireTools } from './tools.ts';
 
 const FEW_SOCKETS = 1000;
+const LISTENERS = 10_000;
 
 const stopped = new AbortController();
 process.once('SIGINT', () => stopped.abort());
@@ -43,9 +44,9 @@ async function measure({ sockets, rounds, requests }: BenchOptions, folder: stri
   const receiveProgram = await compile('receive', folder);
   const scrapeProgram = await compile('scrape', folder);
 
-  function populated<T>(count: number, use: (namespace: Namespace) => Promise<T>): Promise<T> {
-    progress(`making ${count} sockets`);
-    return withNamespace(population, count, stopped.signal, use);
+  function populated<T>(what: Population, use: (namespace: Namespace) => Promise<T>): Promise<T> {
+    for (const [kind, count] of Object.entries(what)) progress(`making ${count} ${kind}`);
+    return withNamespace(population, what, stopped.signal, use);
   }
   async function timeAlone(namespace: Namespace) {
     progress('timing samples');
@@ -58,14 +59,19 @@ async function measure({ sockets, rounds, requests }: BenchOptions, folder: stri
   }
 
   const [loadAverage = Number.NaN] = loadavg();
-  const daemonOfFew = await populated(FEW_SOCKETS, daemon);
-  const quarter = await populated(Math.round(sockets / 4), timeAlone);
-  const half = await populated(Math.round(sockets / 2), timeAlone);
-  return await populated(sockets, async (namespace) => {
+  const daemonOfFew = await populated({ sockets: FEW_SOCKETS }, daemon);
+  const listening = await populated({ listeners: LISTENERS }, async (namespace) => ({
+    ...(await timeAlone(namespace)),
+    daemon: await daemon(namespace),
+  }));
+  const quarter = await populated({ sockets: Math.round(sockets / 4) }, timeAlone);
+  const half = await populated({ sockets: Math.round(sockets / 2) }, timeAlone);
+  return await populated({ sockets }, async (namespace) => {
     const scales = [quarter, half, await timeAlone(namespace)];
     progress('timing all contenders');
     const contenders = [
       sample(namespace),
+      sampleWithoutOwners(namespace),
       receiveOnly(namespace, receiveProgram),
       ss(namespace),
       await nodeExporter(namespace, scrapeProgram),
@@ -82,6 +88,7 @@ async function measure({ sockets, rounds, requests }: BenchOptions, folder: stri
       sockets: namespace.sockets,
       fewSockets: FEW_SOCKETS,
       contest,
+      listening,
       scales,
       peers,
       daemonOfFew,

@@ -14,7 +14,7 @@ export interface Contender {
   peakMemory?(): number;
 }
 
-export type ContenderName = 'sample' | 'receive' | 'ss' | 'node_exporter' | 'cat';
+export type ContenderName = 'sample' | 'sample_without_owners' | 'receive' | 'ss' | 'node_exporter' | 'cat';
 
 const SAMPLE_RUNNER = fileURLToPath(new URL('./sampleRunner.ts', import.meta.url));
 /** The two that are compared to a few per cent run several times in each turn, after one unmeasured run. */
@@ -23,17 +23,27 @@ const NODE_EXPORTER_PORT = 19100;
 
 /** A whole sample: receive, decode, aggregate. One process for all rounds, as the exporter's worker is one. */
 export function sample(namespace: Namespace): Contender {
+  return sampling('sample', namespace);
+}
+
+/** The same without finding out whose sockets they are. */
+export function sampleWithoutOwners(namespace: Namespace): Contender {
+  return sampling('sample_without_owners', namespace, '--without-owners');
+}
+
+function sampling(name: ContenderName, namespace: Namespace, ...args: string[]): Contender {
   const runner = namespace.converse([
     process.execPath,
     '--import',
     import.meta.resolve('tsx'),
     SAMPLE_RUNNER,
+    ...args,
   ]);
   return {
-    name: 'sample',
+    name,
     time: async () => {
       const runs = JSON.parse(await runner.ask(String(REPETITIONS + 1))) as SampleRun[];
-      for (const run of runs) checkComplete('sample', run.sockets, namespace);
+      for (const run of runs) checkComplete(name, run.sockets, namespace);
       return runs.slice(1).map((run) => run.seconds);
     },
   };

@@ -17,17 +17,25 @@ export interface Namespace {
 
 type Streams = ['ignore' | 'pipe', 'ignore' | 'pipe', 'inherit'];
 
-/** Makes a namespace with that many TCP sockets, hands it to `use`, and takes everything in it down again, also on failure. */
+/** What a namespace is filled with. */
+export interface Population {
+  /** TCP sockets, most of them ends of connections. */
+  readonly sockets?: number;
+  /** Listeners and nothing else. */
+  readonly listeners?: number;
+}
+
+/** Makes a namespace with that population, hands it to `use`, and takes everything in it down again, also on failure. */
 export async function withNamespace<T>(
   populationProgram: string,
-  sockets: number,
+  { sockets = 0, listeners = 0 }: Population,
   signal: AbortSignal,
   use: (namespace: Namespace) => Promise<T>,
 ): Promise<T> {
   signal.throwIfAborted();
   const holder = startProcess(
     NEW_NAMESPACE,
-    [populationProgram, String(sockets)],
+    [populationProgram, String(sockets), String(listeners)],
     ['pipe', 'pipe', 'inherit'],
   );
   const inside: ChildProcess[] = [];

@@ -1,6 +1,7 @@
 /*
- * population <sockets>: fills the network namespace it runs in with that many TCP sockets (both ends of loopback
- * connections counted), says "ready <TCP sockets>", and holds them until stdin closes.
+ * population <sockets> <listeners>: fills the network namespace it runs in with that many TCP sockets (both ends of
+ * loopback connections counted), or with that many listeners and nothing else where <sockets> is 0; says
+ * "ready <TCP sockets>", and holds them until stdin closes.
  *
  * One process may not have enough descriptors, so children ("shards") hold the connections, both ends of each. The
  * mixture is that of a busy host: few listeners, destinations of very different size (the first past the half of the
@@ -33,6 +34,11 @@
 
 #define MAX_DESTINATIONS 200
 
+/* Below the default port range, so that they take nothing from it, and above the ports of the programs measured. */
+#define FIRST_LISTENER 20000
+#define MAX_LISTENERS 12000
+#define LISTENING_PROCESSES 16
+
 typedef struct {
   int ipv4;   /* 127.0.0.(1+n) port 8000+n */
   int native; /* [::1] port 8000+n, IPv6 only */
@@ -42,6 +48,10 @@ typedef struct {
 static Destination destinations[MAX_DESTINATIONS];
 static int has_ipv6;
 
+static int hold_listeners(int listeners);
+static struct sockaddr_in ipv4(uint32_t address, int port);
+static struct sockaddr_in6 ipv6(struct in6_addr address, int port);
+static int listener(int family, const void *address, socklen_t length, int v6only);
 static void raise_loopback(void);
 static int descriptor_limit(void);
 static void listen_all(int count);
@@ -57,9 +67,11 @@ static void die(const char *what) {
 }
 
 int main(int argc, char **argv) {
-  int sockets = argc == 2 ? atoi(argv[1]) : 0;
-  if (sockets < 2) {
-    fprintf(stderr, "usage: population <sockets, at least 2>\n");
+  int sockets = argc == 3 ? atoi(argv[1]) : 0;
+  int listeners = argc == 3 ? atoi(argv[2]) : 0;
+  if (sockets == 0 && listeners > 0 && listeners <= MAX_LISTENERS) return hold_listeners(listeners);
+  if (sockets < 2 || listeners != 0) {
+    fprintf(stderr, "usage: population <sockets, at least 2> 0 | population 0 <listeners, at most %d>\n", MAX_LISTENERS);
     return 2;
   }
   int per_shard = (descriptor_limit() - SPARE_DESCRIPTORS) / 2;
@@ -114,6 +126,45 @@ int main(int argc, char **argv) {
   for (int shard = 0; shard < shards; shard++) kill(children[shard], SIGKILL);
   while (wait(NULL) > 0) continue;
   return ready == shards ? 0 : 1;
+}
+
+/* As a host with many services has them: in several processes, of both families, on wildcards and on addresses. */
+static int hold_listeners(int listeners) {
+  raise_loopback();
+  descriptor_limit();
+  int done[2];
+  if (pipe(done) < 0) die("pipe");
+  pid_t children[LISTENING_PROCESSES];
+  for (int process = 0; process < LISTENING_PROCESSES; process++) {
+    children[process] = fork();
+    if (children[process] < 0) die("fork");
+    if (children[process] > 0) continue;
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    close(STDIN_FILENO);
+    close(done[0]);
+    for (int i = process; i < listeners; i += LISTENING_PROCESSES) {
+      struct sockaddr_in any = ipv4(INADDR_ANY, FIRST_LISTENER + i);
+      struct sockaddr_in one = ipv4(0x7f000001u + i, FIRST_LISTENER + i);
+      struct sockaddr_in6 any6 = ipv6(in6addr_any, FIRST_LISTENER + i);
+      if (i % 3 == 0) listener(AF_INET, &any, sizeof any, 0);
+      else if (i % 3 == 1) listener(AF_INET, &one, sizeof one, 0);
+      else listener(AF_INET6, &any6, sizeof any6, 0);
+    }
+    if (write(done[1], "", 1) != 1) die("write");
+    close(done[1]);
+    for (;;) pause();
+  }
+  close(done[1]);
+  int ready = 0;
+  for (char byte; read(done[0], &byte, 1) == 1;) ready++;
+  if (ready == LISTENING_PROCESSES) {
+    printf("ready %d\n", listeners);
+    fflush(stdout);
+    for (char ignored[256]; read(STDIN_FILENO, ignored, sizeof ignored) > 0;) continue;
+  }
+  for (int process = 0; process < LISTENING_PROCESSES; process++) kill(children[process], SIGKILL);
+  while (wait(NULL) > 0) continue;
+  return ready == LISTENING_PROCESSES ? 0 : 1;
 }
 
 static void raise_loopback(void) {

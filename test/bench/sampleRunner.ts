@@ -1,6 +1,6 @@
 /**
  * Runs inside the namespace and takes whole samples without the worker thread. A line "<count>" on stdin is answered with
- * one line of JSON, `SampleRun[]`.
+ * one line of JSON, `SampleRun[]`. With the argument `--without-owners` it attributes nothing to anybody.
  *
  * ADAPTER: the only file of the bench that knows how the built exporter takes a sample.
  */
@@ -19,9 +19,16 @@ const SETTINGS: SamplerSettings = {
   intervalMs: 5000,
   maxDuty: 0.05,
   source: 'netlink',
-  limits: { destinations: 20, localAddresses: 20 },
+  limits: { destinations: 20, localAddresses: 20, listeners: 500, owners: 20 },
   peakWindowMs: 60_000,
   procfs: '/proc',
+  sysfs: '/sys',
+  processBudgetMs: 100,
+};
+const WITHOUT_OWNERS: SamplerSettings = {
+  ...SETTINGS,
+  limits: { ...SETTINGS.limits, owners: 0 },
+  processBudgetMs: 0,
 };
 
 const rounds = await openBuiltRounds();
@@ -39,7 +46,8 @@ for await (const line of createInterface({ input: process.stdin })) {
 async function openBuiltRounds() {
   const built = new URL('../../dist/sampler/sample.js', import.meta.url).href;
   const { openRounds } = (await import(built)) as typeof import('../../src/sampler/sample.ts');
-  return openRounds(SETTINGS, silentLogger);
+  const attributes = !process.argv.includes('--without-owners');
+  return openRounds(attributes ? SETTINGS : WITHOUT_OWNERS, silentLogger);
 }
 
 function socketsIn(snapshot: Snapshot): number {

@@ -3,12 +3,19 @@ import { describe, expect, it } from 'vitest';
 import { ExporterError } from '../../src/base/errors.ts';
 import { parseCommandLine } from '../../src/cli/commandLine.ts';
 import { OPTION_FLAGS, type Options } from '../../src/cli/options.ts';
+import type { Query } from '../../src/cli/query.ts';
 import { environmentVariable } from '../../src/cli/readFlags.ts';
 
 async function options(argv: readonly string[], environment: Record<string, string> = {}): Promise<Options> {
   const invocation = await parseCommandLine(argv, environment);
-  if (invocation.kind !== 'run') throw new Error(`printed ${invocation.text}`);
+  if (invocation.kind !== 'run') throw new Error(`does not run: ${JSON.stringify(invocation)}`);
   return invocation.options;
+}
+
+async function query(argv: readonly string[], environment: Record<string, string> = {}): Promise<Query> {
+  const invocation = await parseCommandLine(argv, environment);
+  if (invocation.kind !== 'query') throw new Error(`asks nothing: ${JSON.stringify(invocation)}`);
+  return invocation.query;
 }
 
 async function printed(argv: readonly string[]): Promise<string> {
@@ -26,6 +33,9 @@ const FLAGS: readonly (readonly [flag: string, value: string, changed: object, b
   ['sample.source', 'procfs', { sample: { source: 'procfs' } }, 'proc'],
   ['destinations.limit', '7', { destinationsLimit: 7 }, 'many'],
   ['local-addresses.limit', '8', { localAddressesLimit: 8 }, '-1'],
+  ['listeners.limit', '9', { listenersLimit: 9 }, '1e9'],
+  ['owners.limit', '0', { ownersLimit: 0 }, 'all'],
+  ['processes.budget', '0', { processBudgetMs: 0 }, '2d'],
   ['peak.window', '1h30m', { peakWindowMs: 5_400_000 }, '0'],
   ['path.procfs', '/host/proc', { procfs: '/host/proc' }, ''],
   ['path.sysfs', '/host/sys', { sysfs: '/host/sys' }, ''],
@@ -40,7 +50,10 @@ describe('without flags', () => {
       sample: { intervalMs: 5_000, maxDuty: 0.05, source: 'auto' },
       destinationsLimit: 20,
       localAddressesLimit: 20,
+      listenersLimit: 500,
+      ownersLimit: 20,
       peakWindowMs: 60_000,
+      processBudgetMs: 100,
       procfs: '/proc',
       sysfs: '/sys',
       log: { level: 'info', format: 'logfmt' },
@@ -177,6 +190,72 @@ describe('--help', () => {
   });
 });
 
+describe('a question', () => {
+  it.each(['listeners', 'destinations', 'explain'])(
+    '%s asks once, of everything there is',
+    async (command) => {
+      const { options: asked, asJson } = await query([command]);
+      expect(asJson).toBe(false);
+      const everything = command === 'destinations' ? 20 : Number.MAX_SAFE_INTEGER;
+      expect(asked).toMatchObject({ destinationsLimit: everything, listenersLimit: Number.MAX_SAFE_INTEGER });
+      expect((await query([command, '--json'])).asJson).toBe(true);
+    },
+  );
+
+  it('takes where to read from, from its flags or the environment', async () => {
+    const flags = ['--sample.source=procfs', '--path.procfs=/p', '--path.sysfs=/s', '--log.level=debug'];
+    const wanted = { sample: { source: 'procfs' }, procfs: '/p', sysfs: '/s', log: { level: 'debug' } };
+    expect((await query(['listeners', ...flags])).options).toMatchObject(wanted);
+    const environment = {
+      PORT_EXPORTER_SAMPLE_SOURCE: 'procfs',
+      PORT_EXPORTER_PATH_PROCFS: '/p',
+      PORT_EXPORTER_PATH_SYSFS: '/s',
+      PORT_EXPORTER_LOG_LEVEL: 'debug',
+      PORT_EXPORTER_JSON: 'true',
+    };
+    const asked = await query(['listeners'], environment);
+    expect(asked.options).toMatchObject(wanted);
+    expect(asked.asJson).toBe(true);
+  });
+
+  it('is asked whatever else the environment says', async () => {
+    expect((await query(['listeners'], { PORT_EXPORTER_WEB_LISTEN_ADDRESS: 'nonsense' })).asJson).toBe(false);
+  });
+
+  it('looks for processes only where they are shown', async () => {
+    expect((await query(['listeners'])).options.processBudgetMs).toBeGreaterThan(1000);
+    expect((await query(['explain'])).options.processBudgetMs).toBe(0);
+  });
+
+  it('takes a limit of its own', async () => {
+    expect((await query(['destinations', '--limit=3'])).options.destinationsLimit).toBe(3);
+    await expect(query(['destinations', '--limit=-1'])).rejects.toThrow(
+      new ExporterError('--limit: "-1" does not fit; expected a whole number from 0 to 100000'),
+    );
+  });
+
+  it.each([
+    [['listeners', 'http'], '"http" does not fit; expected a port from 1 to 65535'],
+    [['listeners', '0'], '"0" does not fit; expected a port from 1 to 65535'],
+    [['explain', '192.0.2.1'], '"192.0.2.1" does not fit; expected ADDRESS:PORT or [IPV6]:PORT'],
+    [['explain', '2001:db8::1:443'], '"2001:db8::1:443" does not fit; expected ADDRESS:PORT or [IPV6]:PORT'],
+    [['explain', '192.0.2.1:0'], '"0" does not fit; expected a port from 1 to 65535'],
+  ])('%j is one line', async (argv, line) => {
+    await expect(parseCommandLine(argv, {})).rejects.toThrow(new ExporterError(line));
+  });
+
+  it.each(['listeners', 'destinations', 'explain'])(
+    '%s has a help of its own, in at most 100 columns',
+    async (command) => {
+      const help = await printed([command, '--help']);
+      expect(help).toContain('--json');
+      expect(help).not.toContain('--web.listen-address ');
+      expect(Math.max(...help.split('\n').map((line) => line.length))).toBeLessThanOrEqual(100);
+      expect(await printed(['--help'])).toContain(`port-exporter ${command}`);
+    },
+  );
+});
+
 describe('a usage error', () => {
   it.each([
     [['--sample.intervall=5s'], 'sample.intervall'],
@@ -185,6 +264,10 @@ describe('a usage error', () => {
     [['--no-once'], 'no-once'],
     [['-x'], 'x'],
     [['serve'], 'serve'],
+    [['listeners', '80', '443'], '443'],
+    [['destinations', '80'], '80'],
+    [['listeners', '--once'], 'once'],
+    [['--json'], 'json'],
     [['--', 'serve'], 'serve'],
     [['--a', '--b'], 'a, b'],
   ])('of %j is one line that names it', async (argv, named) => {
@@ -201,6 +284,7 @@ describe('a usage error', () => {
       '-',
       '--help',
       '--no-help',
+      ...['listeners', 'destinations', 'explain', '--json', '--limit', '192.0.2.1:80'],
       '=',
       ':1',
     ];
@@ -208,7 +292,7 @@ describe('a usage error', () => {
     await fc.assert(
       fc.asyncProperty(fc.array(argument, { maxLength: 6 }), async (argv) => {
         try {
-          expect(['run', 'print']).toContain((await parseCommandLine(argv, {})).kind);
+          expect(['run', 'print', 'query']).toContain((await parseCommandLine(argv, {})).kind);
         } catch (thrown) {
           expect(thrown).toBeInstanceOf(ExporterError);
           expect(String(thrown)).not.toContain('\n');

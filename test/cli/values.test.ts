@@ -4,8 +4,11 @@ import { ExporterError } from '../../src/base/errors.ts';
 import {
   oneOf,
   parseDirectory,
+  parseEndpoint,
   parseLimit,
   parsePeriod,
+  parsePeriodOrNone,
+  parsePort,
   parseShare,
   parseTelemetryPath,
 } from '../../src/cli/values.ts';
@@ -29,6 +32,47 @@ const PARSERS: readonly Case[] = [
     ],
     bad: ['0', '0s', '1d1ms', '30d'],
     expected: 'a duration from 1ms to 1d',
+  },
+  {
+    name: 'a period or none',
+    parse: parsePeriodOrNone,
+    good: [
+      ['0', 0],
+      ['0s', 0],
+      ['1ms', 1],
+    ],
+    bad: ['30d'],
+    expected: 'a duration from 1ms to 1d',
+  },
+  {
+    name: 'a port',
+    parse: parsePort,
+    good: [
+      ['1', 1],
+      ['65535', 65_535],
+    ],
+    bad: ['', '0', '65536', '-1', '1.5', '1e3', 'http', ' 80', '080808'],
+    expected: 'a port from 1 to 65535',
+  },
+  {
+    name: 'an address and a port',
+    parse: parseEndpoint,
+    good: [
+      ['192.0.2.1:443', { address: '192.0.2.1', port: 443 }],
+      ['[2001:db8::1]:443', { address: '2001:db8::1', port: 443 }],
+      ['[::ffff:192.0.2.1]:443', { address: '::ffff:192.0.2.1', port: 443 }],
+    ],
+    bad: [
+      '',
+      '192.0.2.1',
+      ':443',
+      '2001:db8::1:443',
+      '[192.0.2.1]:443',
+      '192.0.2:443',
+      'host:443',
+      '1.2.3.4:-1',
+    ],
+    expected: 'ADDRESS:PORT or [IPV6]:PORT',
   },
   {
     name: 'a share',
@@ -97,7 +141,7 @@ const PARSERS: readonly Case[] = [
 
 describe.each(PARSERS)('$name', ({ parse, good, bad, expected }) => {
   it.each(good)('may be %s', (text, value) => {
-    expect(parse(text)).toBe(value);
+    expect(parse(text)).toEqual(value);
   });
 
   it.each(bad)('is not %j, which is shown with what was expected', (text) => {

@@ -24,13 +24,15 @@ const SERIES: Readonly<Record<string, number>> = {
   port_sockets: KERNEL_SHOWS_BOUND_ONLY ? 26 : 24,
   port_connections: 18,
   port_exporter_build_info: 1,
-  port_exporter_sample_success: 3,
-  port_exporter_sample_duration_seconds: 3,
+  port_listeners: 4,
+  port_owners: 2,
+  port_exporter_sample_success: 4,
+  port_exporter_sample_duration_seconds: 4,
   port_exporter_sample_timestamp_seconds: 1,
   port_exporter_sample_interval_seconds: 1,
   port_exporter_sampled_sockets: 1,
   port_exporter_source_info: 1,
-  port_exporter_omitted_series: 7,
+  port_exporter_omitted_series: 14,
 };
 
 function expectWhole({ code, stdout, stderr }: Ended): void {
@@ -38,10 +40,10 @@ function expectWhole({ code, stdout, stderr }: Ended): void {
   const all = parseExposition(stdout);
   const counts = Object.keys(SERIES).map((name) => [name, all.filter((one) => one.name === name).length]);
   expect(Object.fromEntries(counts)).toEqual(SERIES);
-  const openEnded = /^port_(destination|local_address)_/;
+  const openEnded = /^port_(destination|local_address|listener|owner)_/;
   expect(all.filter(({ name }) => !(name in SERIES) && !openEnded.test(name))).toEqual([]);
   const ofNames = (name: string) => all.filter((one) => one.name === name);
-  expect(ofNames('port_exporter_sample_success').map(({ value }) => value)).toEqual([1, 1, 1]);
+  expect(ofNames('port_exporter_sample_success').map(({ value }) => value)).toEqual([1, 1, 1, 1]);
   expect(ofNames('port_exporter_source_info').map(({ labels }) => labels['source'])).toEqual(['netlink']);
   expect(all.every(({ value }) => Number.isFinite(value))).toBe(true);
 }

@@ -21,7 +21,7 @@ function sourceOf({ stdout }: Ended): unknown {
   };
 }
 
-const FROM_PROCFS = { source: 'procfs', success: [1, 1, 1], evidence: ['listener', 'inferred'] };
+const FROM_PROCFS = { source: 'procfs', success: [1, 1, 1, 1], evidence: ['listener', 'inferred'] };
 
 describe('where the kernel refuses netlink sockets', () => {
   const missing =
@@ -60,7 +60,7 @@ describe('where the binary of the FFI library is not installed', () => {
     for (const name of ['package.json', 'dist', 'node_modules/koffi']) {
       cpSync(join(ROOT, name), join(directory, name), { recursive: true });
     }
-    for (const name of ['pino', 'prom-client', 'yargs', 'hono', '@hono', 'ipaddr.js']) {
+    for (const name of ['pino', 'prom-client', 'yargs', 'hono', '@hono', 'ipaddr.js', 'string-width']) {
       symlinkSync(join(ROOT, 'node_modules', name), join(directory, 'node_modules', name));
     }
     return join(directory, 'dist/main.js');

@@ -103,7 +103,8 @@ function start(args: readonly string[], { nodeFlags = [], launcher = [], main = 
   accessSync(main);
   const command = [...launcher, process.execPath, ...nodeFlags, main, ...args];
   const child = spawn(command[0] ?? '', command.slice(1), {
-    env: { PATH: process.env['PATH'], ...env },
+    // Whether other users' processes may be looked into depends on the machine, and is said in a line of the log.
+    env: { PATH: process.env['PATH'], PORT_EXPORTER_PROCESSES_BUDGET: '0', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
     // A group of its own shows whether it leaves any process behind.
     detached: true,

@@ -1,0 +1,24 @@
+import { listenersReport } from '../reports/listenersReport.ts';
+import type { Command } from './command.ts';
+import { QUERY_FLAGS, queryInvocation } from './queryOptions.ts';
+import { readFlags } from './readFlags.ts';
+import { sampledNamespace } from './sampledNamespace.ts';
+import { parsePort } from './values.ts';
+
+/** What `netstat -nltp` and `lsof -i :PORT` answer. */
+export const listenersCommand: Command = {
+  pattern: 'listeners [port]',
+  describe: 'Who listens: process, user, owner, queue, connections, drops',
+  positionals: { port: 'Only this port; ends with 1 where nobody listens on it' },
+  flags: QUERY_FLAGS,
+  invoke(commandLine, environment) {
+    const { port } = commandLine;
+    const wanted = port === undefined ? undefined : parsePort(String(port));
+    return queryInvocation(
+      readFlags(QUERY_FLAGS, commandLine, environment),
+      (rounds) => listenersReport(sampledNamespace(rounds), wanted),
+      // Whoever asks waits for an answer rather than for a part of it.
+      { processBudgetMs: 10_000 },
+    );
+  },
+};

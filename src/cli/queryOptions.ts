@@ -1,0 +1,41 @@
+import type { Invocation } from './command.ts';
+import { toggle } from './flag.ts';
+import { OPTION_FLAGS, toOptions } from './options.ts';
+import type { Query } from './query.ts';
+import { type FlagValues, readFlags } from './readFlags.ts';
+
+const OUTPUT = 'Output:';
+
+/** Flags of every command that asks the kernel once: those of sampling, and how to print. */
+export const QUERY_FLAGS = {
+  json: toggle({ group: OUTPUT, describe: 'Print JSON for programs' }),
+  'sample.source': OPTION_FLAGS['sample.source'],
+  'path.procfs': OPTION_FLAGS['path.procfs'],
+  'path.sysfs': OPTION_FLAGS['path.sysfs'],
+  'log.level': OPTION_FLAGS['log.level'],
+  'log.format': OPTION_FLAGS['log.format'],
+};
+
+/** Nothing is left out of what a person asks for. */
+const UNLIMITED = {
+  destinationsLimit: Number.MAX_SAFE_INTEGER,
+  localAddressesLimit: Number.MAX_SAFE_INTEGER,
+  listenersLimit: Number.MAX_SAFE_INTEGER,
+  ownersLimit: Number.MAX_SAFE_INTEGER,
+};
+
+export function queryInvocation(
+  values: FlagValues<typeof QUERY_FLAGS>,
+  ask: Query['ask'],
+  { processBudgetMs = 0, destinationsLimit = UNLIMITED.destinationsLimit } = {},
+): Invocation {
+  const { json, ...given } = values;
+  const options = {
+    // What else the exporter was told, and may have been told wrongly, is none of a question's business.
+    ...toOptions({ ...readFlags(OPTION_FLAGS, {}, {}), ...given }),
+    ...UNLIMITED,
+    destinationsLimit,
+    processBudgetMs,
+  };
+  return { kind: 'query', query: { options, asJson: json, ask } };
+}

@@ -1,0 +1,92 @@
+import type { DescribedListener } from '../sampler/describedListener.ts';
+import type { NamespaceSnapshot } from '../sampler/snapshot.ts';
+import type { Report } from './report.ts';
+import { type Column, renderTable } from './table.ts';
+import { wrapped } from './wrap.ts';
+
+/** Who listens; on one port, if one is given. */
+export function listenersReport({ netns, listeners }: NamespaceSnapshot, port: number | undefined): Report {
+  const rows = listeners
+    .filter((listener) => port === undefined || listener.port === port)
+    .toSorted((a, b) => a.port - b.port || compare(a.protocol, b.protocol) || compare(a.address, b.address));
+  return {
+    data: { netns, listeners: rows.map(listenerData) },
+    exitCode: port !== undefined && rows.length === 0 ? 1 : 0,
+    text(terminal) {
+      if (rows.length === 0) return `Nobody listens${port === undefined ? '' : ` on port ${port}`}.`;
+      const legend = rows.some(({ inEphemeralRange }) => inEphemeralRange)
+        ? wrapped(IN_RANGE_LEGEND, terminal.columns ?? Number.POSITIVE_INFINITY)
+        : [];
+      return [renderTable(COLUMNS, rows, terminal), ...legend].join('\n');
+    },
+  };
+}
+
+const IN_RANGE_LEGEND =
+  '! in the ephemeral range: no connect() can use this port, and while the service restarts any connection can take it.';
+
+function listenerData(listener: DescribedListener) {
+  const { protocol, address, port, service, process, pid, user, unit, ...numbers } = listener;
+  return {
+    protocol,
+    address,
+    port,
+    service: known(service),
+    process: known(process),
+    pid,
+    user: known(user),
+    owner: known(unit),
+    acceptQueue: numbers.acceptQueue,
+    acceptQueueLimit: numbers.acceptQueueLimit,
+    connections: numbers.connections,
+    dropped: numbers.dropped,
+    inEphemeralRange: numbers.inEphemeralRange,
+  };
+}
+
+const COLUMNS: readonly Column<DescribedListener>[] = [
+  { title: 'PROTO', text: ({ protocol }) => protocol },
+  { title: 'ADDRESS', text: ({ address }) => address },
+  {
+    title: 'PORT',
+    isNumber: true,
+    text: ({ port, inEphemeralRange }) => `${port}${inEphemeralRange ? '!' : ''}`,
+    emphasis: ({ inEphemeralRange }) => (inEphemeralRange ? 'warning' : 'plain'),
+  },
+  { title: 'SERVICE', text: ({ service }) => service },
+  {
+    title: 'PROCESS',
+    text: ({ process, pid }) => (pid === undefined ? '' : `${process}/${pid}`),
+    isDetail: true,
+  },
+  { title: 'USER', text: ({ user }) => user, isDetail: true },
+  { title: 'OWNER', text: ({ unit }) => unit, isDetail: true },
+  {
+    title: 'QUEUE',
+    isNumber: true,
+    text: ({ acceptQueue, acceptQueueLimit }) =>
+      acceptQueue === undefined ? '' : `${acceptQueue}/${acceptQueueLimit ?? '?'}`,
+    emphasis: ({ acceptQueue = 0, acceptQueueLimit }) =>
+      acceptQueueLimit !== undefined && acceptQueue > acceptQueueLimit ? 'alarm' : 'plain',
+  },
+  { title: 'CONNS', isNumber: true, text: ({ connections }) => shown(connections) },
+  {
+    title: 'DROPS',
+    isNumber: true,
+    text: ({ dropped }) => shown(dropped),
+    emphasis: ({ dropped = 0 }) => (dropped > 0 ? 'warning' : 'plain'),
+  },
+];
+
+function known(text: string): string | undefined {
+  return text === '' ? undefined : text;
+}
+
+function shown(value: number | undefined): string {
+  return value === undefined ? '' : String(value);
+}
+
+function compare(a: string, b: string): number {
+  if (a === b) return 0;
+  return a < b ? -1 : 1;
+}

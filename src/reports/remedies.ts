@@ -1,0 +1,138 @@
+import type { Listener } from '../aggregate/listeners.ts';
+import type { RangeSnapshot } from '../aggregate/range.ts';
+import type { TcpSnapshot } from '../aggregate/tcp.ts';
+import type { NamedHolders } from '../sampler/namedHolders.ts';
+import { TIME_WAIT_MS } from '../sockets/record.ts';
+import type { ExplainedDestination } from './explained.ts';
+
+/** Something that would give a destination more ports. */
+export interface Remedy {
+  /** What programs know it by. */
+  readonly remedy: string;
+  /** How many more connect() calls to this destination would succeed, as things are now and by this remedy alone. */
+  readonly freesPorts: number;
+  readonly action: string;
+}
+
+/**
+ * Which remedies apply here, the one that frees most first. What would free nothing is left out.
+ */
+export function remediesFor(
+  destination: ExplainedDestination,
+  holders: NamedHolders,
+  tcp: TcpSnapshot,
+  range: RangeSnapshot,
+): Remedy[] {
+  const { bound = 0, listener, inferred } = tcp.blocked;
+  const { used, reclaimable, available } = destination;
+  // Of the ports it holds itself, those that bind() holds as well: unblocking them gives it nothing.
+  const held = used.established + used.timeWait + used.other;
+  const heldBlocked = Math.max(0, held - reclaimable - (tcp.capacity - available));
+  // All of them are taken for inferred ones, as nearly all are: a connection rarely shares its port with a listener.
+  const heldElsewhere = Math.max(0, heldBlocked - inferred);
+  const closeWait = holders.owners.reduce((sum, owner) => sum + owner.closeWait, 0);
+  const within: readonly Remedy[] = [
+    {
+      remedy: 'reuseConnections',
+      freesPorts: used.timeWait - reclaimable,
+      action: 'reuse connections (keep-alive, a pool): none would be left in TIME_WAIT',
+    },
+    {
+      remedy: 'closeConnections',
+      freesPorts: closeWait,
+      action: 'close() what the other side has closed: the application leaves connections in CLOSE_WAIT',
+    },
+    {
+      remedy: 'tcpTwReuse',
+      freesPorts: Math.min(
+        oldEnoughForReuse(holders.timeWaitLeftMs, destination, range),
+        used.timeWait - heldBlocked,
+      ),
+      action: 'net.ipv4.tcp_tw_reuse=1: connect() takes over ports in TIME_WAIT',
+    },
+    {
+      remedy: 'bindAddressNoPort',
+      freesPorts: inferred - heldBlocked,
+      action: 'IP_BIND_ADDRESS_NO_PORT before bind(address, 0): its port is no longer taken from everyone',
+    },
+    {
+      remedy: 'closeBoundSockets',
+      freesPorts: bound - heldElsewhere,
+      action: 'close() sockets that did bind() and neither connect() nor listen()',
+    },
+    {
+      remedy: 'moveListeners',
+      freesPorts: listener - heldElsewhere,
+      action: moveListeners(tcp.listeners.fullest),
+    },
+  ];
+  const lacking = range.usable - available;
+  return [
+    ...within.map((remedy) => ({ ...remedy, freesPorts: Math.min(remedy.freesPorts, lacking) })),
+    ...rangeRemedies(tcp.listeners.fullest, range),
+    {
+      remedy: 'moreDestinations',
+      freesPorts: tcp.capacity,
+      action: 'more addresses or ports of the destination: this many for each',
+    },
+    {
+      remedy: 'moreSourceAddresses',
+      freesPorts: tcp.capacity,
+      action: 'more source addresses (bind() with IP_BIND_ADDRESS_NO_PORT): this many for each',
+    },
+  ]
+    .filter(({ freesPorts }) => freesPorts > 0)
+    .toSorted((a, b) => b.freesPorts - a.freesPorts);
+}
+
+/** What a wider range adds: neither ports it has, nor reserved ones, nor those where somebody listens already. */
+function rangeRemedies(listeners: readonly Listener[], range: RangeSnapshot): Remedy[] {
+  const { first, last } = range;
+  const listening = new Set(listeners.map(({ port }) => port));
+  const usable = new Set(listeners.filter((one) => one.inEphemeralRange).map(({ port }) => port));
+  const outside = [...listening].filter((port) => port >= WIDEST.first && (port < first || port > last));
+  const reserved = [...listening].filter((port) => port >= first && port <= last && !usable.has(port));
+  return [
+    {
+      remedy: 'widerRange',
+      freesPorts: range.addable - outside.length,
+      action:
+        `net.ipv4.ip_local_port_range="${Math.min(first, WIDEST.first)} ${WIDEST.last}" at the widest; ` +
+        'keep the ports of services in ip_local_reserved_ports',
+    },
+    {
+      remedy: 'fewerReservedPorts',
+      freesPorts: range.reserved - reserved.length,
+      action: 'fewer ports of the range in net.ipv4.ip_local_reserved_ports',
+    },
+  ];
+}
+
+/** Ports that need no privilege. */
+const WIDEST = { first: 1024, last: 65_535 } as const;
+
+/** TIME_WAIT sockets that net.ipv4.tcp_tw_reuse=1 would make reusable; none where it changes nothing. */
+function oldEnoughForReuse(
+  timeWaitLeftMs: readonly number[],
+  { localAddress, remoteAddress }: ExplainedDestination,
+  { timeWaitReuse: { mode, timestamps, delayMs } }: RangeSnapshot,
+): number {
+  const isReusableNow = mode === 1 || (mode === 2 && [localAddress, remoteAddress].some(isLoopback));
+  if (isReusableNow || !timestamps) return 0;
+  return timeWaitLeftMs.filter((left) => TIME_WAIT_MS - left >= delayMs).length;
+}
+
+/** What tcp_tw_reuse 2 calls loopback. */
+function isLoopback(address: string | undefined): boolean {
+  return address === '::1' || address?.startsWith('127.') === true;
+}
+
+const PORTS_SHOWN = 5;
+
+function moveListeners(listeners: readonly Listener[]): string {
+  const inRange = listeners.filter(({ inEphemeralRange }) => inEphemeralRange).map(({ port }) => port);
+  const ports = [...new Set(inRange)].toSorted((a, b) => a - b);
+  const rest = ports.length - PORTS_SHOWN;
+  const named = ports.slice(0, PORTS_SHOWN).join(', ') + (rest > 0 ? ` and ${rest} more` : '');
+  return `move listeners out of the ephemeral range: ${named}`;
+}
