@@ -60,12 +60,12 @@ export async function startDaemon(options: Options, log: Logger): Promise<Daemon
 }
 
 function reportFirst(snapshot: Snapshot, log: Logger): void {
-  for (const { netns, range, tcp, udp } of snapshot.namespaces) {
-    log.info('first sample', {
-      netns,
-      usable_ports: range?.usable,
-      sockets: (tcp?.sampledSockets ?? 0) + (udp?.sampledSockets ?? 0),
-      seconds: snapshot.durationSeconds.toFixed(4),
-    });
-  }
+  const [own] = snapshot.namespaces;
+  log.info('first sample', {
+    netns: own?.netns,
+    usable_ports: own?.range?.usable,
+    sockets: (own?.tcp?.sampledSockets ?? 0) + (own?.udp?.sampledSockets ?? 0),
+    namespaces: snapshot.namespaces.length,
+    seconds: snapshot.durationSeconds.toFixed(4),
+  });
 }

@@ -28,6 +28,18 @@ export class PortSet {
     this.#words[index] = (this.#words[index] as number) | (1 << (port & 31));
   }
 
+  /** Adds every port from `from` to `to`, both included. */
+  addRange(from: number, to: number): void {
+    const lowest = Math.max(from, this.first);
+    const highest = Math.min(to, this.last);
+    for (let port = lowest; port <= highest; ) {
+      if ((port & 31) === 0 && port + 31 <= highest) {
+        this.#words[(port >>> 5) - this.#base] = 0xffffffff;
+        port += 32;
+      } else this.add(port++);
+    }
+  }
+
   delete(port: number): void {
     if (port < this.first || port > this.last) return;
     const index = (port >>> 5) - this.#base;

@@ -40,7 +40,7 @@ export interface RangeSnapshot {
 
 export function ephemeralRange({ range: { first, last }, reserved }: PortSysctls): EphemeralRange {
   const usable = new PortSet(first, last);
-  for (let port = first; port <= last; port++) usable.add(port);
+  usable.addRange(first, last);
   for (const [from, to] of reserved) {
     for (let port = Math.max(from, first); port <= Math.min(to, last); port++) usable.delete(port);
   }

@@ -6,8 +6,10 @@ import {
   oneOf,
   parseDirectory,
   parseLimit,
+  parseNamespaces,
   parsePeriod,
   parsePeriodOrNone,
+  parseRatio,
   parseShare,
   parseTelemetryPath,
 } from './values.ts';
@@ -29,6 +31,9 @@ export interface Options {
   readonly localAddressesLimit: number;
   readonly listenersLimit: number;
   readonly ownersLimit: number;
+  readonly namespaces: 'self' | 'all' | RegExp;
+  readonly namespacesLimit: number;
+  readonly fullDumpAbove: number;
   readonly peakWindowMs: number;
   /** Time a sample may take to look for the processes of listeners. */
   readonly processBudgetMs: number;
@@ -41,6 +46,7 @@ export interface Options {
 
 const WEB = 'Web:';
 const SAMPLING = 'Sampling:';
+const NAMESPACES = 'Namespaces:';
 const SERIES = 'Series:';
 const PATHS = 'Paths:';
 const LOG = 'Log:';
@@ -78,6 +84,18 @@ export const OPTION_FLAGS = {
   'peak.window': single(
     { group: SAMPLING, describe: 'How long a peak ratio remembers its highest sample', default: '1m' },
     parsePeriod,
+  ),
+  namespaces: single(
+    { group: NAMESPACES, describe: 'Network namespaces: self, all, or a regexp of names', default: 'all' },
+    parseNamespaces,
+  ),
+  'namespaces.limit': single(
+    { group: NAMESPACES, describe: 'Namespaces to sample, those with most sockets first', default: '500' },
+    parseLimit,
+  ),
+  'namespaces.full-dump-above': single(
+    { group: NAMESPACES, describe: 'Read another whole above this share of its ports', default: '0.05' },
+    parseRatio,
   ),
   'processes.budget': single(
     {
@@ -135,6 +153,9 @@ export function toOptions(values: FlagValues<typeof OPTION_FLAGS>): Options {
     localAddressesLimit: values['local-addresses.limit'],
     listenersLimit: values['listeners.limit'],
     ownersLimit: values['owners.limit'],
+    namespaces: values.namespaces,
+    namespacesLimit: values['namespaces.limit'],
+    fullDumpAbove: values['namespaces.full-dump-above'],
     peakWindowMs: values['peak.window'],
     processBudgetMs: values['processes.budget'],
     procfs: values['path.procfs'],

@@ -22,7 +22,8 @@ const UNLIMITED = {
   localAddressesLimit: Number.MAX_SAFE_INTEGER,
   listenersLimit: Number.MAX_SAFE_INTEGER,
   ownersLimit: Number.MAX_SAFE_INTEGER,
-};
+  namespaces: 'self',
+} as const;
 
 export function queryInvocation(
   values: FlagValues<typeof QUERY_FLAGS>,

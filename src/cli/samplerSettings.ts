@@ -15,5 +15,8 @@ export function samplerSettings(options: Options): SamplerSettings {
     procfs: options.procfs,
     sysfs: options.sysfs,
     processBudgetMs: options.processBudgetMs,
+    namespaces: options.namespaces,
+    namespacesLimit: options.namespacesLimit,
+    fullDumpAbove: options.fullDumpAbove,
   };
 }

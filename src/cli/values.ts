@@ -24,6 +24,24 @@ export function parseShare(text: string): number {
   throw unfit(text, 'a number above 0 and up to 1');
 }
 
+/** A share from 0 to 1. */
+export function parseRatio(text: string): number {
+  return /^0*(\.0+)?$/.test(text) && text !== '' ? 0 : parseShare(text);
+}
+
+const EXPECTED_NAMESPACES = 'self, all or a regular expression';
+
+/** `self`, `all`, or a regular expression that a whole name must match, as in Prometheus. */
+export function parseNamespaces(text: string): 'self' | 'all' | RegExp {
+  if (text === 'self' || text === 'all') return text;
+  if (text === '') throw unfit(text, EXPECTED_NAMESPACES);
+  try {
+    return new RegExp(`^(?:${text})$`, 'u');
+  } catch {
+    throw unfit(text, EXPECTED_NAMESPACES);
+  }
+}
+
 /** How many of an open-ended set to export; 0 for none. */
 export function parseLimit(text: string): number {
   const limit = /^\d+$/.test(text) ? Number(text) : Number.NaN;

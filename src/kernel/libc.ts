@@ -16,6 +16,8 @@ export interface Libc {
   send(fd: number, bytes: Uint8Array, flags: number): number;
   /** recv(2) → bytes received; with MSG_TRUNC, the length of the datagram even where the buffer is shorter. */
   recv(fd: number, into: Uint8Array, flags: number): number;
+  /** setns(2): the calling thread's namespace of `type` becomes the one `fd` refers to. */
+  setns(fd: number, type: number): void;
   /** close(2); what it returns is of no use to anyone. */
   close(fd: number): void;
 }
@@ -29,6 +31,7 @@ export const SOCK_RAW = 3;
 export const SOL_SOCKET = 1;
 export const SO_RCVTIMEO = 20;
 export const MSG_TRUNC = 0x20;
+export const CLONE_NEWNET = 0x40000000;
 
 const SOCK_CLOEXEC = 0o2000000;
 const EINTR = 4;
@@ -69,6 +72,7 @@ function bindLibc(koffi: Koffi): Libc {
   const setsockopt = lib.func('int setsockopt(int, int, int, uint8_t *, uint32_t)');
   const send = lib.func('intptr_t send(int, uint8_t *, size_t, int)');
   const recv = lib.func('intptr_t recv(int, uint8_t *, size_t, int)');
+  const setns = lib.func('int setns(int, int)');
   const close = lib.func('int close(int)');
 
   const checked = (what: string, call: () => number): number => {
@@ -87,6 +91,7 @@ function bindLibc(koffi: Koffi): Libc {
       void checked('setsockopt()', () => setsockopt(fd, level, option, value, value.length)),
     send: (fd, bytes, flags) => checked('send()', () => send(fd, bytes, bytes.length, flags)),
     recv: (fd, into, flags) => checked('recv()', () => recv(fd, into, into.length, flags)),
+    setns: (fd, type) => void checked('setns()', () => setns(fd, type)),
     close: (fd) => void close(fd),
   };
 }

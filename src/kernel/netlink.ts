@@ -45,11 +45,13 @@ export function openNetlinkSocket(libc: Libc, protocol: number): NetlinkSocket {
   };
 }
 
-/** The dumps of one netlink socket: numbers the requests, and reads every answer into the same buffer. */
+/** Every dump of this thread is read into it, whichever namespace's it is: dumps come one after the other. */
+const BUFFER = new Uint8Array(RECEIVE_BYTES);
+const VIEW = new DataView(BUFFER.buffer);
+
+/** The dumps of one netlink socket: numbers the requests. */
 export class NetlinkDumper {
   readonly #socket: NetlinkSocket;
-  readonly #buffer = new Uint8Array(RECEIVE_BYTES);
-  readonly #view = new DataView(this.#buffer.buffer);
   #sequence = 0;
 
   constructor(socket: NetlinkSocket) {
@@ -78,11 +80,11 @@ export class NetlinkDumper {
 
   /** → whether the dump is done. */
   #readDatagram(what: string, visit: VisitMessage): boolean {
-    const received = this.#socket.receive(this.#buffer);
+    const received = this.#socket.receive(BUFFER);
     if (received > RECEIVE_BYTES)
       throw malformed(what, `a datagram of ${received} bytes, more than ${RECEIVE_BYTES}`);
     if (received < NLMSG_HEADER_BYTES) throw malformed(what, `a datagram of ${received} bytes`);
-    const view = this.#view;
+    const view = VIEW;
     for (let offset = 0; offset < received; ) {
       if (offset + NLMSG_HEADER_BYTES > received) throw malformed(what, `${received - offset} stray bytes`);
       const length = view.getUint32(offset, HOST_IS_LITTLE_ENDIAN);

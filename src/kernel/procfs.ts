@@ -8,11 +8,19 @@ import { ExporterError, errorCode, KernelError } from '../base/errors.ts';
  * threads would answer for another one.
  */
 export function readSysctl(procfs: string, name: string): string | undefined {
-  const path = sysctlPath(procfs, name);
+  return readProcText(sysctlPath(procfs, name))?.trimEnd();
+}
+
+/** The whole text of a small file of /proc; undefined where there is no such file. */
+export function readProcText(path: string): string | undefined {
   const fd = openIfExists(path);
   if (fd === undefined) return undefined;
   try {
-    return readWhole(fd, path).trimEnd();
+    const text = readWhole(fd, path, SHORT) ?? readWhole(fd, path, LONG);
+    if (text === undefined) {
+      throw new ExporterError(`read() of ${path}: longer than the expected ${LONG.length} bytes`);
+    }
+    return text;
   } finally {
     closeSync(fd);
   }
@@ -59,21 +67,25 @@ export function streamFile(
   }
 }
 
-/** Longest sysctl: `ip_local_reserved_ports` with every other port in it has 186 KiB. */
-const SYSCTL_LIMIT = 256 * 1024;
+/** Longest sysctl: `ip_local_reserved_ports` with every other port in it has 186 KiB. Reads are synchronous: one serves all. */
+const LONG = Buffer.allocUnsafe(256 * 1024);
+/** Long enough for nearly all: the kernel clears as much memory as a read of a sysctl asks for. */
+const SHORT = LONG.subarray(0, 4096);
 
 /**
  * `proc_do_large_bitmap` of kernel/sysctl.c answers the first read() only and drops what did not fit into it, without a
- * word: readFileSync, which reads 64 KiB at a time, would lose the end of a long list.
+ * word: readFileSync, which reads 64 KiB at a time, would lose the end of a long list. What fills the buffer may be cut
+ * off.
+ *
+ * @returns undefined where the buffer is too short
  */
-function readWhole(fd: number, path: string): string {
-  const buffer = Buffer.allocUnsafe(SYSCTL_LIMIT);
+function readWhole(fd: number, path: string, buffer: Buffer): string | undefined {
   for (let filled = 0; filled < buffer.length; ) {
     const length = readAt(fd, path, buffer, filled, filled);
     if (length === 0) return buffer.toString('latin1', 0, filled);
     filled += length;
   }
-  throw new ExporterError(`read() of ${path}: longer than the expected ${SYSCTL_LIMIT} bytes`);
+  return undefined;
 }
 
 function readAt(fd: number, path: string, buffer: Uint8Array, offset: number, position: number): number {

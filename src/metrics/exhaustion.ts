@@ -11,7 +11,7 @@ export const defineExhaustion: DefineFamily = (registers) => {
   const labels = ['netns', 'protocol', 'scope'] as const;
   const ratio = new PaintedGauge(registers, {
     name: 'port_exhaustion_ratio',
-    help: `Ephemeral port exhaustion of the worst destination or local address: 0 unused, 1 the next call fails. ${REGIMES}`,
+    help: `Ephemeral port exhaustion of the worst destination or local address: 0 unused, 1 the next call fails; an upper bound where port_exporter_sample_detail is 0. ${REGIMES}`,
     labels,
   });
   const available = new PaintedGauge(registers, {
@@ -33,7 +33,13 @@ export const defineExhaustion: DefineFamily = (registers) => {
   return {
     clear: () => gauges.forEach((gauge) => void gauge.clear()),
     paint(state) {
-      for (const { netns, tcp, udp, peaks } of namespacesOf(state)) {
+      for (const { netns, tcp, udp, bounds, peaks } of namespacesOf(state)) {
+        for (const scope of ['connect', 'bind'] as const) {
+          // Further calls that succeed are not known without a dump: at least so many, and that is not said of them.
+          if (bounds === undefined) continue;
+          ratio.set({ netns, protocol: 'tcp', scope }, bounds.tcp.ratio);
+          ratio.set({ netns, protocol: 'udp', scope }, bounds.udp.ratio);
+        }
         for (const [protocol, snapshot] of Object.entries({ tcp, udp })) {
           if (snapshot === undefined) continue;
           capacity.set({ netns, protocol }, snapshot.capacity);

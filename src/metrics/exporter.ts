@@ -17,7 +17,9 @@ export const defineExporter: DefineFamily = (registers) => {
   });
   const success = new PaintedGauge(registers, {
     name: 'port_exporter_sample_success',
-    help: 'Whether the collector succeeded in the last sample; where it did not, its metrics are absent.',
+    help:
+      'Whether the collector succeeded in the last sample; where it did not, its metrics are absent. enter: whether the ' +
+      'namespace could be entered; of the own one, whether all others could be found.',
     labels: ['netns', 'collector'],
   });
   const duration = new PaintedGauge(registers, {
@@ -38,6 +40,18 @@ export const defineExporter: DefineFamily = (registers) => {
     help: 'Sockets read in the last sample.',
     labels: ['netns'],
   });
+  const detail = new PaintedGauge(registers, {
+    name: 'port_exporter_sample_detail',
+    help:
+      '1 where all sockets of the namespace were read. 0 where only its listeners and the counts of sockstat were: ' +
+      'port_exhaustion_ratio is then an upper bound, and there are no destinations.',
+    labels: ['netns'],
+  });
+  const age = new PaintedGauge(registers, {
+    name: 'port_exporter_sample_age_seconds',
+    help: 'How old the sample of this namespace was when the last round was complete: namespaces take turns.',
+    labels: ['netns'],
+  });
   const source = new PaintedGauge(registers, {
     name: 'port_exporter_source_info',
     help: 'Always 1; where sockets are read from: sock_diag over netlink, or the tables of /proc/net.',
@@ -48,7 +62,7 @@ export const defineExporter: DefineFamily = (registers) => {
     help: 'Series left out because of a limit flag; the fullest are exported.',
     labels: ['metric'],
   });
-  const gauges = [build, success, duration, timestamp, interval, sampled, source, omitted];
+  const gauges = [build, success, duration, timestamp, interval, sampled, detail, age, source, omitted];
   return {
     clear: () => gauges.forEach((gauge) => void gauge.clear()),
     paint(state) {
@@ -61,7 +75,9 @@ export const defineExporter: DefineFamily = (registers) => {
       interval.set({}, state.snapshot.intervalSeconds);
       source.set({ source: state.snapshot.source }, 1);
       const namespaces = namespacesOf(state);
-      for (const { netns, collectors, tcp, udp } of namespaces) {
+      for (const { netns, collectors, tcp, udp, detail: read, sampledAtMs } of namespaces) {
+        detail.set({ netns }, read === 'full' ? 1 : 0);
+        age.set({ netns }, Math.max(0, state.snapshot.timestampMs - sampledAtMs) / 1000);
         for (const { collector, seconds, error } of collectors) {
           success.set({ netns, collector }, error === undefined ? 1 : 0);
           duration.set({ netns, collector }, seconds);
@@ -71,6 +87,7 @@ export const defineExporter: DefineFamily = (registers) => {
         }
       }
       for (const [metric, count] of omittedSeries(namespaces)) omitted.set({ metric }, count);
+      omitted.set({ metric: 'port_namespace_info' }, state.snapshot.namespacesOmitted);
     },
   };
 };
@@ -85,7 +102,8 @@ function omittedSeries(namespaces: readonly NamespaceSnapshot[]): Map<string, nu
       omitted.set(metric, (omitted.get(metric) ?? 0) + each * rows);
     }
   };
-  for (const { tcp, udp, owners } of namespaces) {
+  for (const { tcp, udp, bounds, owners } of namespaces) {
+    count(LISTENER_SERIES, bounds?.listeners);
     count(DESTINATION_SERIES, tcp?.destinations);
     for (const protocol of [tcp, udp]) {
       count(LOCAL_ADDRESS_SERIES, protocol?.localAddresses);

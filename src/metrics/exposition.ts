@@ -6,6 +6,7 @@ import { defineExporter } from './exporter.ts';
 import type { DefineFamily } from './family.ts';
 import { defineListeners } from './listeners.ts';
 import { defineLocalAddresses } from './localAddresses.ts';
+import { defineNamespaces } from './namespaces.ts';
 import { defineOwners } from './owners.ts';
 import { defineRange } from './range.ts';
 import { defineSockets } from './sockets.ts';
@@ -19,6 +20,7 @@ const FAMILIES: readonly DefineFamily[] = [
   defineSockets,
   defineListeners,
   defineOwners,
+  defineNamespaces,
   defineExporter,
 ];
 

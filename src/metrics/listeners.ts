@@ -52,8 +52,8 @@ export const defineListeners: DefineFamily = (registers) => {
   return {
     clear: () => painted.forEach((metric) => void metric.clear()),
     paint(state) {
-      for (const { netns, tcp, udp, listeners } of namespacesOf(state)) {
-        for (const [protocol, snapshot] of Object.entries({ tcp, udp })) {
+      for (const { netns, tcp, udp, bounds, listeners } of namespacesOf(state)) {
+        for (const [protocol, snapshot] of Object.entries({ tcp: tcp ?? bounds, udp })) {
           for (const [family, sockets] of Object.entries(snapshot?.listeners.counts ?? {})) {
             count.set({ netns, protocol, family }, sockets);
           }

@@ -1,22 +1,30 @@
 import { existsSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { ExporterError, errorCode } from '../base/errors.ts';
+import { parseNamespaceLink } from './discover.ts';
 
 /** A sysctl that only the initial network namespace has (net/core/sysctl_net_core.c: not in `netns_core_table`). */
 const INITIAL_NAMESPACE_ONLY = 'sys/net/core/netdev_max_backlog';
 
-/**
- * What the network namespace of the calling thread is called: `host` where PID 1 lives in it, else `net:[inode]` as
- * namespaces(7) prints it. Throws an ExporterError where /proc does not tell.
- */
-export function ownNamespace(procfs: string): string {
+/** The network namespace of the calling thread. */
+export interface OwnNamespace {
+  readonly inode: number;
+  /** `host` where PID 1 lives in it; undefined where it is not the host's. */
+  readonly name: 'host' | undefined;
+}
+
+/** Throws an ExporterError where /proc does not tell. */
+export function ownNamespace(procfs: string): OwnNamespace {
   const own = readNamespaceLink(procfs, 'thread-self') ?? readNamespaceLink(procfs, 'self');
   if (own === undefined) {
     throw new ExporterError(
       `readlink() of ${join(procfs, 'self/ns/net')}: ENOENT, expected a mounted proc filesystem`,
     );
   }
-  return isHost(procfs, own) ? 'host' : own;
+  const inode = parseNamespaceLink(own);
+  if (inode === undefined)
+    throw new ExporterError(`readlink() of ${join(procfs, 'self/ns/net')}: got "${own}"`);
+  return { inode, name: isHost(procfs, own) ? 'host' : undefined };
 }
 
 /** Only a privileged reader sees PID 1's link; to anyone else the initial namespace shows by what it alone has. */

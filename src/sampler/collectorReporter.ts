@@ -4,25 +4,30 @@ import type { Snapshot } from './snapshot.ts';
 /** Says in the log when a collector begins to fail, fails for another reason, and works again; not at every sample. */
 export class CollectorReporter {
   readonly #log: Logger;
-  readonly #failing = new Map<string, string>();
+  #failing: ReadonlyMap<string, string> = new Map();
 
   constructor(log: Logger) {
     this.#log = log;
   }
 
   report(snapshot: Snapshot): void {
+    // Made anew each time: what a vanished namespace failed with goes with it.
+    const failing = new Map<string, string>();
     for (const { netns, collectors } of snapshot.namespaces) {
       for (const { collector, error } of collectors) {
         const key = `${netns} ${collector}`;
+        if (error !== undefined) failing.set(key, error);
         if (error === this.#failing.get(key)) continue;
-        if (error === undefined) {
-          this.#failing.delete(key);
-          this.#log.info('collector works again', { netns, collector });
-        } else {
-          this.#failing.set(key, error);
-          this.#log.error('collector failed', { netns, collector, error });
-        }
+        if (error === undefined) this.#log.info('collector works again', { netns, collector });
+        // What may be missing is privilege, and the rest goes on.
+        else
+          this.#log[collector === 'enter' ? 'warn' : 'error']('collector failed', {
+            netns,
+            collector,
+            error,
+          });
       }
     }
+    this.#failing = failing;
   }
 }

@@ -1,70 +1,99 @@
+import { BoundedTally } from '../aggregate/bounded.ts';
 import { DestinationHoldersTally } from '../aggregate/destinationHolders.ts';
-import { type Destination, Destinations } from '../aggregate/destinations.ts';
+import type { Destination, Destinations } from '../aggregate/destinations.ts';
+import type { Regime } from '../aggregate/exhaustion.ts';
 import { emptyMemory, type NamespaceMemory } from '../aggregate/inference.ts';
 import { OwnerPorts, type OwnersSnapshot } from '../aggregate/owners.ts';
 import { PeakWindow } from '../aggregate/peak.ts';
 import { type EphemeralRange, ephemeralRange, rangeSnapshot } from '../aggregate/range.ts';
 import { type TcpSnapshot, TcpTally } from '../aggregate/tcp.ts';
 import { type UdpSnapshot, UdpTally } from '../aggregate/udp.ts';
+import type { SocketTotals } from '../kernel/sockstat.ts';
 import { type PortSysctls, readPortSysctls } from '../kernel/sysctl.ts';
 import type { SocketSource } from '../sockets/source.ts';
 import { collect } from './collect.ts';
 import { type NamedHolders, nameHolders } from './namedHolders.ts';
 import type { Ownership } from './ownership.ts';
 import type { SamplerSettings } from './settings.ts';
-import type { CollectorOutcome, NamespaceSnapshot, Peak } from './snapshot.ts';
+import type { CollectorOutcome, NamespaceSample, Peak, Scope } from './snapshot.ts';
 
-/** Samples one network namespace again and again; holds what one sample leaves for the next. */
+/**
+ * Samples one network namespace again and again; holds what one sample leaves for the next. The calling thread must be in
+ * that namespace.
+ */
 export class NamespaceSampler {
-  readonly #netns: string;
   readonly #source: SocketSource;
   readonly #settings: SamplerSettings;
   readonly #ownership: Ownership;
   /** Whether ports are attributed to owners. */
   readonly #attributes: boolean;
-  readonly #destinations = new Destinations();
-  readonly #peaks: readonly (Omit<Peak, 'ratio'> & { readonly window: PeakWindow })[];
+  readonly #destinations: Destinations;
+  readonly #peaks: readonly PeakKey[];
+  /** Of the bounds apart: a bound that the next whole sample refutes is no peak of that. */
+  readonly #boundPeaks: readonly PeakKey[];
   #memory: NamespaceMemory = emptyMemory();
 
-  /** @param source opened in the namespace that the calling thread is in whenever it calls `sample` */
-  constructor(netns: string, source: SocketSource, settings: SamplerSettings, ownership: Ownership) {
+  /**
+   * @param source opened in the namespace
+   * @param destinations may serve several namespaces, which are sampled one after the other
+   */
+  constructor(
+    source: SocketSource,
+    settings: SamplerSettings,
+    ownership: Ownership,
+    destinations: Destinations,
+  ) {
     this.#ownership = ownership;
-    this.#netns = netns;
+    this.#destinations = destinations;
     this.#source = source;
     this.#settings = settings;
     this.#attributes = source.seesCgroups && settings.limits.owners > 0;
-    this.#peaks = (['tcp', 'udp'] as const).flatMap((protocol) =>
-      (['connect', 'bind'] as const).map((scope) => ({
-        protocol,
-        scope,
-        window: new PeakWindow(settings.peakWindowMs),
-      })),
-    );
+    this.#peaks = newPeaks(settings.peakWindowMs);
+    this.#boundPeaks = newPeaks(settings.peakWindowMs);
   }
 
-  /** One round: the range, then TCP, then UDP, then whose they are. Each is whole or missing. */
-  sample(): NamespaceSnapshot {
+  /** Everything: the range, then TCP, then UDP, then whose they are. Each is whole or missing. */
+  sample(): NamespaceSample {
     const outcomes: CollectorOutcome[] = [];
-    const base = collect('range', outcomes, () => {
-      const sysctls = readPortSysctls(this.#settings.procfs);
-      return { sysctls, range: ephemeralRange(sysctls) };
+    const base = collect('range', outcomes, () => this.#readRange());
+    const tcp = collect('tcp', outcomes, () => this.#sampleTcp(needed(base)));
+    const udp = collect('udp', outcomes, () => this.#sampleUdp(needed(base).range));
+    const owners = collect('owners', outcomes, () => {
+      if (tcp === undefined && udp === undefined) throw new Error('not sampled: no sockets are known');
+      return { tcp: this.#ownersOf(tcp), udp: this.#ownersOf(udp) };
     });
-    const needed = (): NonNullable<typeof base> => {
-      if (base === undefined) throw new Error('not sampled: the ephemeral port range is unknown');
-      return base;
-    };
-    const tcp = collect('tcp', outcomes, () => this.#sampleTcp(needed().range, needed().sysctls));
-    const udp = collect('udp', outcomes, () => this.#sampleUdp(needed().range));
-    const described = collect('owners', outcomes, () => this.#describe(tcp, udp));
     return {
-      netns: this.#netns,
+      detail: 'full',
+      sampledAtMs: Date.now(),
       collectors: outcomes,
+      bounds: undefined,
       range: base && rangeSnapshot(base.range, base.sysctls),
       tcp: tcp?.snapshot,
       udp: udp?.snapshot,
-      peaks: this.#addToPeaks(tcp?.snapshot, udp?.snapshot),
-      listeners: described?.listeners ?? [],
-      owners: described?.owners ?? { tcp: undefined, udp: undefined },
+      peaks: addToPeaks(this.#peaks, tcp?.snapshot, udp?.snapshot),
+      owners: owners ?? NO_OWNERS,
+    };
+  }
+
+  /** What costs next to nothing: the range, who listens, and upper bounds from the kernel's own counts. */
+  survey(totals: SocketTotals): NamespaceSample {
+    const outcomes: CollectorOutcome[] = [];
+    const base = collect('range', outcomes, () => this.#readRange());
+    const bounds = collect('tcp', outcomes, () => {
+      const tally = new BoundedTally(needed(base).range);
+      this.#source.tcpListeners((record) => tally.addListener(record));
+      return tally.summarise(totals, this.#settings.limits);
+    });
+    return {
+      detail: 'bounded',
+      sampledAtMs: Date.now(),
+      collectors: outcomes,
+      bounds,
+      range: base && rangeSnapshot(base.range, base.sysctls),
+      tcp: undefined,
+      udp: undefined,
+      peaks: addToPeaks(this.#boundPeaks, bounds && both(bounds.tcp), bounds && both(bounds.udp)),
+      owners: NO_OWNERS,
     };
   }
 
@@ -80,7 +109,16 @@ export class NamespaceSampler {
     });
   }
 
-  #sampleTcp(range: EphemeralRange, sysctls: PortSysctls): Tallied<TcpSnapshot> {
+  close(): void {
+    this.#source.close();
+  }
+
+  #readRange(): RangeRead {
+    const sysctls = readPortSysctls(this.#settings.procfs);
+    return { sysctls, range: ephemeralRange(sysctls) };
+  }
+
+  #sampleTcp({ range, sysctls }: RangeRead): Tallied<TcpSnapshot> {
     const tally = new TcpTally(range, sysctls, this.#destinations, this.#newOwnerPorts(range));
     this.#source.tcpListeners((record) => tally.addListener(record));
     this.#source.tcpConnections((record) => tally.addConnection(record));
@@ -99,19 +137,6 @@ export class NamespaceSampler {
     return { snapshot: tally.summarise(this.#settings.limits), ownerPorts: tally.owners };
   }
 
-  #describe(tcp: Tallied<TcpSnapshot> | undefined, udp: Tallied<UdpSnapshot> | undefined) {
-    if (tcp === undefined && udp === undefined) throw new Error('not sampled: no sockets are known');
-    const tallied = { tcp, udp };
-    const found = (['tcp', 'udp'] as const).flatMap((protocol) =>
-      (tallied[protocol]?.snapshot.listeners.fullest ?? []).map((listener) => ({ protocol, listener })),
-    );
-    this.#ownership.lookUpProcesses(found.map(({ listener }) => listener));
-    return {
-      listeners: found.map(({ protocol, listener }) => this.#ownership.describe(protocol, listener)),
-      owners: { tcp: this.#ownersOf(tcp), udp: this.#ownersOf(udp) },
-    };
-  }
-
   #ownersOf(tallied: Tallied<unknown> | undefined): OwnersSnapshot | undefined {
     if (!this.#attributes) return undefined;
     return tallied?.ownerPorts.snapshot(this.#settings.limits.owners, (id) => this.#ownership.ownerOf(id));
@@ -121,16 +146,42 @@ export class NamespaceSampler {
   #newOwnerPorts({ usable }: EphemeralRange): OwnerPorts {
     return new OwnerPorts(this.#attributes ? usable : usable.emptyCopy());
   }
+}
 
-  #addToPeaks(tcp: TcpSnapshot | undefined, udp: UdpSnapshot | undefined): Peak[] {
-    const now = performance.now();
-    const peaks: Peak[] = [];
-    for (const { protocol, scope, window } of this.#peaks) {
-      const regime = (protocol === 'tcp' ? tcp : udp)?.[scope];
-      if (regime !== undefined) peaks.push({ protocol, scope, ratio: window.add(now, regime.ratio) });
-    }
-    return peaks;
+type PeakKey = Omit<Peak, 'ratio'> & { readonly window: PeakWindow };
+
+function newPeaks(windowMs: number): PeakKey[] {
+  return (['tcp', 'udp'] as const).flatMap((protocol) =>
+    (['connect', 'bind'] as const).map((scope) => ({ protocol, scope, window: new PeakWindow(windowMs) })),
+  );
+}
+
+function addToPeaks(keys: readonly PeakKey[], tcp: Regimes | undefined, udp: Regimes | undefined): Peak[] {
+  const now = performance.now();
+  const peaks: Peak[] = [];
+  for (const { protocol, scope, window } of keys) {
+    const regime = (protocol === 'tcp' ? tcp : udp)?.[scope];
+    if (regime !== undefined) peaks.push({ protocol, scope, ratio: window.add(now, regime.ratio) });
   }
+  return peaks;
+}
+
+const NO_OWNERS = { tcp: undefined, udp: undefined } as const;
+
+type Regimes = Readonly<Record<Scope, Regime>>;
+
+function both(bound: Regime): Regimes {
+  return { connect: bound, bind: bound };
+}
+
+interface RangeRead {
+  readonly sysctls: PortSysctls;
+  readonly range: EphemeralRange;
+}
+
+function needed(base: RangeRead | undefined): RangeRead {
+  if (base === undefined) throw new Error('not sampled: the ephemeral port range is unknown');
+  return base;
 }
 
 /** A protocol's part of a sample, and who holds its ports, not yet named. */

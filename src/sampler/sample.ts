@@ -1,10 +1,19 @@
+import { join } from 'node:path';
 import type { Destination } from '../aggregate/destinations.ts';
+import { ExporterError, errorLine } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
+import { loadLibc } from '../kernel/libc.ts';
 import { readPortSysctls } from '../kernel/sysctl.ts';
+import { discoverNamespaces } from '../namespaces/discover.ts';
+import { Doorway } from '../namespaces/doorway.ts';
 import { ownNamespace } from '../namespaces/ownNamespace.ts';
 import { chooseSource } from '../sockets/chooseSource.ts';
+import { openNetlinkSource } from '../sockets/netlink/source.ts';
+import { openProcfsSource } from '../sockets/procfs/source.ts';
+import { type HostParts, HostSampler } from './hostSampler.ts';
 import type { NamedHolders } from './namedHolders.ts';
-import { NamespaceSampler } from './namespaceSampler.ts';
+import { type NamespaceIdentity, NamespaceLabels } from './namespaceLabels.ts';
+import { NamespaceRegistry } from './namespaceRegistry.ts';
 import { Ownership } from './ownership.ts';
 import type { SamplerSettings } from './settings.ts';
 import type { Snapshot } from './snapshot.ts';
@@ -23,32 +32,83 @@ export interface Rounds {
 
 /** Opens what sampling needs. Throws an ExporterError where nothing can be sampled. */
 export function openRounds(settings: SamplerSettings, log: Logger): Rounds {
-  const netns = ownNamespace(settings.procfs);
+  const { procfs } = settings;
+  const { inode, name } = ownNamespace(procfs);
   // A range that cannot be read now will not be readable later: a wrong --path.procfs, or no proc at all.
-  readPortSysctls(settings.procfs);
-  const source = chooseSource(settings.source, settings.procfs, log);
-  const ownership = new Ownership(settings, source.seesCgroups, log);
-  const namespace = new NamespaceSampler(netns, source, settings, ownership);
+  readPortSysctls(procfs);
+  const source = chooseSource(settings.source, procfs, log);
+  const labels = new NamespaceLabels(procfs);
+  const { found } = discoverNamespaces(procfs, netnsDirectoryOf(procfs));
+  const own = labels.identify(
+    found.find((namespace) => namespace.inode === inode) ?? {
+      inode,
+      path: '',
+      pid: process.pid,
+      name: undefined,
+    },
+    name === 'host',
+  );
+  const host = new HostSampler({
+    settings,
+    own,
+    source,
+    ownership: new Ownership(settings, source.seesCgroups, log),
+    others: openOthers(settings, labels, own),
+    openSource: () =>
+      source.kind === 'netlink'
+        ? openNetlinkSource(loadLibc(), source.seesBoundOnly)
+        : openProcfsSource(procfs),
+  });
   return {
     sample() {
       const startedAt = performance.now();
-      ownership.beginRound();
-      const sampled = namespace.sample();
+      const { namespaces, found, omitted } = host.sample();
       const durationMs = performance.now() - startedAt;
       return {
         timestampMs: Date.now(),
         durationSeconds: durationMs / 1000,
         intervalSeconds: guardedIntervalMs(settings, durationMs) / 1000,
         source: source.kind,
-        namespaces: [sampled],
+        namespaces,
+        namespacesFound: found,
+        namespacesOmitted: omitted,
       };
     },
-    holdersOf: (destinations) => namespace.holdersOf(destinations),
-    close() {
-      ownership.close();
-      source.close();
-    },
+    holdersOf: (destinations) => host.holdersOf(destinations),
+    close: () => host.close(),
   };
+}
+
+function openOthers(
+  settings: SamplerSettings,
+  labels: NamespaceLabels,
+  own: NamespaceIdentity,
+): HostParts['others'] {
+  const { namespaces, procfs } = settings;
+  if (namespaces === 'self') return undefined;
+  try {
+    return {
+      door: new Doorway(loadLibc(), procfs),
+      registry: new NamespaceRegistry({
+        procfs,
+        netnsDirectory: netnsDirectoryOf(procfs),
+        labels,
+        own,
+        wanted: namespaces === 'all' ? undefined : namespaces,
+      }),
+    };
+  } catch (error) {
+    if (!(error instanceof ExporterError)) throw error;
+    return (
+      'only the own network namespace is sampled: entering others needs CAP_SYS_ADMIN, and CAP_SYS_PTRACE to find them ' +
+      `(AmbientCapabilities= in a systemd unit); --namespaces=self asks for no more: ${errorLine(error)}`
+    );
+  }
+}
+
+/** Where `ip netns` keeps its names; of another proc than our own, those of its PID 1's machine. */
+function netnsDirectoryOf(procfs: string): string {
+  return procfs === '/proc' ? '/run/netns' : join(procfs, '1/root/run/netns');
 }
 
 /** Timers count in 31 bits of milliseconds; a longer one would fire at once. */

@@ -13,6 +13,12 @@ export interface SamplerSettings {
   /** Where proc and sysfs are mounted. */
   readonly procfs: string;
   readonly sysfs: string;
+  /** Which network namespaces are sampled: the own one, all, or those with a matching name, and the own one. */
+  readonly namespaces: 'self' | 'all' | RegExp;
+  /** Namespaces sampled at most, those with most sockets first. */
+  readonly namespacesLimit: number;
+  /** Another namespace than the own is read whole only where it can have used up more than this share of its ports. */
+  readonly fullDumpAbove: number;
   /** Milliseconds a sample may look for the processes of listeners; 0 for not at all. */
   readonly processBudgetMs: number;
 }

@@ -1,9 +1,11 @@
+import type { BoundedSnapshot } from '../aggregate/bounded.ts';
 import type { OwnersSnapshot } from '../aggregate/owners.ts';
 import type { RangeSnapshot } from '../aggregate/range.ts';
 import type { TcpSnapshot } from '../aggregate/tcp.ts';
 import type { UdpSnapshot } from '../aggregate/udp.ts';
 import type { SourceKind } from '../sockets/source.ts';
 import type { DescribedListener } from './describedListener.ts';
+import type { NamespaceIdentity } from './namespaceLabels.ts';
 import type { Protocol } from './protocol.ts';
 
 /** One whole sample: plain data, because it crosses from the sampling thread to the one that serves it. */
@@ -16,23 +18,39 @@ export interface Snapshot {
   readonly intervalSeconds: number;
   readonly source: SourceKind;
   readonly namespaces: readonly NamespaceSnapshot[];
+  /** Namespaces found, sampled or not. */
+  readonly namespacesFound: number;
+  /** Those left out because of the limit. */
+  readonly namespacesOmitted: number;
 }
 
-/** One network namespace. What a failed collector would have found is undefined. */
-export interface NamespaceSnapshot {
-  readonly netns: string;
+/** What was sampled inside of one network namespace. What a failed collector would have found is undefined. */
+export interface NamespaceSample {
+  /** All of its sockets were read, or only its listeners and the kernel's counts: then `bounds` stands for the rest. */
+  readonly detail: 'full' | 'bounded';
+  /** In milliseconds since the epoch: namespaces take turns. */
+  readonly sampledAtMs: number;
   readonly collectors: readonly CollectorOutcome[];
+  readonly bounds: BoundedSnapshot | undefined;
   readonly range: RangeSnapshot | undefined;
   readonly tcp: TcpSnapshot | undefined;
   readonly udp: UdpSnapshot | undefined;
   readonly peaks: readonly Peak[];
-  /** The fullest of both protocols. */
-  readonly listeners: readonly DescribedListener[];
   /** Whose sockets hold the usable ports; undefined where the source does not tell. */
   readonly owners: Readonly<Record<Protocol, OwnersSnapshot | undefined>>;
 }
 
-export type CollectorName = 'range' | 'tcp' | 'udp' | 'owners';
+/** One network namespace, its name, and who its listeners are. */
+export interface NamespaceSnapshot extends NamespaceSample {
+  readonly identity: NamespaceIdentity;
+  /** `identity.netns`. */
+  readonly netns: string;
+  /** The fullest of both protocols. */
+  readonly listeners: readonly DescribedListener[];
+}
+
+/** `enter`: entering that namespace; of the own one, finding the others. */
+export type CollectorName = 'enter' | 'range' | 'tcp' | 'udp' | 'owners' | 'processes';
 
 export interface CollectorOutcome {
   readonly collector: CollectorName;

@@ -1,7 +1,7 @@
 /**
  * How fast, how small and how steady the exporter is on a huge socket table, measured beside its peers in one run.
  *
- *   npm run bench -- [--sockets 400000] [--rounds 7] [--requests 2000]
+ *   npm run bench -- [--sockets 400000] [--rounds 7] [--requests 2000] [--pods 200]
  *
  * Prints a Markdown table on stdout. A missed target is a result (exit code 0), only a failure to measure is an error.
  */
@@ -13,6 +13,7 @@ import { cat, nodeExporter, receiveOnly, sample, sampleWithoutOwners, ss } from 
 import { runDaemon } from './daemon.ts';
 import { type Namespace, type Population, withNamespace } from './namespace.ts';
 import { type BenchOptions, parseOptions } from './options.ts';
+import { runPods } from './pods.ts';
 import { type Results, report } from './report.ts';
 import { runRounds } from './rounds.ts';
 import { compile, requireTools } from './tools.ts';
@@ -39,10 +40,11 @@ try {
   process.exitCode = stopped.signal.aborted ? 130 : 1;
 }
 
-async function measure({ sockets, rounds, requests }: BenchOptions, folder: string): Promise<Results> {
+async function measure({ sockets, rounds, requests, pods }: BenchOptions, folder: string): Promise<Results> {
   const population = await compile('population', folder);
   const receiveProgram = await compile('receive', folder);
   const scrapeProgram = await compile('scrape', folder);
+  const podsProgram = await compile('pods', folder);
 
   function populated<T>(what: Population, use: (namespace: Namespace) => Promise<T>): Promise<T> {
     for (const [kind, count] of Object.entries(what)) progress(`making ${count} ${kind}`);
@@ -82,6 +84,8 @@ async function measure({ sockets, rounds, requests }: BenchOptions, folder: stri
       peakMemory ? [{ name, bytes: peakMemory() }] : [],
     );
     const daemonOfMany = await daemon(namespace);
+    progress(`timing samples of ${pods} namespaces beside it`);
+    const podsRun = await runPods(namespace, podsProgram, pods, rounds);
     return {
       rounds,
       loadAverage,
@@ -93,6 +97,7 @@ async function measure({ sockets, rounds, requests }: BenchOptions, folder: stri
       peers,
       daemonOfFew,
       daemonOfMany,
+      podsRun,
     };
   });
 }

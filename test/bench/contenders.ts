@@ -14,7 +14,16 @@ export interface Contender {
   peakMemory?(): number;
 }
 
-export type ContenderName = 'sample' | 'sample_without_owners' | 'receive' | 'ss' | 'node_exporter' | 'cat';
+export type ContenderName =
+  | 'sample'
+  | 'sample_without_owners'
+  | 'sample_alone'
+  | 'sample_all'
+  | 'sample_all_naively'
+  | 'receive'
+  | 'ss'
+  | 'node_exporter'
+  | 'cat';
 
 const SAMPLE_RUNNER = fileURLToPath(new URL('./sampleRunner.ts', import.meta.url));
 /** The two that are compared to a few per cent run several times in each turn, after one unmeasured run. */
@@ -28,10 +37,15 @@ export function sample(namespace: Namespace): Contender {
 
 /** The same without finding out whose sockets they are. */
 export function sampleWithoutOwners(namespace: Namespace): Contender {
-  return sampling('sample_without_owners', namespace, '--without-owners');
+  return sampling('sample_without_owners', namespace, { args: ['--without-owners'] });
 }
 
-function sampling(name: ContenderName, namespace: Namespace, ...args: string[]): Contender {
+/** @param options.args of the sample runner; `repetitions` are measured after one that is not */
+export function sampling(
+  name: ContenderName,
+  namespace: Namespace,
+  { args = [], repetitions = REPETITIONS }: { args?: readonly string[]; repetitions?: number } = {},
+): Contender {
   const runner = namespace.converse([
     process.execPath,
     '--import',
@@ -42,7 +56,7 @@ function sampling(name: ContenderName, namespace: Namespace, ...args: string[]):
   return {
     name,
     time: async () => {
-      const runs = JSON.parse(await runner.ask(String(REPETITIONS + 1))) as SampleRun[];
+      const runs = JSON.parse(await runner.ask(String(repetitions + 1))) as SampleRun[];
       for (const run of runs) checkComplete(name, run.sockets, namespace);
       return runs.slice(1).map((run) => run.seconds);
     },

@@ -14,7 +14,8 @@ export interface DaemonRun {
 
 const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
 const PORT = 10069;
-const BACK_TO_BACK = ['--sample.interval=1ms', '--sample.max-duty=1'];
+/** Whatever else runs on the machine is left out. */
+const BACK_TO_BACK = ['--namespaces=self', '--sample.interval=1ms', '--sample.max-duty=1'];
 const FEWEST_SAMPLES = 20;
 const FURTHER_REQUESTS = 100;
 const LIMIT_MS = 180_000;

@@ -7,6 +7,8 @@ export interface BenchOptions {
   readonly rounds: number;
   /** Requests to /metrics while samples run back to back. */
   readonly requests: number;
+  /** Small namespaces beside the largest population. */
+  readonly pods: number;
 }
 
 export function parseOptions(args: string[]): BenchOptions {
@@ -17,12 +19,14 @@ export function parseOptions(args: string[]): BenchOptions {
         sockets: { type: 'string', default: '400000' },
         rounds: { type: 'string', default: '7' },
         requests: { type: 'string', default: '2000' },
+        pods: { type: 'string', default: '200' },
       },
     });
     return {
       sockets: wholeNumber('--sockets', values.sockets, 4000),
       rounds: wholeNumber('--rounds', values.rounds, 1),
       requests: wholeNumber('--requests', values.requests, 100),
+      pods: wholeNumber('--pods', values.pods, 1),
     };
   } catch (error) {
     if (error instanceof TypeError) throw new BenchError(error.message);

@@ -1,6 +1,7 @@
 import { availableParallelism, release } from 'node:os';
 import type { ContenderName } from './contenders.ts';
 import type { DaemonRun } from './daemon.ts';
+import type { PodsRun } from './pods.ts';
 import type { Timings } from './rounds.ts';
 import { quantile } from './statistics.ts';
 
@@ -19,6 +20,7 @@ export interface Results {
   readonly peers: readonly { readonly name: ContenderName; readonly bytes: number }[];
   readonly daemonOfFew: DaemonRun;
   readonly daemonOfMany: DaemonRun;
+  readonly podsRun: PodsRun;
 }
 
 interface Scale {
@@ -52,11 +54,16 @@ const TARGETS = {
   ofAttribution: 1.1,
   listeningMilliseconds: 150,
   listeningP99Milliseconds: 50,
+  /** A sample of all namespaces over one of the large one alone. */
+  ofPods: 1.5,
 };
 
 const LABELS: Record<ContenderName, string> = {
   sample: 'whole sample',
   sample_without_owners: 'sample that attributes nothing to owners or processes',
+  sample_alone: 'sample of the large namespace alone',
+  sample_all: 'sample of all',
+  sample_all_naively: 'sample of all, each read whole',
   receive: 'receive-only C program, same dumps',
   ss: '`ss -tan`',
   node_exporter: 'node_exporter `--collector.tcpstat`, one scrape',
@@ -71,6 +78,7 @@ export function report(results: Results): string {
     ...memoryRows(results),
     ...latencyRows(results.daemonOfMany, TARGETS.p99Milliseconds),
     ...listeningRows(results.listening),
+    ...podsRows(results.podsRun),
   ];
   return [
     `${grouped(results.sockets)} TCP sockets; medians of ${results.rounds} rounds, ratios within the rounds;`,
@@ -166,6 +174,24 @@ function listeningRows({ sockets, timings, daemon }: Results['listening']): Row[
       ...row,
       what: `${row.what}, ${grouped(sockets)} listeners`,
     })),
+  ];
+}
+
+function podsRows({ pods, timings, naive }: PodsRun): Row[] {
+  const row = (name: ContenderName, timed = timings): Row => ({
+    ...timeRow(name, timed),
+    what: `${LABELS[name]}, ${grouped(pods)} small namespaces beside it`,
+  });
+  const toAlone = timings.ratio('sample_all', 'sample_alone');
+  const naiveToAlone = naive.of('sample_all_naively').median / timings.of('sample_alone').median;
+  return [
+    row('sample_alone'),
+    {
+      ...row('sample_all'),
+      ratio: `${toAlone.toFixed(2)} × alone`,
+      target: atMost(toAlone, TARGETS.ofPods),
+    },
+    { ...row('sample_all_naively', naive), ratio: `${naiveToAlone.toFixed(1)} × alone` },
   ];
 }
 

@@ -11,13 +11,14 @@ it('the whole output for a /proc that does not change is the golden one', async 
     '--once',
     '--sample.source=procfs',
     '--sample.max-duty=1',
+    '--namespaces=self',
     // Not every machine has a cgroup v2 and /etc/services.
     '--log.level=error',
     `--path.procfs=${FIXTURE}`,
   ]);
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
   const steady = stdout
-    .replaceAll(/^(port_exporter_sample_duration_seconds\{.*\}) \S+$/gm, '$1 SECONDS')
+    .replaceAll(/^(port_exporter_sample_(?:duration|age)_seconds\{.*\}) \S+$/gm, '$1 SECONDS')
     .replace(/^(port_exporter_sample_timestamp_seconds) \S+$/m, '$1 TIMESTAMP')
     .replaceAll(/(?<= ?service=)"[^"]*"/g, 'SERVICE')
     .replace(/(?<=^port_exporter_build_info)\{.*\}/m, '{BUILD}');

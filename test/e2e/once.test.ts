@@ -26,13 +26,17 @@ const SERIES: Readonly<Record<string, number>> = {
   port_exporter_build_info: 1,
   port_listeners: 4,
   port_owners: 2,
+  port_namespace_info: 1,
+  port_namespaces: 1,
+  port_exporter_sample_detail: 1,
+  port_exporter_sample_age_seconds: 1,
   port_exporter_sample_success: 4,
   port_exporter_sample_duration_seconds: 4,
   port_exporter_sample_timestamp_seconds: 1,
   port_exporter_sample_interval_seconds: 1,
   port_exporter_sampled_sockets: 1,
   port_exporter_source_info: 1,
-  port_exporter_omitted_series: 14,
+  port_exporter_omitted_series: 15,
 };
 
 function expectWhole({ code, stdout, stderr }: Ended): void {

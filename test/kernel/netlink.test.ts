@@ -251,6 +251,7 @@ class FakeLibc implements Libc {
     this.calls.push(['setsockopt', ...args]);
   }
   bind(): void {}
+  setns(): void {}
   send(): number {
     return 0;
   }

@@ -252,7 +252,7 @@ describeLive('Without privilege', () => {
     async ([, who], { skip }) => {
       skip(!mayRead(who), 'the checkout is not for everyone to read');
       await listenAsTwo(newWorld());
-      const { status, stdout, stderr } = run({ as: who }, '--once');
+      const { status, stdout, stderr } = run({ as: who }, '--once', '--namespaces=self');
       expect(status).toBe(0);
       expectUnnamed(parseExposition(stdout));
       expect(stderr.trimEnd().split('\n')).toEqual([expect.stringMatching(NAMES_CAPABILITIES)]);
@@ -262,7 +262,12 @@ describeLive('Without privilege', () => {
   it.for(asOthers)('%s, running: the same, and the line only once', async ([, who], { skip }) => {
     skip(!mayRead(who), 'the checkout is not for everyone to read');
     await listenAsTwo(newWorld());
-    const flags = ['--web.listen-address=127.0.0.1:10069', '--sample.interval=20ms', '--sample.max-duty=1'];
+    const flags = [
+      '--namespaces=self',
+      '--web.listen-address=127.0.0.1:10069',
+      '--sample.interval=20ms',
+      '--sample.max-duty=1',
+    ];
     const child = spawn('setpriv', [...who, process.execPath, MAIN, ...flags], {
       stdio: ['ignore', 'ignore', 'pipe'],
     });

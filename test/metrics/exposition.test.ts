@@ -42,6 +42,8 @@ describe('a whole sample', () => {
         ],
         ...['port_listeners', 'port_listener_info', 'port_listener_accept_queue'],
         ...['port_listener_accept_queue_limit', 'port_listener_dropped_total', 'port_listener_connections'],
+        ...['port_namespace_info', 'port_namespaces'],
+        ...['port_exporter_sample_detail', 'port_exporter_sample_age_seconds'],
         ...['port_listener_in_ephemeral_range', 'port_owner_ephemeral_ports', 'port_owners'],
         ...[
           'port_exporter_build_info',
@@ -160,6 +162,7 @@ describe('a whole sample', () => {
       port_listener_accept_queue_limit: 1,
       port_listener_connections: 1,
       port_owner_ephemeral_ports: 2,
+      port_namespace_info: 0,
     });
   });
 
@@ -197,7 +200,8 @@ describe('a whole sample', () => {
 
   it('escapes what strangers put into a name', async () => {
     const netns = 'a "quoted"\nname\\';
-    const text = await render(sampled({ ...EMPTY_NAMESPACE, netns }));
+    const identity = { ...EMPTY_NAMESPACE.identity, netns };
+    const text = await render(sampled({ ...EMPTY_NAMESPACE, netns, identity }));
     expect(text).toContain('port_ephemeral_ports{netns="a \\"quoted\\"\\nname\\\\"} 95');
     expect(new Set(parseExposition(text).flatMap(({ labels }) => labels['netns'] ?? []))).toEqual(
       new Set([netns]),

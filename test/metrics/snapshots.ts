@@ -53,7 +53,13 @@ export const EMPTY_NAMESPACE = namespaceOf('host', EMPTY, {
 
 export function sampled(...namespaces: NamespaceSnapshot[]): SamplingState {
   const times = { timestampMs: 1_700_000_000_500, durationSeconds: 0.25, intervalSeconds: 5 };
-  const snapshot: Snapshot = { ...times, source: 'netlink', namespaces };
+  const snapshot: Snapshot = {
+    ...times,
+    source: 'netlink',
+    namespaces,
+    namespacesFound: namespaces.length,
+    namespacesOmitted: 0,
+  };
   return { kind: 'sampled', snapshot };
 }
 
@@ -84,6 +90,10 @@ function namespaceOf(netns: string, world: World, limits: Limits): NamespaceSnap
   const peak = (protocol: 'tcp' | 'udp', scope: 'connect' | 'bind') => ({ protocol, scope, ratio: 0.5 });
   return {
     netns,
+    identity: { netns, inode: 4_026_531_840, process: 'systemd', container: '', podUid: '' },
+    detail: 'full',
+    sampledAtMs: 1_700_000_000_250,
+    bounds: undefined,
     collectors: (['range', 'tcp', 'udp', 'owners'] as const).map((collector) => ({
       collector,
       seconds: 0.125,

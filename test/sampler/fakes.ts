@@ -35,6 +35,10 @@ export function snapshotOf(
     namespaces: [
       {
         netns: 'host',
+        identity: { netns: 'host', inode: 1, process: '', container: '', podUid: '' },
+        detail: 'full',
+        sampledAtMs: 0,
+        bounds: undefined,
         collectors,
         range: undefined,
         tcp: undefined,
@@ -44,6 +48,8 @@ export function snapshotOf(
         owners: { tcp: undefined, udp: undefined },
       },
     ],
+    namespacesFound: 1,
+    namespacesOmitted: 0,
     ...changes,
   };
 }

@@ -2,12 +2,13 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Destinations } from '../../src/aggregate/destinations.ts';
 import { ExporterError } from '../../src/base/errors.ts';
 import { silentLogger } from '../../src/base/logger.ts';
 import { NamespaceSampler } from '../../src/sampler/namespaceSampler.ts';
 import { Ownership } from '../../src/sampler/ownership.ts';
 import type { SamplerSettings } from '../../src/sampler/settings.ts';
-import type { NamespaceSnapshot } from '../../src/sampler/snapshot.ts';
+import type { NamespaceSample } from '../../src/sampler/snapshot.ts';
 import { SocketRecord, TcpState, type Visit } from '../../src/sockets/record.ts';
 import type { SocketSource } from '../../src/sockets/source.ts';
 
@@ -61,7 +62,7 @@ function dump(ports: Dumps['udp'] = [], rest: Partial<SocketRecord>, visit: Visi
   }
 }
 
-function newSampler(): { sample: (dumps: Dumps) => NamespaceSnapshot } {
+function newSampler(): { sample: (dumps: Dumps) => NamespaceSample } {
   const source = new FakeSource();
   const settings: SamplerSettings = {
     intervalMs: 5000,
@@ -72,9 +73,12 @@ function newSampler(): { sample: (dumps: Dumps) => NamespaceSnapshot } {
     procfs,
     sysfs: join(procfs, 'sys'),
     processBudgetMs: 0,
+    namespaces: 'self',
+    namespacesLimit: 500,
+    fullDumpAbove: 0.05,
   };
   const ownership = new Ownership(settings, true, silentLogger);
-  const sampler = new NamespaceSampler('host', source, settings, ownership);
+  const sampler = new NamespaceSampler(source, settings, ownership, new Destinations());
   return {
     sample(dumps) {
       source.dumps = dumps;
@@ -125,7 +129,7 @@ describe('a dump that breaks off', () => {
   });
 
   it('does not touch what was remembered for the inference', () => {
-    const inferredIn = (snapshot: NamespaceSnapshot) => snapshot.tcp?.blocked.inferred;
+    const inferredIn = (snapshot: NamespaceSample) => snapshot.tcp?.blocked.inferred;
     const sampler = newSampler();
     expect(inferredIn(sampler.sample({ connections: PAST_HALF }))).toBe(0);
     expect(inferredIn(sampler.sample({ connections: ['dump: EINTR'] }))).toBeUndefined();

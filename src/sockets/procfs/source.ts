@@ -6,6 +6,9 @@ import { SocketRecord, TcpState, type Visit } from '../record.ts';
 import type { SocketSource } from '../source.ts';
 import { type Layout, TableParser } from './table.ts';
 
+/** Walks are synchronous: one buffer serves those of every namespace. */
+const BUFFER = new Uint8Array(64 * 1024);
+
 /** Opens the socket tables of the calling thread's network namespace under `procfs`, or throws an ExporterError. */
 export function openProcfsSource(procfs: string): SocketSource {
   return new ProcfsSource(netDirectory(procfs));
@@ -23,7 +26,6 @@ class ProcfsSource implements SocketSource {
   readonly seesCgroups = false;
 
   readonly #record = new SocketRecord();
-  readonly #buffer = new Uint8Array(64 * 1024);
   readonly #tcp: Table[] = [];
   readonly #udp: Table[] = [];
 
@@ -77,7 +79,7 @@ class ProcfsSource implements SocketSource {
 
   #walk({ fd, path, layout }: Table, visit: (record: SocketRecord) => boolean): void {
     const parser = new TableParser(path, layout, this.#record, visit);
-    streamFile(fd, path, this.#buffer, (chunk) => parser.push(chunk));
+    streamFile(fd, path, BUFFER, (chunk) => parser.push(chunk));
     parser.end();
   }
 }

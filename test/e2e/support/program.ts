@@ -103,8 +103,13 @@ function start(args: readonly string[], { nodeFlags = [], launcher = [], main = 
   accessSync(main);
   const command = [...launcher, process.execPath, ...nodeFlags, main, ...args];
   const child = spawn(command[0] ?? '', command.slice(1), {
-    // Whether other users' processes may be looked into depends on the machine, and is said in a line of the log.
-    env: { PATH: process.env['PATH'], PORT_EXPORTER_PROCESSES_BUDGET: '0', ...env },
+    // Whether other users' processes may be looked into, and which namespaces there are, depends on the machine.
+    env: {
+      PATH: process.env['PATH'],
+      PORT_EXPORTER_PROCESSES_BUDGET: '0',
+      PORT_EXPORTER_NAMESPACES: 'self',
+      ...env,
+    },
     stdio: ['ignore', 'pipe', 'pipe'],
     // A group of its own shows whether it leaves any process behind.
     detached: true,

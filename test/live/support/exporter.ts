@@ -15,6 +15,9 @@ const SETTINGS = {
   sysfs: '/sys',
   // Tests want an answer, however slow the machine is.
   processBudgetMs: 20_000,
+  namespaces: 'self',
+  namespacesLimit: 500,
+  fullDumpAbove: 0.05,
 } as const;
 
 type Labels = Readonly<Record<string, string | number>>;

@@ -155,14 +155,31 @@ export function setReuseAddress(fd: number): void {
 
 /** Puts the calling thread into a network namespace of its own → what brings it back. */
 export function enterFreshNamespace(): () => void {
+  const leave = entering(() => checked('unshare', CLONE_NEWNET));
+  raiseLoopback();
+  return leave;
+}
+
+/** Puts the calling thread into the network namespace behind `path` → what brings it back. */
+export function enterNamespace(path: string): () => void {
+  return entering(() => {
+    const fd = openSync(path, 'r');
+    try {
+      checked('setns', fd, CLONE_NEWNET);
+    } finally {
+      closeSync(fd);
+    }
+  });
+}
+
+function entering(enter: () => unknown): () => void {
   const before = openSync('/proc/thread-self/ns/net', 'r');
   try {
-    checked('unshare', CLONE_NEWNET);
+    enter();
   } catch (error) {
     closeSync(before);
     throw error;
   }
-  raiseLoopback();
   return () => {
     checked('setns', before, CLONE_NEWNET);
     closeSync(before);

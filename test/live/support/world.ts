@@ -13,6 +13,8 @@ export interface WorldSetup {
   readonly reserved?: string;
   /** `net.ipv4.tcp_tw_reuse`. */
   readonly twReuse?: 0 | 1 | 2;
+  /** Brings this thread into the namespace → what brings it back; by default into a fresh one. */
+  readonly enter?: () => () => void;
 }
 
 /** How a client socket is made. */
@@ -44,8 +46,13 @@ export class World {
   readonly #open = new Set<number>();
   readonly #servers = new Map<string, number>();
 
-  constructor({ range = [40000, 40099], reserved = '', twReuse }: WorldSetup = {}) {
-    this.#leave = posix.enterFreshNamespace();
+  constructor({
+    range = [40000, 40099],
+    reserved = '',
+    twReuse,
+    enter = posix.enterFreshNamespace,
+  }: WorldSetup = {}) {
+    this.#leave = enter();
     this.sysctl('net.ipv4.ip_local_port_range', range.join(' '));
     this.sysctl('net.ipv4.ip_local_reserved_ports', reserved);
     if (twReuse !== undefined) this.sysctl('net.ipv4.tcp_tw_reuse', String(twReuse));

@@ -129,6 +129,7 @@ class FakeLibc implements Libc {
 
   setsockopt(): void {}
 
+  setns(): void {}
   send(_fd: number, bytes: Uint8Array): number {
     this.#kernel.send(bytes);
     return bytes.length;

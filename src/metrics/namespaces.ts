@@ -1,0 +1,31 @@
+import { namespacesOf } from '../sampler/state.ts';
+import type { DefineFamily } from './family.ts';
+import { PaintedGauge } from './gauge.ts';
+
+/** Which network namespaces are sampled. */
+export const defineNamespaces: DefineFamily = (registers) => {
+  const info = new PaintedGauge(registers, {
+    name: 'port_namespace_info',
+    help:
+      'Always 1; what to join a network namespace with: its inode (lsns, ip netns identify), container id, pod uid (as ' +
+      'kube-state-metrics has it) and the process with the lowest id in it, found in /proc.',
+    labels: ['netns', 'inode', 'container', 'pod_uid', 'process'],
+  });
+  const seen = new PaintedGauge(registers, {
+    name: 'port_namespaces',
+    help: 'Network namespaces found in /proc and /run/netns, sampled or not.',
+  });
+  return {
+    clear() {
+      info.clear();
+      seen.clear();
+    },
+    paint(state) {
+      if (state.kind === 'sampled') seen.set({}, state.snapshot.namespacesFound);
+      for (const { identity } of namespacesOf(state)) {
+        const { netns, inode, container, podUid, process } = identity;
+        info.set({ netns, inode, container, pod_uid: podUid, process }, 1);
+      }
+    },
+  };
+};

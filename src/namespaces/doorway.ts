@@ -1,0 +1,88 @@
+import { closeSync, fstatSync, openSync } from 'node:fs';
+import { join } from 'node:path';
+import { ExporterError, errorCode, errorLine, KernelError } from '../base/errors.ts';
+import { CLONE_NEWNET, type Libc } from '../kernel/libc.ts';
+import type { FoundNamespace } from './found.ts';
+
+/** A namespace that was there a moment ago. */
+export class NamespaceGone extends ExporterError {
+  override readonly name = 'NamespaceGone';
+}
+
+/**
+ * Brings the calling thread into other network namespaces and back. setns(2) is per thread, and everything done inside
+ * must be synchronous: libuv's threads stay behind.
+ */
+export class Doorway {
+  readonly #libc: Libc;
+  readonly #home: number;
+
+  /** Throws an ExporterError where this thread may not enter namespaces: CAP_SYS_ADMIN is missing. */
+  constructor(libc: Libc, procfs: string) {
+    this.#libc = libc;
+    this.#home = openNamespace(ownPath(procfs));
+    try {
+      // To enter the namespace one is in takes the same privilege.
+      libc.setns(this.#home, CLONE_NEWNET);
+    } catch (error) {
+      closeSync(this.#home);
+      throw error;
+    }
+  }
+
+  /**
+   * Runs `act` inside of the namespace and returns, whatever happens. Throws NamespaceGone where it has vanished from
+   * its path, an ExporterError where it cannot be entered, and what `act` throws.
+   */
+  within<T>({ path, inode }: Pick<FoundNamespace, 'path' | 'inode'>, act: () => T): T {
+    const fd = openNamespace(path);
+    try {
+      // The process, or the name, may be another's by now.
+      if (fstatSync(fd).ino !== inode) throw new NamespaceGone(`${path} is not net:[${inode}] any more`);
+      this.#enter(fd, path);
+      try {
+        return act();
+      } finally {
+        this.#return();
+      }
+    } finally {
+      closeSync(fd);
+    }
+  }
+
+  close(): void {
+    closeSync(this.#home);
+  }
+
+  #enter(fd: number, path: string): void {
+    try {
+      this.#libc.setns(fd, CLONE_NEWNET);
+    } catch (error) {
+      if (error instanceof KernelError) throw new ExporterError(`entering ${path}`, { cause: error });
+      throw error;
+    }
+  }
+
+  /** A thread that cannot go home would call everything it sees by the wrong name: it must not go on. */
+  #return(): void {
+    try {
+      this.#libc.setns(this.#home, CLONE_NEWNET);
+    } catch (error) {
+      throw new Error(`returning to the own network namespace: ${errorLine(error)}`);
+    }
+  }
+}
+
+function ownPath(procfs: string): string {
+  return join(procfs, 'thread-self/ns/net');
+}
+
+function openNamespace(path: string): number {
+  try {
+    return openSync(path, 'r');
+  } catch (error) {
+    const code = errorCode(error) ?? '';
+    if (code === 'ENOENT' || code === 'ESRCH') throw new NamespaceGone(`open() of ${path}: ${code}`);
+    throw new ExporterError(`open() of ${path}: ${code}`);
+  }
+}

@@ -1,0 +1,199 @@
+import type { Destination } from '../aggregate/destinations.ts';
+import { Destinations } from '../aggregate/destinations.ts';
+import { ExporterError, errorLine } from '../base/errors.ts';
+import { netDirectory } from '../kernel/procfs.ts';
+import { readSocketTotals, type SocketTotals } from '../kernel/sockstat.ts';
+import { type Doorway, NamespaceGone } from '../namespaces/doorway.ts';
+import type { SocketSource } from '../sockets/source.ts';
+import { collect } from './collect.ts';
+import { type ForeignNamespace, isDue } from './foreignNamespace.ts';
+import { shareLimits } from './limitsAcross.ts';
+import type { NamedHolders } from './namedHolders.ts';
+import type { NamespaceIdentity } from './namespaceLabels.ts';
+import type { NamespaceRegistry } from './namespaceRegistry.ts';
+import { NamespaceSampler } from './namespaceSampler.ts';
+import type { Ownership } from './ownership.ts';
+import type { SamplerSettings } from './settings.ts';
+import type { CollectorOutcome, NamespaceSample, NamespaceSnapshot } from './snapshot.ts';
+
+/** What sampling needs that is opened once. */
+export interface HostParts {
+  readonly settings: SamplerSettings;
+  readonly own: NamespaceIdentity;
+  readonly source: SocketSource;
+  readonly ownership: Ownership;
+  /** undefined: only the own namespace is wanted. A text: why others cannot be entered. */
+  readonly others: Others | string | undefined;
+  /** Opens a source in the namespace that the calling thread is in. */
+  readonly openSource: () => SocketSource;
+}
+
+/** What it takes to sample other namespaces. */
+export interface Others {
+  readonly door: Doorway;
+  readonly registry: NamespaceRegistry;
+}
+
+/** One round: the own namespace is the first. */
+export interface HostSample {
+  readonly namespaces: NamespaceSnapshot[];
+  /** Namespaces there are, wanted or not. */
+  readonly found: number;
+  /** Of the wanted ones, those left out because of the limit. */
+  readonly omitted: number;
+}
+
+/** Samples the own network namespace, and others at little more cost. */
+export class HostSampler {
+  readonly #parts: HostParts;
+  /** The one large part of a sample: namespaces use it one after the other. */
+  readonly #destinations = new Destinations();
+  readonly #own: NamespaceSampler;
+
+  constructor(parts: HostParts) {
+    this.#parts = parts;
+    this.#own = this.#newSampler(parts.source);
+  }
+
+  /** One round. */
+  sample(): HostSample {
+    const startedAt = performance.now();
+    const { ownership, own, others, settings } = this.#parts;
+    ownership.beginRound();
+    const sample = this.#own.sample();
+    const finding = findOthers(others);
+    const collectors = finding === undefined ? sample.collectors : [...sample.collectors, finding];
+    const samples: [NamespaceIdentity, NamespaceSample][] = [[own, { ...sample, collectors }]];
+    const registry = typeof others === 'object' ? others.registry : undefined;
+    const members = registry?.members ?? [];
+    const chosen = this.#chooseLargest(members);
+    const surveyed = this.#surveyAll(chosen);
+    this.#dumpDue(surveyed, startedAt);
+    for (const { identity, latest } of surveyed) {
+      if (latest !== undefined) samples.push([identity, latest]);
+    }
+    return {
+      namespaces: this.#describe(shareLimits(samples, settings.limits)),
+      found: 1 + (registry?.size ?? 0),
+      omitted: members.length - chosen.length,
+    };
+  }
+
+  /** Of the own namespace. */
+  holdersOf(destinations: readonly Destination[]): NamedHolders[] {
+    return this.#own.holdersOf(destinations);
+  }
+
+  close(): void {
+    this.#own.close();
+    this.#parts.ownership.close();
+    const { others } = this.#parts;
+    if (typeof others !== 'object') return;
+    others.registry.close();
+    others.door.close();
+  }
+
+  /** Those with most sockets, where there are more than the limit. */
+  #chooseLargest(members: readonly ForeignNamespace[]): readonly ForeignNamespace[] {
+    const { namespacesLimit } = this.#parts.settings;
+    if (members.length <= namespacesLimit) return members;
+    for (const member of members) this.#inside(member, () => this.#measure(member));
+    const bySize = members.toSorted((a, b) => b.size - a.size);
+    for (const member of bySize.slice(namespacesLimit)) member.closeSource();
+    return bySize.slice(0, namespacesLimit);
+  }
+
+  /** → those that are still there. */
+  #surveyAll(members: readonly ForeignNamespace[]): ForeignNamespace[] {
+    return members.filter((member) =>
+      this.#inside(member, (entering) => {
+        const totals = this.#measure(member);
+        member.sampler ??= this.#newSampler(this.#parts.openSource());
+        const survey = withOutcome(entering, member.sampler.survey(totals));
+        member.surveyed(survey, totals, this.#parts.settings.fullDumpAbove);
+      }),
+    );
+  }
+
+  #measure(member: ForeignNamespace): SocketTotals {
+    const totals = readSocketTotals(netDirectory(this.#parts.settings.procfs));
+    member.size = totals.open + totals.timeWait;
+    return totals;
+  }
+
+  /** Whole dumps for those that need one, the longest ago first, as long as the round may take; at least one. */
+  #dumpDue(members: readonly ForeignNamespace[], startedAt: number): void {
+    const { intervalMs, maxDuty } = this.#parts.settings;
+    const due = members.filter(isDue).toSorted((a, b) => a.waitingSince - b.waitingSince);
+    for (const [index, member] of due.entries()) {
+      if (index > 0 && performance.now() - startedAt > intervalMs * maxDuty) return;
+      this.#inside(member, (entering) => {
+        if (member.sampler !== undefined) member.dumped(withOutcome(entering, member.sampler.sample()));
+      });
+    }
+  }
+
+  /** → whether the namespace is still there. One that cannot be entered says so in its sample. */
+  #inside(member: ForeignNamespace, act: (entering: CollectorOutcome) => void): boolean {
+    const { others } = this.#parts;
+    if (typeof others !== 'object') return false;
+    const startedAt = performance.now();
+    try {
+      others.door.within(member.found, () => {
+        act({ collector: 'enter', seconds: (performance.now() - startedAt) / 1000, error: undefined });
+      });
+      return true;
+    } catch (error) {
+      if (error instanceof NamespaceGone) {
+        // The next look decides whether it is gone for good: it may have other processes.
+        member.missed();
+        return false;
+      }
+      if (!(error instanceof ExporterError)) throw error;
+      member.failed(errorLine(error));
+      return true;
+    }
+  }
+
+  #newSampler(source: SocketSource): NamespaceSampler {
+    return new NamespaceSampler(source, this.#parts.settings, this.#parts.ownership, this.#destinations);
+  }
+
+  /** Says who the listeners of all namespaces are. */
+  #describe(samples: readonly [NamespaceIdentity, NamespaceSample][]): NamespaceSnapshot[] {
+    const { ownership } = this.#parts;
+    const found = samples.map(([identity, sample]) => ({
+      identity,
+      sample,
+      listeners: (['tcp', 'udp'] as const).flatMap((protocol) => {
+        const listeners =
+          sample[protocol]?.listeners ?? (protocol === 'tcp' ? sample.bounds?.listeners : undefined);
+        return (listeners?.fullest ?? []).map((listener) => ({ protocol, listener }));
+      }),
+    }));
+    ownership.lookUpProcesses(found.flatMap(({ listeners }) => listeners.map(({ listener }) => listener)));
+    return found.map(({ identity, sample, listeners }) => ({
+      ...sample,
+      identity,
+      netns: identity.netns,
+      listeners: listeners.map(({ protocol, listener }) => ownership.describe(protocol, listener)),
+    }));
+  }
+}
+
+/** Looks which other namespaces there are → how that went; undefined where none is wanted. */
+function findOthers(others: HostParts['others']): CollectorOutcome | undefined {
+  if (others === undefined) return undefined;
+  if (typeof others === 'string') return { collector: 'enter', seconds: 0, error: others };
+  const outcomes: CollectorOutcome[] = [];
+  collect('enter', outcomes, () => {
+    const obstacles = others.registry.refresh();
+    if (obstacles.length > 0)
+      throw new ExporterError(`some network namespaces stay unknown: ${obstacles.join('; ')}`);
+  });
+  return outcomes[0];
+}
+
+function withOutcome(outcome: CollectorOutcome, sample: NamespaceSample): NamespaceSample {
+  return { ...sample, collectors: [outcome, ...sample.collectors] };
+}

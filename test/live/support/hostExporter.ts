@@ -1,0 +1,76 @@
+import { afterEach } from 'vitest';
+import { createExposition } from '../../../src/metrics/exposition.ts';
+import { CollectorReporter } from '../../../src/sampler/collectorReporter.ts';
+import { openRounds, type Rounds } from '../../../src/sampler/sample.ts';
+import type { SamplerSettings } from '../../../src/sampler/settings.ts';
+import type { Snapshot } from '../../../src/sampler/snapshot.ts';
+import { recordingLogger } from '../../sampler/fakes.ts';
+import { parseExposition, type Series } from '../../support/exposition.ts';
+import { NAME_PREFIX } from './namedNamespace.ts';
+
+const SETTINGS: SamplerSettings = {
+  intervalMs: 5000,
+  maxDuty: 1,
+  source: 'netlink',
+  limits: { destinations: 1000, localAddresses: 1000, listeners: 1000, owners: 1000 },
+  peakWindowMs: 60_000,
+  procfs: '/proc',
+  sysfs: '/sys',
+  processBudgetMs: 0,
+  namespaces: new RegExp(`^(?:${NAME_PREFIX}.*)$`, 'u'),
+  namespacesLimit: 500,
+  fullDumpAbove: 0,
+};
+
+const open = new Set<HostExporter>();
+afterEach(() => {
+  for (const exporter of open) exporter.close();
+});
+
+type Labels = Readonly<Record<string, string | number>>;
+
+/** The exporter in the namespace this thread is in now, and with a view of this process's others; ends with the test. */
+export class HostExporter {
+  /** What it logged, but for the obstacles of a machine on which not all processes can be seen. */
+  readonly lines: (readonly [string, string, unknown])[];
+  readonly #reporter: CollectorReporter;
+  readonly #rounds: Rounds;
+  readonly #exposition = createExposition({ withProcess: false });
+  #series: Series[] = [];
+
+  constructor(settings: Partial<SamplerSettings> = {}) {
+    const { log, lines } = recordingLogger();
+    this.lines = lines;
+    this.#reporter = new CollectorReporter(log);
+    this.#rounds = openRounds({ ...SETTINGS, ...settings }, log);
+    open.add(this);
+  }
+
+  /** Takes a sample and exposes it. */
+  async sample(): Promise<Snapshot> {
+    const snapshot = this.#rounds.sample();
+    this.#reporter.report(snapshot);
+    this.#series = parseExposition(await this.#exposition.render({ kind: 'sampled', snapshot }, 'text'));
+    return snapshot;
+  }
+
+  /** The one series of this name with these labels; undefined where there is none. */
+  value(name: string, labels: Labels): number | undefined {
+    const found = this.series(name, labels);
+    if (found.length > 1) throw new Error(`${found.length} series of ${name} with ${JSON.stringify(labels)}`);
+    return found[0]?.value;
+  }
+
+  /** Every series of this name with these labels. */
+  series(name: string, labels: Labels = {}): Series[] {
+    return this.#series.filter(
+      (series) =>
+        series.name === name &&
+        Object.entries(labels).every(([label, value]) => series.labels[label] === String(value)),
+    );
+  }
+
+  close(): void {
+    if (open.delete(this)) this.#rounds.close();
+  }
+}

@@ -1,0 +1,152 @@
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { ExporterError, errorLine, KernelError } from '../../src/base/errors.ts';
+import { CLONE_NEWNET, type Libc } from '../../src/kernel/libc.ts';
+import { Doorway, NamespaceGone } from '../../src/namespaces/doorway.ts';
+
+const EPERM = 1;
+
+let procfs = '';
+let home = { path: '', inode: 0 };
+let other = { path: '', inode: 0 };
+let openBefore = 0;
+beforeEach(() => {
+  procfs = mkdtempSync(join(tmpdir(), 'port-exporter-doorway-'));
+  mkdirSync(join(procfs, 'thread-self/ns'), { recursive: true });
+  home = newFile('thread-self/ns/net');
+  other = newFile('other');
+  openBefore = descriptors();
+});
+afterEach(() => rmSync(procfs, { recursive: true }));
+
+function newFile(name: string): { path: string; inode: number } {
+  const path = join(procfs, name);
+  writeFileSync(path, '');
+  return { path, inode: statSync(path).ino };
+}
+
+function descriptors(): number {
+  return readdirSync('/proc/self/fd').length;
+}
+
+/** A thread that enters whatever it is told to: where it is shows by the inode of the file. */
+class FakeThread {
+  where = 0;
+  /** Calls that are refused from now on, by how many calls succeed before. */
+  refusedAfter = Number.POSITIVE_INFINITY;
+  readonly libc: Libc = {
+    ...({} as Libc),
+    setns: (fd, type) => {
+      expect(type).toBe(CLONE_NEWNET);
+      if (this.refusedAfter-- <= 0) throw new KernelError('setns()', EPERM);
+      this.where = statSync(`/proc/self/fd/${fd}`).ino;
+    },
+  };
+}
+
+function newDoorway(): { thread: FakeThread; door: Doorway } {
+  const thread = new FakeThread();
+  return { thread, door: new Doorway(thread.libc, procfs) };
+}
+
+describe('Doorway', () => {
+  it('acts inside, comes home, and leaves nothing open', () => {
+    const { thread, door } = newDoorway();
+    expect(thread.where).toBe(home.inode);
+    for (let round = 0; round < 3; round++) {
+      expect(door.within(other, () => thread.where)).toBe(other.inode);
+      expect(thread.where).toBe(home.inode);
+    }
+    door.close();
+    expect(descriptors()).toBe(openBefore);
+  });
+
+  it('comes home where the act throws, whose error it is', () => {
+    const { thread, door } = newDoorway();
+    const thrown = new TypeError('a defect');
+    expect(() =>
+      door.within(other, () => {
+        throw thrown;
+      }),
+    ).toThrow(thrown);
+    expect(thread.where).toBe(home.inode);
+    door.close();
+    expect(descriptors()).toBe(openBefore);
+  });
+
+  it('does not act where it may not enter', () => {
+    const { thread, door } = newDoorway();
+    thread.refusedAfter = 0;
+    const entered = () =>
+      door.within(other, () => {
+        throw new Error('acted');
+      });
+    expect(entered).toThrow(ExporterError);
+    expect(entered).not.toThrow(NamespaceGone);
+    try {
+      entered();
+    } catch (error) {
+      expect(errorLine(error)).toBe(`entering ${other.path}: setns(): EPERM (operation not permitted)`);
+    }
+    expect(thread.where).toBe(home.inode);
+    door.close();
+    expect(descriptors()).toBe(openBefore);
+  });
+
+  it.each([
+    ['after the act', () => {}],
+    [
+      'after the act failed in a way that is known',
+      () => {
+        throw new ExporterError('known');
+      },
+    ],
+  ])('cannot go on where it may not return, %s: no error that anyone expects', (_, act) => {
+    const { thread, door } = newDoorway();
+    thread.refusedAfter = 1;
+    let thrown: unknown;
+    try {
+      door.within(other, act);
+    } catch (error) {
+      thrown = error;
+    }
+    expect(errorLine(thrown)).toMatch(/^returning to the own network namespace: setns\(\): EPERM/);
+    expect(thrown).not.toBeInstanceOf(ExporterError);
+    door.close();
+    expect(descriptors()).toBe(openBefore);
+  });
+
+  it('tells a namespace that is gone from one that cannot be opened', () => {
+    const { thread, door } = newDoorway();
+    const act = () => expect.unreachable();
+    expect(() => door.within({ path: join(procfs, 'gone'), inode: 1 }, act)).toThrow(NamespaceGone);
+    const loop = join(procfs, 'loop');
+    symlinkSync(loop, loop);
+    expect(() => door.within({ path: loop, inode: 1 }, act)).toThrow(
+      new ExporterError(`open() of ${loop}: ELOOP`),
+    );
+    expect(thread.where).toBe(home.inode);
+  });
+
+  it('does not enter another namespace that is at its place by now', () => {
+    const { thread, door } = newDoorway();
+    expect(() =>
+      door.within({ path: other.path, inode: other.inode + 1 }, () => expect.unreachable()),
+    ).toThrow(NamespaceGone);
+    expect(thread.where).toBe(home.inode);
+    door.close();
+    expect(descriptors()).toBe(openBefore);
+  });
+
+  it('does not open where entering is not permitted at all', () => {
+    const thread = new FakeThread();
+    thread.refusedAfter = 0;
+    expect(() => new Doorway(thread.libc, procfs)).toThrow(ExporterError);
+    expect(descriptors()).toBe(openBefore);
+    rmSync(home.path);
+    expect(() => new Doorway(thread.libc, procfs)).toThrow(ExporterError);
+    expect(descriptors()).toBe(openBefore);
+  });
+});
