@@ -2,6 +2,7 @@ import { closeSync, openSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { endianness } from 'node:os';
 import { getSystemErrorName } from 'node:util';
+import { sleepMs } from './kernel.ts';
 
 /**
  * System calls as a C program makes them, so that a test meets the kernel's own answer and not a library's. A refused
@@ -92,9 +93,18 @@ export function bind(fd: number, address: string, port: number): void {
   checked('bind', fd, bytes, bytes.length);
 }
 
+/** Waits for a route: the kernel makes those of an interface that was just raised, or given an address, a little later. */
 export function connect(fd: number, address: string, port: number): void {
   const bytes = sockaddr(address, port);
-  checked('connect', fd, bytes, bytes.length);
+  for (let waited = 0; ; waited += 5) {
+    try {
+      checked('connect', fd, bytes, bytes.length);
+      return;
+    } catch (error) {
+      if (!(error instanceof PosixError) || error.code !== 'ENETUNREACH' || waited >= 5000) throw error;
+      sleepMs(5);
+    }
+  }
 }
 
 /** connect() of a non-blocking socket, which may still be on its way (EINPROGRESS, which libuv has no name for). */

@@ -1,6 +1,5 @@
 import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
-import { sleepMs } from './kernel.ts';
 import * as posix from './posix.ts';
 
 /** Where servers listen: below every range used here, so that listening there blocks nothing. */
@@ -70,19 +69,6 @@ export class World {
   /** Gives lo one more IPv6 address; all of 127.0.0.0/8 is there already. */
   addIpv6(address: string): void {
     execFileSync('ip', ['-6', 'address', 'add', `${address}/128`, 'dev', 'lo', 'nodad']);
-    // The kernel makes the route to it a little later.
-    for (let waited = 0; waited < 5000; waited += 5) {
-      const fd = posix.socketFor(address, 'udp');
-      try {
-        posix.connect(fd, address, 9);
-        return;
-      } catch {
-        sleepMs(5);
-      } finally {
-        posix.close(fd);
-      }
-    }
-    throw new Error(`no route to ${address}`);
   }
 
   listen(
