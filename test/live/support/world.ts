@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import * as posix from './posix.ts';
 
 /** Where servers listen: below every range used here, so that listening there blocks nothing. */
@@ -60,6 +60,10 @@ export class World {
   close(): void {
     for (const fd of this.#open) posix.close(fd);
     this.#leave();
+  }
+
+  readSysctl(name: string): string {
+    return readFileSync(`/proc/sys/${name.replaceAll('.', '/')}`, 'utf8').trim();
   }
 
   sysctl(name: string, value: string): void {
@@ -172,12 +176,16 @@ export class World {
 
   /** `count` connections that the client closed first: its ends are in TIME_WAIT. */
   timeWait(count: number, to: string, port = SERVER_PORT, client: Client = {}): void {
+    // On a slow machine the first ones would be old enough for the last ones to take them over.
+    const reuse = this.readSysctl('net.ipv4.tcp_tw_reuse');
+    this.sysctl('net.ipv4.tcp_tw_reuse', '0');
     for (let i = 0; i < count; i++) {
       const near = this.connect(to, port, client);
       const far = this.accept(to, port);
       this.end(near);
       this.end(far);
     }
+    this.sysctl('net.ipv4.tcp_tw_reuse', reuse);
   }
 
   end(fd: number): void {
