@@ -82,8 +82,7 @@ export class KeyTable {
   /** Mixes as MurmurHash3 does (public domain), seeded: addresses come from outside and must not choose their slot. */
   #hash(from: Int32Array, start: number): number {
     let hash = this.#seed;
-    const end = start + this.#words;
-    for (let word = start; word < end; word++) {
+    for (let word = start; word < start + this.#words; word++) {
       hash ^= Math.imul(from[word] as number, 0xcc9e2d51);
       hash = Math.imul((hash << 13) | (hash >>> 19), 5) + 0x1b873593;
     }

@@ -40,21 +40,17 @@ export interface ListenersSnapshot {
 export class Listeners {
   readonly #usable: PortSet;
   readonly #tables = [new ListenerTable(4), new ListenerTable(6)] as const;
-  /** Ports listened on, on any address: most connections have another. */
-  readonly #ports = new PortSet(0, 65_535);
 
   constructor(usable: PortSet) {
     this.#usable = usable;
   }
 
   add(record: SocketRecord): void {
-    this.#ports.add(record.localPort);
     this.#tableOf(record.family).add(record);
   }
 
   /** Counts a connection with the listener that accepted it, or would have → whether there is one: it is inbound. */
   accepts(connection: SocketRecord): boolean {
-    if (!this.#ports.has(connection.localPort)) return false;
     const [ipv4, ipv6] = this.#tables;
     if (connection.family === 6) return ipv6.accepts(connection, false);
     return ipv4.accepts(connection, false) || ipv6.accepts(connection, true);
@@ -122,6 +118,8 @@ class ListenerTable {
   readonly #wildcards = new Map<number, ListenerRow>();
   /** Those of the wildcards that take IPv4 too. */
   readonly #dualStack = new Map<number, ListenerRow>();
+  /** Ports listened on, on any address: most connections have another. */
+  readonly #ports = new PortSet(0, 65_535);
   readonly rows: ListenerRow[] = [];
 
   constructor(family: Family) {
@@ -140,6 +138,7 @@ class ListenerTable {
     row.dropped = sumKnown(row.dropped, record.drops);
     row.sockets.push({ inode: record.inode, cgroupId: cgroupIdOf(record) });
     row.socketsByFamily[record.socketFamily === 4 ? 0 : 1]++;
+    this.#ports.add(port);
     if (!isWildcard(record)) return;
     this.#wildcards.set(port, row);
     if (record.family === 6 && !record.v6only) this.#dualStack.set(port, row);
@@ -147,7 +146,9 @@ class ListenerTable {
 
   /** @param asIpv4 an IPv4 connection, which only a dual-stack wildcard of IPv6 takes */
   accepts(connection: SocketRecord, asIpv4: boolean): boolean {
-    const row = asIpv4 ? this.#dualStack.get(connection.localPort) : this.#rowFor(connection);
+    const port = connection.localPort;
+    if (!this.#ports.has(port)) return false;
+    const row = asIpv4 ? this.#dualStack.get(port) : this.#rowFor(connection);
     if (row === undefined) return false;
     if (isAccepted(connection)) row.connections++;
     return true;

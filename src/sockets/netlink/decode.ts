@@ -58,24 +58,24 @@ export function decodeSocket(
   }
 }
 
-/**
- * A connection has nothing else that is wanted. Done for every one of them, so length and type are one read, and other
- * attributes are stepped over.
- */
+/** A connection has nothing else that is wanted. */
 function decodeCgroup(what: string, view: DataView, first: number, end: number, record: SocketRecord): void {
   for (let at = first; at + 4 <= end; ) {
-    const header = view.getUint32(at, HOST_IS_LITTLE_ENDIAN);
-    if (header === CGROUP_HEADER && at + U64_ATTRIBUTE_BYTES <= end) {
-      readCgroup(view, at, record);
+    // Length and type in one read: this is done for every connection.
+    if (view.getUint32(at, HOST_IS_LITTLE_ENDIAN) === CGROUP_HEADER && tryCgroup(view, at, end, record))
       return;
-    }
-    at += attributeBytes(what, HOST_IS_LITTLE_ENDIAN ? header & 0xffff : header >>> 16, at, end);
+    at += attributeBytes(what, view, at, end);
   }
 }
 
-function readCgroup(view: DataView, attribute: number, record: SocketRecord): void {
-  record.cgroupLow = view.getInt32(attribute + (HOST_IS_LITTLE_ENDIAN ? 4 : 8), HOST_IS_LITTLE_ENDIAN);
-  record.cgroupHigh = view.getInt32(attribute + (HOST_IS_LITTLE_ENDIAN ? 8 : 4), HOST_IS_LITTLE_ENDIAN);
+/** Takes the cgroup if its attribute stands at `at` → whether it does. */
+function tryCgroup(view: DataView, at: number, end: number, record: SocketRecord): boolean {
+  if (at + U64_ATTRIBUTE_BYTES > end) return false;
+  if (view.getUint16(at, HOST_IS_LITTLE_ENDIAN) !== U64_ATTRIBUTE_BYTES) return false;
+  if (view.getUint16(at + 2, HOST_IS_LITTLE_ENDIAN) !== INET_DIAG_CGROUP_ID) return false;
+  record.cgroupLow = view.getInt32(at + (HOST_IS_LITTLE_ENDIAN ? 4 : 8), HOST_IS_LITTLE_ENDIAN);
+  record.cgroupHigh = view.getInt32(at + (HOST_IS_LITTLE_ENDIAN ? 8 : 4), HOST_IS_LITTLE_ENDIAN);
+  return true;
 }
 
 function decodeAddresses(what: string, view: DataView, start: number, record: SocketRecord): void {
@@ -126,19 +126,20 @@ function decodeAttributes(
   record: SocketRecord,
 ): void {
   for (let at = first; at + 4 <= end; ) {
+    const bytes = attributeBytes(what, view, at, end);
     const length = view.getUint16(at, HOST_IS_LITTLE_ENDIAN);
-    const bytes = attributeBytes(what, length, at, end);
     const type = view.getUint16(at + 2, HOST_IS_LITTLE_ENDIAN);
     if (type === INET_DIAG_SKV6ONLY && length >= 5) record.v6only = view.getUint8(at + 4) !== 0;
     else if (type === INET_DIAG_SKMEMINFO && length >= 4 + 4 * (SK_MEMINFO_DROPS + 1)) {
       record.drops = view.getUint32(at + 4 + 4 * SK_MEMINFO_DROPS, HOST_IS_LITTLE_ENDIAN);
-    } else if (type === INET_DIAG_CGROUP_ID && length === U64_ATTRIBUTE_BYTES) readCgroup(view, at, record);
+    } else tryCgroup(view, at, end, record);
     at += bytes;
   }
 }
 
-/** Bytes to the next attribute: struct nlattr is u16 length with its own 4 bytes, u16 type, payload, padded to 4. */
-function attributeBytes(what: string, length: number, at: number, end: number): number {
+/** From the attribute at `at` to the next one: struct nlattr is u16 length with its own 4 bytes, u16 type, payload, padded to 4. */
+function attributeBytes(what: string, view: DataView, at: number, end: number): number {
+  const length = view.getUint16(at, HOST_IS_LITTLE_ENDIAN);
   if (length < 4 || at + length > end) {
     throw malformed(what, `an attribute of ${length} bytes with ${end - at} left`);
   }
