@@ -209,11 +209,12 @@ describeLive('Listeners: UDP', () => {
     const world = newWorld();
     world.bound('127.0.0.1', 53, { type: 'udp' });
     times(2, () => world.bound('127.0.0.1', 40_020, { type: 'udp', reusePort: true }));
-    // Clients: connected, with an automatic port, and one that may have asked for it or not.
+    // Clients: one that may have asked for its port or not (first, lest an automatic one takes it), and
+    // connected ones and one bound with an automatic port.
+    world.bound('127.0.0.1', 40_030, { type: 'udp' });
     world.connectUdp('127.0.0.1', 53);
     world.sendUdp('127.0.0.1', 53);
     world.bound('127.0.0.1', 0, { type: 'udp' });
-    world.bound('127.0.0.1', 40_030, { type: 'udp' });
     const exporter = await sampled();
     const ports = exporter
       .series('port_listener_info', { protocol: 'udp' })

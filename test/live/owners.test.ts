@@ -52,8 +52,9 @@ describeInCgroups('Owners of ephemeral ports', () => {
       world.connect('127.0.0.1', 8001, { from: '127.0.0.1', port: 40_001 });
       world.connect('127.0.0.2', 8001, { from: '127.0.0.2', port: 40_001 });
       world.connect('::ffff:127.0.0.1');
+      // On the wildcard and first, so that no automatic choice takes the same port.
+      world.bound('::', 40_050, { type: 'udp' });
       world.connectUdp('127.0.0.1');
-      world.bound('::1', 40_050, { type: 'udp' });
       // Outside of the range.
       world.listen('127.0.0.1', 8002);
       world.bound('127.0.0.1', 53, { type: 'udp' });
