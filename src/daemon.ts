@@ -6,6 +6,8 @@ import { createExposition } from './metrics/exposition.ts';
 import { readinessOf } from './sampler/readiness.ts';
 import { Sampler, startWorker } from './sampler/sampler.ts';
 import type { Snapshot } from './sampler/snapshot.ts';
+import { takeListenFds } from './systemd/listenFds.ts';
+import { createService } from './systemd/service.ts';
 import { createApp } from './web/app.ts';
 import { formatListenAddress } from './web/listenAddress.ts';
 import { startWeb } from './web/startWeb.ts';
@@ -16,7 +18,7 @@ export interface Daemon {
 }
 
 /**
- * Starts everything: sampler, web, and then waits for the first sample. Throws an ExporterError where an address cannot
+ * Starts everything: sampler, web, waits for the first sample, and says READY. Throws an ExporterError where an address cannot
  * be listened on or nothing can be sampled; what was started until then is stopped.
  */
 export async function startDaemon(options: Options, log: Logger): Promise<Daemon> {
@@ -31,12 +33,16 @@ export async function startDaemon(options: Options, log: Logger): Promise<Daemon
     render: (format) => exposition.render(sampler.state, format),
     readiness: () => readinessOf(sampler.state, Date.now()),
   });
+  const service = createService({ environment: process.env, state: () => sampler.state, log });
+  const places = options.web.systemdSocket
+    ? takeListenFds(process.env, process.pid).map((fd) => ({ fd }))
+    : options.web.listenAddresses;
 
   const firstSample = sampler.start();
   // Should listening fail before it arrives, nobody is left to hear of it.
   firstSample.catch(() => {});
   try {
-    const web = await startWeb(app, options.web.listenAddresses, log);
+    const web = await startWeb(app, places, log);
     log.info('listening', {
       addresses: web.addresses.map(formatListenAddress).join(' '),
       path: options.web.telemetryPath,
@@ -47,8 +53,10 @@ export async function startDaemon(options: Options, log: Logger): Promise<Daemon
       await web.close();
       throw error;
     }
+    service.ready();
     return {
       async stop() {
+        service.stopping();
         await web.close();
         sampler.stop();
       },

@@ -19,6 +19,8 @@ export interface Options {
   readonly web: {
     /** At least one. */
     readonly listenAddresses: readonly ListenAddress[];
+    /** Serve on the sockets that systemd hands over instead. */
+    readonly systemdSocket: boolean;
     readonly telemetryPath: string;
   };
   readonly sample: {
@@ -61,6 +63,10 @@ export const OPTION_FLAGS = {
     },
     parseListenAddress,
   ),
+  'web.systemd-socket': toggle({
+    group: WEB,
+    describe: 'Serve on the sockets of a systemd socket unit instead',
+  }),
   'web.telemetry-path': single(
     { group: WEB, describe: 'Path of the metrics', default: '/metrics' },
     parseTelemetryPath,
@@ -143,7 +149,11 @@ export const OPTION_FLAGS = {
 
 export function toOptions(values: FlagValues<typeof OPTION_FLAGS>): Options {
   return deepFreeze({
-    web: { listenAddresses: values['web.listen-address'], telemetryPath: values['web.telemetry-path'] },
+    web: {
+      listenAddresses: values['web.listen-address'],
+      systemdSocket: values['web.systemd-socket'],
+      telemetryPath: values['web.telemetry-path'],
+    },
     sample: {
       intervalMs: values['sample.interval'],
       maxDuty: values['sample.max-duty'],

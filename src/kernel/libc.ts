@@ -14,6 +14,8 @@ export interface Libc {
   setsockopt(fd: number, level: number, option: number, value: Uint8Array): void;
   /** send(2) → bytes sent. */
   send(fd: number, bytes: Uint8Array, flags: number): number;
+  /** sendto(2) → bytes sent; `address` is a whole sockaddr. */
+  sendto(fd: number, bytes: Uint8Array, flags: number, address: Uint8Array): number;
   /** recv(2) → bytes received; with MSG_TRUNC, the length of the datagram even where the buffer is shorter. */
   recv(fd: number, into: Uint8Array, flags: number): number;
   /** setns(2): the calling thread's namespace of `type` becomes the one `fd` refers to. */
@@ -23,14 +25,18 @@ export interface Libc {
 }
 
 /** Linux values (`asm-generic/socket.h`, `bits/socket.h`), the same on every architecture Node runs on. */
+export const AF_UNIX = 1;
 export const AF_INET = 2;
 export const AF_INET6 = 10;
 export const AF_NETLINK = 16;
 export const SOCK_STREAM = 1;
+export const SOCK_DGRAM = 2;
 export const SOCK_RAW = 3;
 export const SOL_SOCKET = 1;
 export const SO_RCVTIMEO = 20;
 export const MSG_TRUNC = 0x20;
+export const MSG_DONTWAIT = 0x40;
+export const MSG_NOSIGNAL = 0x4000;
 export const CLONE_NEWNET = 0x40000000;
 
 const SOCK_CLOEXEC = 0o2000000;
@@ -71,6 +77,7 @@ function bindLibc(koffi: Koffi): Libc {
   const bind = lib.func('int bind(int, uint8_t *, uint32_t)');
   const setsockopt = lib.func('int setsockopt(int, int, int, uint8_t *, uint32_t)');
   const send = lib.func('intptr_t send(int, uint8_t *, size_t, int)');
+  const sendto = lib.func('intptr_t sendto(int, uint8_t *, size_t, int, uint8_t *, uint32_t)');
   const recv = lib.func('intptr_t recv(int, uint8_t *, size_t, int)');
   const setns = lib.func('int setns(int, int)');
   const close = lib.func('int close(int)');
@@ -90,6 +97,8 @@ function bindLibc(koffi: Koffi): Libc {
     setsockopt: (fd, level, option, value) =>
       void checked('setsockopt()', () => setsockopt(fd, level, option, value, value.length)),
     send: (fd, bytes, flags) => checked('send()', () => send(fd, bytes, bytes.length, flags)),
+    sendto: (fd, bytes, flags, address) =>
+      checked('sendto()', () => sendto(fd, bytes, bytes.length, flags, address, address.length)),
     recv: (fd, into, flags) => checked('recv()', () => recv(fd, into, into.length, flags)),
     setns: (fd, type) => void checked('setns()', () => setns(fd, type)),
     close: (fd) => void close(fd),

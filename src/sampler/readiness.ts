@@ -1,5 +1,6 @@
 import { formatDuration } from '../base/duration.ts';
 import { ownFailure } from './failure.ts';
+import type { Snapshot } from './snapshot.ts';
 import type { SamplingState } from './state.ts';
 
 export interface Readiness {
@@ -10,16 +11,14 @@ export interface Readiness {
 
 /** How many of its intervals a sample stays fresh. */
 const FRESH_INTERVALS = 3;
+/** Short intervals are allowed the jitter of a busy machine. */
+const LEAST_FRESH_MS = 2000;
 
 /** Ready means a fresh sample in which every collector of the own namespace succeeded. */
 export function readinessOf(state: SamplingState, nowMs: number): Readiness {
   if (state.kind === 'failed') return { ready: false, reason: state.reason };
-  const { timestampMs, intervalSeconds } = state.snapshot;
-  const ageMs = Math.max(0, Math.round(nowMs - timestampMs));
-  const age = formatDuration(ageMs);
-  if (ageMs > Math.max(FRESH_INTERVALS * intervalSeconds * 1000, LEAST_FRESH_MS)) {
-    return { ready: false, reason: `the last sample is ${age} old` };
-  }
+  const age = formatDuration(ageOf(state.snapshot, nowMs));
+  if (!isFresh(state, nowMs)) return { ready: false, reason: `the last sample is ${age} old` };
   const failed = ownFailure(state.snapshot);
   if (failed !== undefined) {
     return {
@@ -30,5 +29,14 @@ export function readinessOf(state: SamplingState, nowMs: number): Readiness {
   return { ready: true, reason: `the last sample is ${age} old` };
 }
 
-/** Short intervals are allowed the jitter of a busy machine. */
-const LEAST_FRESH_MS = 2000;
+/** Samples arrive, whether or not all collectors succeed in them; a stretched interval gives them longer. */
+export function isFresh(state: SamplingState, nowMs: number): boolean {
+  if (state.kind === 'failed') return false;
+  const freshMs = FRESH_INTERVALS * state.snapshot.intervalSeconds * 1000;
+  return ageOf(state.snapshot, nowMs) <= Math.max(freshMs, LEAST_FRESH_MS);
+}
+
+/** Milliseconds since a sample was complete. */
+function ageOf({ timestampMs }: Snapshot, nowMs: number): number {
+  return Math.max(0, Math.round(nowMs - timestampMs));
+}

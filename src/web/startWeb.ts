@@ -7,6 +7,11 @@ import { ExporterError, KernelError } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
 import { formatListenAddress, type ListenAddress } from './listenAddress.ts';
 
+/** A socket that is bound already, as a file descriptor of this process. */
+export interface HandedOver {
+  readonly fd: number;
+}
+
 export interface Web {
   /** What was really bound, in the order asked for: IP addresses, and the port the kernel chose where 0 was asked. */
   readonly addresses: readonly ListenAddress[];
@@ -30,11 +35,15 @@ const GRACE_MS = 500;
 const GRACE_STEP_MS = 25;
 
 /**
- * Serves `app` on all of `addresses`, or on none: where one cannot be opened, those before it are closed again and an
+ * Serves `app` on all of `places`, or on none: where one cannot be opened, those before it are closed again and an
  * ExporterError says which it was, `listening on [::1]:10069: EADDRINUSE (address already in use)`. An address without
  * host is the dual-stack `::`, and `0.0.0.0` on a machine without IPv6 (net.Server.listen does both).
  */
-export async function startWeb(app: Hono, addresses: readonly ListenAddress[], log: Logger): Promise<Web> {
+export async function startWeb(
+  app: Hono,
+  places: readonly (ListenAddress | HandedOver)[],
+  log: Logger,
+): Promise<Web> {
   // HTTP/1.0 probes send no Host header; without a name to put in its place they would get a 400.
   const listener = getRequestListener(app.fetch, { hostname: 'localhost' });
   const servers: Server[] = [];
@@ -42,7 +51,7 @@ export async function startWeb(app: Hono, addresses: readonly ListenAddress[], l
     await Promise.all(servers.map(closeServer));
   };
   try {
-    for (const address of addresses) servers.push(await open(createServer(LIMITS, listener), address));
+    for (const place of places) servers.push(await open(createServer(LIMITS, listener), place));
   } catch (thrown) {
     await close();
     throw thrown;
@@ -52,15 +61,28 @@ export async function startWeb(app: Hono, addresses: readonly ListenAddress[], l
   return { addresses: servers.map(boundAddress), close };
 }
 
-async function open(server: Server, address: ListenAddress): Promise<Server> {
+async function open(server: Server, place: ListenAddress | HandedOver): Promise<Server> {
   server.setTimeout(SILENCE_MS);
-  server.listen({ ...address });
+  server.listen({ ...place });
   try {
     await once(server, 'listening');
   } catch (thrown) {
-    throw listenError(`listening on ${formatListenAddress(address)}`, thrown);
+    if ('fd' in place) throw unfitSocket(place, thrown);
+    throw listenError(`listening on ${formatListenAddress(place)}`, thrown);
+  }
+  // A Unix socket has none that could be told.
+  if ('fd' in place && server.address() === null) {
+    await closeServer(server);
+    throw unfitSocket(place);
   }
   return server;
+}
+
+function unfitSocket({ fd }: HandedOver, cause?: unknown): ExporterError {
+  return new ExporterError(
+    `listening on the handed-over file descriptor ${fd}: not a TCP socket that listens; expected ListenStream=[ADDRESS:]PORT and Accept=no`,
+    cause === undefined ? {} : { cause },
+  );
 }
 
 /** libuv's negative error numbers also cover the resolver's, so a host that is not known reads like an errno. */

@@ -46,10 +46,15 @@ const FLAGS: readonly (readonly [flag: string, value: string, changed: object, b
   ['log.format', 'json', { log: { format: 'json' } }, 'xml'],
 ];
 
+const SWITCHES: readonly (readonly [flag: string, isOn: (options: Options) => boolean])[] = [
+  ['web.systemd-socket', ({ web }) => web.systemdSocket],
+  ['once', ({ once }) => once],
+];
+
 describe('without flags', () => {
   it('the defaults hold', async () => {
     expect(await options([])).toEqual({
-      web: { listenAddresses: [{ port: 10_069 }], telemetryPath: '/metrics' },
+      web: { listenAddresses: [{ port: 10_069 }], systemdSocket: false, telemetryPath: '/metrics' },
       sample: { intervalMs: 5_000, maxDuty: 0.05, source: 'auto' },
       destinationsLimit: 20,
       localAddressesLimit: 20,
@@ -68,7 +73,9 @@ describe('without flags', () => {
   });
 
   it('and every flag is in the tests below', () => {
-    expect([...FLAGS.map(([flag]) => flag), 'once'].sort()).toEqual(Object.keys(OPTION_FLAGS).sort());
+    expect([...FLAGS.map(([flag]) => flag), ...SWITCHES.map(([flag]) => flag)].sort()).toEqual(
+      Object.keys(OPTION_FLAGS).sort(),
+    );
   });
 
   it('the options are frozen throughout', async () => {
@@ -141,10 +148,12 @@ describe('--web.listen-address', () => {
   });
 });
 
-describe('--once', () => {
+describe.each(SWITCHES)('--%s', (flag, isOn) => {
+  const variable = environmentVariable(flag);
+
   it('takes no value', async () => {
-    expect((await options(['--once'])).once).toBe(true);
-    await expect(parseCommandLine(['--once=maybe'], {})).rejects.toThrow(ExporterError);
+    expect(isOn(await options([`--${flag}`]))).toBe(true);
+    await expect(parseCommandLine([`--${flag}=maybe`], {})).rejects.toThrow(ExporterError);
   });
 
   it.each([
@@ -153,13 +162,13 @@ describe('--once', () => {
     ['false', false],
     ['0', false],
     ['', false],
-  ])('is %j in the environment → %s', async (text, once) => {
-    expect((await options([], { PORT_EXPORTER_ONCE: text })).once).toBe(once);
+  ])('is %j in the environment → %s', async (text, expected) => {
+    expect(isOn(await options([], { [variable]: text }))).toBe(expected);
   });
 
   it('is nothing else in the environment', async () => {
-    await expect(parseCommandLine([], { PORT_EXPORTER_ONCE: 'maybe' })).rejects.toThrow(
-      new ExporterError('PORT_EXPORTER_ONCE: "maybe" is neither true nor false'),
+    await expect(parseCommandLine([], { [variable]: 'maybe' })).rejects.toThrow(
+      new ExporterError(`${variable}: "maybe" is neither true nor false`),
     );
   });
 });

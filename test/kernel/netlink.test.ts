@@ -255,6 +255,9 @@ class FakeLibc implements Libc {
   send(): number {
     return 0;
   }
+  sendto(): number {
+    return 0;
+  }
   recv(fd: number, _into: Uint8Array, flags: number): number {
     this.calls.push(['recv', fd, flags]);
     return 0;

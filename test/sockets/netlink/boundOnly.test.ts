@@ -130,6 +130,9 @@ class FakeLibc implements Libc {
   setsockopt(): void {}
 
   setns(): void {}
+  sendto(): number {
+    return 0;
+  }
   send(_fd: number, bytes: Uint8Array): number {
     this.#kernel.send(bytes);
     return bytes.length;

@@ -1,0 +1,69 @@
+import { execFile } from 'node:child_process';
+import notify from 'systemd-notify';
+import { errorLine } from '../base/errors.ts';
+import type { Logger } from '../base/logger.ts';
+import type { Say } from './notifySocket.ts';
+
+export interface Manager {
+  /** Sets the status, and says READY. Waits until it was taken; never rejects. */
+  announce(message: { readonly ready?: boolean; readonly status: string }): Promise<void>;
+  /** Says that this process lives. */
+  beat(): void;
+  /** Says that this process ends. */
+  stopping(): void;
+}
+
+/**
+ * The ways to the service manager. READY and status go through the package systemd-notify, and where its command is
+ * missing or fails as datagrams. Beats, which it cannot send, are datagrams; only where `say` is undefined, because the
+ * FFI library is missing, each of them is a process: without any the manager would kill a healthy exporter.
+ */
+export function createManager(say: Say | undefined, log: Logger): Manager {
+  let isCommandUsable = true;
+  /** What cannot be done is said once, until it could be done again. */
+  const refused = new Set<string>();
+
+  function settle(what: string, error: unknown): void {
+    if (error === undefined) refused.delete(what);
+    else if (!refused.has(what)) {
+      refused.add(what);
+      log.warn(`telling the service manager failed: ${what}`, { error: lineOf(error) });
+    }
+  }
+  function tell(what: string, state: string): void {
+    try {
+      say?.(state);
+      settle(what, undefined);
+    } catch (error) {
+      settle(what, error);
+    }
+  }
+  return {
+    async announce({ ready = false, status }) {
+      if (isCommandUsable) {
+        try {
+          await notify({ ready, status });
+          return;
+        } catch (error) {
+          isCommandUsable = false;
+          settle('the command systemd-notify', error);
+        }
+      }
+      tell('status', `${ready ? 'READY=1\n' : ''}STATUS=${status}`);
+    },
+    beat() {
+      if (say !== undefined) tell('watchdog', 'WATCHDOG=1');
+      else {
+        execFile('systemd-notify', [`--pid=${process.pid}`, 'WATCHDOG=1'], (error) =>
+          settle('watchdog', error ?? undefined),
+        );
+      }
+    },
+    stopping: () => tell('stopping', 'STOPPING=1\nSTATUS=stopping'),
+  };
+}
+
+/** The package rejects with what the command wrote, be it nothing. */
+function lineOf(error: unknown): string {
+  return errorLine(error).replaceAll(/\s*\n\s*/g, ' ') || 'it failed without a word';
+}

@@ -1,0 +1,83 @@
+import { errorLine } from '../base/errors.ts';
+import type { Logger } from '../base/logger.ts';
+import { loadLibc } from '../kernel/libc.ts';
+import { isFresh } from '../sampler/readiness.ts';
+import type { SamplingState } from '../sampler/state.ts';
+import { createManager } from './manager.ts';
+import { openNotifySocket, type Say } from './notifySocket.ts';
+import { statusOf } from './status.ts';
+import { isNews, STATUS_CHECK_MS } from './statusNews.ts';
+import { startWatchdog, watchdogPeriodMs } from './watchdog.ts';
+
+/** This process as a service of systemd: what its manager is told. */
+export interface Service {
+  /** The first sample is there. From now on the status is kept up to date and the watchdog fed. */
+  ready(): void;
+  /** The process is about to end. */
+  stopping(): void;
+}
+
+const noService: Service = { ready() {}, stopping() {} };
+
+/** As NOTIFY_SOCKET in `environment` says; without it, a service that does nothing. */
+export function createService(options: {
+  readonly environment: NodeJS.ProcessEnv;
+  readonly state: () => SamplingState;
+  readonly log: Logger;
+}): Service {
+  const { environment, state, log } = options;
+  const path = environment['NOTIFY_SOCKET'] ?? '';
+  if (path === '') return noService;
+  const manager = createManager(openSay(path, log), log);
+  let status = statusOf(state(), Date.now());
+  let saidAt = performance.now();
+  let endWatchdog = () => {};
+  let statusTimer: NodeJS.Timeout | undefined;
+  let isStopping = false;
+
+  async function say(ready: boolean): Promise<void> {
+    status = statusOf(state(), Date.now());
+    saidAt = performance.now();
+    await manager.announce({ ready, status: status.words });
+  }
+  /** The next look is after the last word was taken, so that words never overtake each other. */
+  function lookAgainLater(): void {
+    if (isStopping) return;
+    statusTimer = setTimeout(async () => {
+      if (isNews(statusOf(state(), Date.now()), status, performance.now() - saidAt)) await say(false);
+      lookAgainLater();
+    }, STATUS_CHECK_MS);
+  }
+  return {
+    ready() {
+      void say(true).then(lookAgainLater);
+      const periodMs = watchdogPeriodMs(environment, process.pid);
+      if (periodMs === undefined) return;
+      endWatchdog = startWatchdog(
+        periodMs,
+        () => isFresh(state(), Date.now()),
+        () => manager.beat(),
+      );
+    },
+    stopping() {
+      isStopping = true;
+      clearTimeout(statusTimer);
+      endWatchdog();
+      manager.stopping();
+    },
+  };
+}
+
+function openSay(path: string, log: Logger): Say | undefined {
+  try {
+    return openNotifySocket(path, loadLibc());
+  } catch (error) {
+    log.warn(
+      'systemd is told through the command systemd-notify alone, a process for every beat of the watchdog',
+      {
+        error: errorLine(error),
+      },
+    );
+    return undefined;
+  }
+}

@@ -1,0 +1,80 @@
+import { formatDuration } from '../base/duration.ts';
+import { counted, percent } from '../base/quantities.ts';
+import { printable } from '../owners/printable.ts';
+import { isFresh, readinessOf } from '../sampler/readiness.ts';
+import type { NamespaceSnapshot, Snapshot } from '../sampler/snapshot.ts';
+import type { SamplingState } from '../sampler/state.ts';
+
+/** The line that `systemctl status` shows. */
+export interface Status {
+  readonly words: string;
+  /** What it is about. Where that changes, people want to know soon. */
+  readonly subject: string;
+  /** 0 to 1, the exhaustion it speaks of; 0 where it is about something else. */
+  readonly ratio: number;
+}
+
+/** A message of sd_notify(3) is at most 4096 bytes, and a character up to 3. */
+const LONGEST_WORDS = 1000;
+
+/** What is worst now, or why that is not known. */
+export function statusOf(state: SamplingState, nowMs: number): Status {
+  const { words, ...status } = describe(state, nowMs);
+  // Namespaces have names that others chose: a line break in one would begin another message.
+  return { ...status, words: printable(words, LONGEST_WORDS) };
+}
+
+function describe(state: SamplingState, nowMs: number): Status {
+  const { ready, reason } = readinessOf(state, nowMs);
+  if (state.kind === 'failed') return { words: `not ready: ${reason}`, subject: reason, ratio: 0 };
+  // The age is in the reason, and is another one every time.
+  if (!isFresh(state, nowMs)) return { words: `not ready: ${reason}`, subject: 'no fresh sample', ratio: 0 };
+  const { snapshot } = state;
+  const worst = worstOf(snapshot);
+  const words = [
+    ...(ready ? [] : [`not ready: ${reason}`]),
+    ...(worst === undefined ? [] : [worst.words]),
+    counted(snapshot.namespacesFound, 'namespace'),
+    `a sample every ${formatDuration(snapshot.intervalSeconds * 1000)}`,
+  ].join('; ');
+  return {
+    words,
+    subject: `${ready ? '' : reason} ${worst?.subject ?? ''}`,
+    ratio: worst?.ratio ?? 0,
+  };
+}
+
+/** Of every regime of every namespace; of the own one where others are no worse. */
+function worstOf({ namespaces }: Snapshot): Status | undefined {
+  return namespaces
+    .flatMap(regimesOf)
+    .reduce<Status | undefined>(
+      (worst, regime) => (worst === undefined || regime.ratio > worst.ratio ? regime : worst),
+      undefined,
+    );
+}
+
+function regimesOf({ netns, tcp, udp, bounds }: NamespaceSnapshot): Status[] {
+  const exact = Object.entries({ tcp, udp }).flatMap(([protocol, regimes]) =>
+    regimes === undefined
+      ? []
+      : (['connect', 'bind'] as const).map((scope) => {
+          const { ratio, available } = regimes[scope];
+          const subject = `${protocol} ${scope} in ${netns}`;
+          const left = `${counted(available, 'port')} left`;
+          return {
+            words: `worst: ${protocol} ${scope} ${percent(ratio)} used, ${left}, in ${netns}`,
+            subject,
+            ratio,
+          };
+        }),
+  );
+  const bounded = Object.entries(bounds === undefined ? {} : { tcp: bounds.tcp, udp: bounds.udp }).map(
+    ([protocol, { ratio }]) => ({
+      words: `worst: ${protocol} at most ${percent(ratio)} used, in ${netns}`,
+      subject: `${protocol} in ${netns}`,
+      ratio,
+    }),
+  );
+  return [...exact, ...bounded];
+}
