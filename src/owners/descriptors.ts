@@ -1,4 +1,5 @@
-import { type Dir, opendirSync, readlinkSync } from 'node:fs';
+import { type Dir, opendirSync } from 'node:fs';
+import { type DescriptorView, VIEWS } from './descriptorViews.ts';
 import { isGone, isRefused } from './vanishing.ts';
 
 /** Directory entries per system call, and descriptors between two looks at the clock. */
@@ -6,11 +7,11 @@ const BATCH = 64;
 
 /** The sockets of one process, read piece by piece: it may hold a million. */
 export class Descriptors {
-  readonly #path: string;
-  #directory: Dir | undefined;
+  readonly #process: string;
+  #open: { readonly view: DescriptorView; readonly directory: Dir } | undefined;
 
   constructor(procfs: string, pid: number) {
-    this.#path = descriptorPath(procfs, pid);
+    this.#process = `${procfs}/${pid}`;
   }
 
   /**
@@ -23,11 +24,15 @@ export class Descriptors {
     timeIsOver: () => boolean,
   ): 'more' | 'done' | 'refused' {
     try {
-      this.#directory ??= opendirSync(this.#path, { bufferSize: BATCH });
+      this.#open ??= throughAnyView((view) => ({
+        view,
+        directory: opendirSync(`${this.#process}/${view.directory}`, { bufferSize: BATCH }),
+      }));
+      const { view, directory } = this.#open;
       for (let entries = 1; ; entries++) {
-        const entry = this.#directory.readSync();
+        const entry = directory.readSync();
         if (entry === null) return this.#end('done');
-        const inode = socketInode(this.#path, entry.name);
+        const inode = socketInode(view, this.#process, entry.name);
         if (inode !== undefined && !found(inode, entry.name)) return 'more';
         if (entries % BATCH === 0 && timeIsOver()) return 'more';
       }
@@ -40,8 +45,8 @@ export class Descriptors {
   }
 
   close(): void {
-    this.#directory?.closeSync();
-    this.#directory = undefined;
+    this.#open?.directory.closeSync();
+    this.#open = undefined;
   }
 
   #end<T>(result: T): T {
@@ -53,23 +58,31 @@ export class Descriptors {
 /** Whether this descriptor is, still, that socket. */
 export function holdsSocket(procfs: string, pid: number, fd: string, inode: number): boolean {
   try {
-    return socketInode(descriptorPath(procfs, pid), fd) === inode;
+    return throughAnyView((view) => socketInode(view, `${procfs}/${pid}`, fd)) === inode;
   } catch (thrown) {
     if (isRefused(thrown)) return false;
     throw thrown;
   }
 }
 
-function descriptorPath(procfs: string, pid: number): string {
-  return `${procfs}/${pid}/fd`;
+/** With the first view that is not refused; throws where all are. */
+function throughAnyView<T>(look: (view: DescriptorView) => T): T {
+  let refusal: unknown;
+  for (const view of VIEWS) {
+    try {
+      return look(view);
+    } catch (thrown) {
+      if (!isRefused(thrown)) throw thrown;
+      refusal ??= thrown;
+    }
+  }
+  throw refusal;
 }
 
-/** `socket:[12345]`; undefined for anything else and for a descriptor closed meanwhile. */
-function socketInode(path: string, fd: string): number | undefined {
+/** undefined for anything that is no socket, and for a descriptor closed meanwhile. */
+function socketInode(view: DescriptorView, process: string, fd: string): number | undefined {
   try {
-    const link = readlinkSync(`${path}/${fd}`);
-    if (!link.startsWith('socket:[')) return undefined;
-    return Number(link.slice('socket:['.length, -1));
+    return view.socketInode(`${process}/${view.directory}/${fd}`);
   } catch (thrown) {
     if (isGone(thrown)) return undefined;
     throw thrown;

@@ -57,8 +57,8 @@ export class ListenerProcesses {
   }
 
   /**
-   * Some socket has no holder because descriptors could not be read: /proc/<pid>/fd of other users needs
-   * CAP_DAC_READ_SEARCH to be listed and CAP_SYS_PTRACE to be followed.
+   * Some socket has no holder because descriptors could not be read: those of other users' processes need
+   * CAP_SYS_PTRACE, and before Linux 5.14 CAP_DAC_READ_SEARCH too.
    */
   get refused(): boolean {
     return this.#refused;

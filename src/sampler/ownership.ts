@@ -67,8 +67,8 @@ export class Ownership {
     if (!this.#processes.refused || this.#saidRefused) return;
     this.#saidRefused = true;
     this.#log.warn(
-      "processes of some listeners stay unknown: reading other users' /proc/<pid>/fd needs CAP_SYS_PTRACE and " +
-        'CAP_DAC_READ_SEARCH',
+      "processes of some listeners stay unknown: reading the descriptors of other users' processes needs " +
+        'CAP_SYS_PTRACE, and before Linux 5.14 CAP_DAC_READ_SEARCH too',
     );
   }
 

@@ -1,6 +1,6 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { rmdirSync } from 'node:fs';
+import { readFileSync, rmdirSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { expect, it, onTestFinished } from 'vitest';
@@ -10,7 +10,7 @@ import { Actor } from './support/actor.ts';
 import { newCgroups, UNIQUE } from './support/cgroups.ts';
 import { newWorld, times } from './support/exact.ts';
 import { Exporter } from './support/exporter.ts';
-import { SLOWNESS } from './support/kernel.ts';
+import { KERNEL_SHOWS_DESCRIPTOR_INODES, SLOWNESS } from './support/kernel.ts';
 import { describeInCgroups, describeLive } from './support/privilege.ts';
 import type { World } from './support/world.ts';
 
@@ -315,6 +315,31 @@ describeLive('Without privilege', () => {
       ['udp', 1],
     ]);
   }
+});
+
+describeLive('With CAP_SYS_PTRACE alone', () => {
+  const who = [
+    ...[`--reuid=${NOBODY}`, `--regid=${NOBODY}`, '--clear-groups'],
+    ...['--inh-caps=-all,+sys_ptrace', '--ambient-caps=-all,+sys_ptrace', '--bounding-set=-all,+sys_ptrace'],
+  ];
+
+  it.skipIf(!KERNEL_SHOWS_DESCRIPTOR_INODES)(
+    "another user is told the processes and users of everybody's listeners",
+    async ({ skip }) => {
+      skip(!mayRead(who), 'the checkout is not for everyone to read');
+      newWorld().listen('127.0.0.1', 8001);
+      const other = new Actor();
+      await other.listen('127.0.0.1', 8002);
+      await other.rename(Buffer.from('somebody'));
+      const { status, stdout, stderr } = run({ as: who }, '--once', '--namespaces=self');
+      expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+      const infos = parseExposition(stdout).filter(({ name }) => name === 'port_listener_info');
+      expect(infos.map(({ labels }) => [labels['port'], labels['process'], labels['user']])).toEqual([
+        ['8001', readFileSync('/proc/self/comm', 'utf8').trimEnd(), 'root'],
+        ['8002', 'somebody', 'root'],
+      ]);
+    },
+  );
 });
 
 const NAMES_CAPABILITIES = /level=warn.*CAP_SYS_PTRACE.*CAP_DAC_READ_SEARCH/;

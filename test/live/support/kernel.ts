@@ -4,6 +4,9 @@ import { release } from 'node:os';
 /** sock_diag shows sockets that only did bind() since 6.8. */
 export const KERNEL_SHOWS_BOUND_ONLY = kernelAtLeast(6, 8);
 
+/** /proc/<pid>/fdinfo shows inodes, and takes no more than CAP_SYS_PTRACE, since 5.14. */
+export const KERNEL_SHOWS_DESCRIPTOR_INODES = kernelAtLeast(5, 14);
+
 /** Factor by which an emulated kernel is slower. */
 export const SLOWNESS = Number(process.env['TEST_TIMEOUT_FACTOR'] ?? 1);
 
