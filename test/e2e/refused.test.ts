@@ -1,5 +1,4 @@
 import { execFileSync } from 'node:child_process';
-import { chmodSync, cpSync, symlinkSync } from 'node:fs';
 import { endianness } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -9,6 +8,7 @@ import { itNeeding, missingTool } from './support/needs.ts';
 import { BOTH, expectOneLine } from './support/oneLine.ts';
 import { newDirectory } from './support/procfs.ts';
 import { type Ended, run } from './support/program.ts';
+import { mainWithoutFfi } from './support/withoutFfi.ts';
 
 /** What an exposition says of where it comes from, and whether it is whole. */
 function sourceOf({ stdout }: Ended): unknown {
@@ -51,23 +51,8 @@ describe('where the kernel refuses netlink sockets', () => {
 });
 
 describe('where the binary of the FFI library is not installed', () => {
-  const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-
-  /** The program and its packages without the one with the binary; npm leaves it out with --omit=optional. */
-  function mainWithoutBinary(): string {
-    const directory = newDirectory();
-    chmodSync(directory, 0o755);
-    for (const name of ['package.json', 'dist', 'node_modules/koffi']) {
-      cpSync(join(ROOT, name), join(directory, name), { recursive: true });
-    }
-    for (const name of ['pino', 'prom-client', 'yargs', 'hono', '@hono', 'ipaddr.js', 'string-width']) {
-      symlinkSync(join(ROOT, 'node_modules', name), join(directory, 'node_modules', name));
-    }
-    return join(directory, 'dist/main.js');
-  }
-
   it('--sample.source=auto warns in one line and reads /proc/net', async () => {
-    const ended = await run(['--once'], { main: mainWithoutBinary() });
+    const ended = await run(['--once'], { main: mainWithoutFfi() });
     expect(ended.stderr).toMatch(
       /^\S+ level=warn msg="netlink refused, [^\n]*error="loading the C library through koffi: [^\n]*\n$/,
     );
@@ -76,7 +61,7 @@ describe('where the binary of the FFI library is not installed', () => {
   });
 
   it('--sample.source=netlink is one line', async () => {
-    const how = { main: mainWithoutBinary() };
+    const how = { main: mainWithoutFfi() };
     for (const args of BOTH) {
       expectOneLine(
         await run([...args, '--sample.source=netlink'], how),

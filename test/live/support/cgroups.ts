@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach } from 'vitest';
 import { errorCode } from '../../../src/base/errors.ts';
@@ -75,6 +75,15 @@ export class Cgroups {
   /** Moves a process. The sockets that it has stay where they were made. */
   enter(path: string, pid: number): void {
     move(pid, this.make(path));
+  }
+
+  /** What others made below a directory ends with it. */
+  adoptBelow(directory: string): void {
+    const below = readdirSync(directory, { recursive: true, withFileTypes: true, encoding: 'utf8' });
+    const paths = below
+      .filter((entry) => entry.isDirectory())
+      .map((entry) => join(entry.parentPath, entry.name));
+    this.#made.push(...paths.toSorted());
   }
 
   close(): void {

@@ -1,0 +1,87 @@
+import { describe, expect, it } from 'vitest';
+import type { NamespaceSnapshot } from '../../src/sampler/snapshot.ts';
+import type { SamplingState } from '../../src/sampler/state.ts';
+import { statusOf } from '../../src/systemd/status.ts';
+import { isNews } from '../../src/systemd/statusNews.ts';
+import { EMPTY_NAMESPACE, failing, RICH_NAMESPACE, sampled } from '../metrics/snapshots.ts';
+
+const NOW = 1_700_000_001_000;
+const wordsOf = (state: SamplingState, nowMs = NOW) => statusOf(state, nowMs).words;
+
+function bounded(netns: string, tcp: number, udp: number): NamespaceSnapshot {
+  const bounds = {
+    tcp: { ratio: tcp, available: 1 },
+    udp: { ratio: udp, available: 1 },
+    listeners: { counts: { ipv4: 0, ipv6: 0 }, total: 0, fullest: [] },
+  };
+  return { ...EMPTY_NAMESPACE, netns, detail: 'bounded', tcp: undefined, udp: undefined, bounds };
+}
+
+describe('the status', () => {
+  it('names the worst of all regimes and namespaces', () => {
+    const { tcp, udp } = RICH_NAMESPACE;
+    if (tcp === undefined || udp === undefined) throw new Error('not sampled');
+    const full = {
+      ...RICH_NAMESPACE,
+      netns: 'pod-1',
+      tcp: { ...tcp, connect: { ratio: 0.878, available: 3451 } },
+    };
+    expect(wordsOf(sampled(EMPTY_NAMESPACE, RICH_NAMESPACE, full))).toBe(
+      'worst: tcp connect 87.8 % used, 3451 ports left, in pod-1; 3 namespaces; a sample every 5s',
+    );
+    const last = { ...full, udp: { ...udp, bind: { ratio: 0.9895, available: 1 } } };
+    expect(wordsOf(sampled(last))).toBe(
+      'worst: udp bind 99.0 % used, 1 port left, in pod-1; 1 namespace; a sample every 5s',
+    );
+  });
+
+  it('is about the own namespace where nobody uses a port', () => {
+    expect(wordsOf(sampled(EMPTY_NAMESPACE, { ...EMPTY_NAMESPACE, netns: 'blue' }))).toBe(
+      'worst: tcp connect 0.0 % used, 95 ports left, in host; 2 namespaces; a sample every 5s',
+    );
+  });
+
+  it('says where it is an upper bound', () => {
+    expect(wordsOf(sampled(EMPTY_NAMESPACE, bounded('blue', 0.04, 0.02)))).toBe(
+      'worst: tcp at most 4.0 % used, in blue; 2 namespaces; a sample every 5s',
+    );
+  });
+
+  it('says what failed, and what is still known', () => {
+    expect(wordsOf(sampled(failing(EMPTY_NAMESPACE, 'tcp')))).toBe(
+      'not ready: collector tcp of host failed: it went wrong; worst: udp connect 0.0 % used, 95 ports left, in host; 1 namespace; a sample every 5s',
+    );
+    expect(wordsOf(sampled(failing(EMPTY_NAMESPACE, 'range', 'tcp', 'udp')))).toBe(
+      'not ready: collector range of host failed: it went wrong; 1 namespace; a sample every 5s',
+    );
+  });
+
+  it('shows no numbers that are old, and none where there are none', () => {
+    expect(wordsOf(sampled(RICH_NAMESPACE), NOW + 60_000)).toBe('not ready: the last sample is 1m500ms old');
+    const state = { kind: 'failed', reason: 'the sampling thread died: oops', collectors: [] } as const;
+    expect(wordsOf(state)).toBe('not ready: the sampling thread died: oops');
+  });
+
+  it('is one line, whatever a namespace is called, and no longer than a message may be', () => {
+    const words = wordsOf(sampled({ ...RICH_NAMESPACE, netns: `a\nMAINPID=1\u202e${'€'.repeat(3000)}` }));
+    expect(words).toContain(String.raw`in a\u000aMAINPID=1\u202e€€€`);
+    expect(Buffer.byteLength(`READY=1\nSTATUS=${words}`)).toBeLessThan(4096);
+  });
+});
+
+describe('a status is said again', () => {
+  const said = { words: 'tcp 50.0 %', subject: 'tcp', ratio: 0.5 };
+  const minutes = 60_000;
+
+  it.each([
+    ['never as it was', said, 60 * minutes, false],
+    ['where a hundredth of the ports was taken', { ...said, words: 'tcp 51.0 %', ratio: 0.51 }, 10_000, true],
+    ['or given back', { ...said, words: 'tcp 49.0 %', ratio: 0.49 }, 10_000, true],
+    ['but not sooner than 10 s', { ...said, words: 'tcp 90.0 %', ratio: 0.9 }, 9_999, false],
+    ['where it is about something else', { ...said, words: 'udp 50.0 %', subject: 'udp' }, 10_000, true],
+    ['after 5 minutes where less changed', { ...said, words: 'tcp 50.1 %', ratio: 0.501 }, 5 * minutes, true],
+    ['and not before', { ...said, words: 'tcp 50.1 %', ratio: 0.501 }, 5 * minutes - 1, false],
+  ])('%s', (_, status, elapsedMs, expected) => {
+    expect(isNews(status, said, elapsedMs)).toBe(expected);
+  });
+});

@@ -1,0 +1,84 @@
+import { openSync } from 'node:fs';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { ExporterError } from '../../src/base/errors.ts';
+import { silentLogger } from '../../src/base/logger.ts';
+import { AF_UNIX, loadLibc, SOCK_STREAM } from '../../src/kernel/libc.ts';
+import { createApp } from '../../src/web/app.ts';
+import { type HandedOver, startWeb, type Web } from '../../src/web/startWeb.ts';
+import * as posix from '../live/support/posix.ts';
+
+async function start(...places: readonly HandedOver[]): Promise<Web> {
+  const app = createApp({
+    telemetryPath: '/metrics',
+    version: '0',
+    log: silentLogger,
+    render: async () => '',
+    readiness: () => ({ ready: true, reason: 'fresh' }),
+  });
+  const web = await startWeb(app, places, silentLogger);
+  onTestFinished(() => web.close());
+  return web;
+}
+
+function boundSocket(type: posix.Type, address: string, port = 0): number {
+  const fd = posix.socketFor(address, type);
+  posix.bind(fd, address, port);
+  return fd;
+}
+
+function listeningSocket(address: string, port = 0): number {
+  const fd = boundSocket('tcp', address, port);
+  posix.listen(fd);
+  return fd;
+}
+
+describe('a web server on descriptors that were handed over', () => {
+  it('answers on each of them, and says where that is', async () => {
+    const web = await start({ fd: listeningSocket('127.0.0.1') }, { fd: listeningSocket('127.0.0.2') });
+    expect(web.addresses.map(({ host }) => host)).toEqual(['127.0.0.1', '127.0.0.2']);
+    for (const { host, port } of web.addresses) {
+      expect(await (await fetch(`http://${host}:${port}/-/healthy`)).text()).toBe('healthy\n');
+    }
+  });
+
+  it('answers whoever came before it', async () => {
+    const fd = listeningSocket('127.83.68.14', 18_069);
+    const early = fetch('http://127.83.68.14:18069/-/healthy');
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    await start({ fd });
+    expect((await early).status).toBe(200);
+  });
+
+  it.each<[string, () => number]>([
+    ['a UDP socket', () => boundSocket('udp', '127.0.0.1')],
+    ['a Unix socket', unixSocket],
+    ['a connection', connection],
+    ['a file', () => openSync('/dev/null', 'r')],
+    ['nothing at all', () => 60_000],
+  ])('refuses %s in one line, and lets go of the others', async (_, make) => {
+    const fd = make();
+    const good = listeningSocket('127.83.68.15', 18_070);
+    const refused = start({ fd: good }, { fd });
+    await expect(refused).rejects.toThrow(ExporterError);
+    await expect(refused).rejects.toThrow(
+      `listening on the handed-over file descriptor ${fd}: not a TCP socket that listens; expected ListenStream=[ADDRESS:]PORT and Accept=no`,
+    );
+    await expect(fetch('http://127.83.68.15:18070/-/healthy')).rejects.toThrow('fetch failed');
+  });
+});
+
+function unixSocket(): number {
+  const libc = loadLibc();
+  const fd = libc.socket(AF_UNIX, SOCK_STREAM, 0);
+  // An abstract name that the kernel chooses (unix(7), autobind).
+  libc.bind(fd, new Uint8Array(new Uint16Array([AF_UNIX]).buffer));
+  return fd;
+}
+
+function connection(): number {
+  const server = listeningSocket('127.83.68.16', 18_071);
+  const client = posix.socketFor('127.83.68.16', 'tcp');
+  onTestFinished(() => [server, client].forEach(posix.close));
+  posix.connect(client, '127.83.68.16', 18_071);
+  return posix.accept(server);
+}
