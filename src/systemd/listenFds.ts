@@ -2,6 +2,7 @@ import { ExporterError } from '../base/errors.ts';
 
 /** SD_LISTEN_FDS_START of systemd/sd-daemon.h: the first descriptor after those of stdin, stdout and stderr. */
 const FIRST_FD = 3;
+const VARIABLES = ['LISTEN_PID', 'LISTEN_PIDFDID', 'LISTEN_FDS', 'LISTEN_FDNAMES'];
 /** More than any socket unit lists; a count that is not one must not become a loop. */
 const MOST_FDS = 1024;
 
@@ -12,7 +13,7 @@ const MOST_FDS = 1024;
  */
 export function takeListenFds(environment: NodeJS.ProcessEnv, ownPid: number): number[] {
   const { LISTEN_PID: pid, LISTEN_FDS: count } = environment;
-  for (const name of ['LISTEN_PID', 'LISTEN_FDS', 'LISTEN_FDNAMES']) delete environment[name];
+  for (const name of VARIABLES) delete environment[name];
   if (pid === undefined || count === undefined) {
     throw none('LISTEN_PID and LISTEN_FDS are not set; expected to be started by a socket unit');
   }

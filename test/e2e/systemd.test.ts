@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { cpSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import type { Agent } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { SLOWNESS } from '../live/support/kernel.ts';
 import { enterNamespace } from '../live/support/posix.ts';
@@ -11,6 +12,8 @@ import { missingSystemd, SystemdMachine } from './support/systemdMachine.ts';
 
 const UNIT = 'port-exporter.service';
 const PORT = 10_069;
+/** Seconds: several times what a busy machine keeps a process waiting. */
+const WATCHDOG_S = 4 * SLOWNESS;
 const PATIENCE = { timeout: 20_000 * SLOWNESS, interval: 50 };
 const DEPLOY = new URL('../../deploy/systemd/', import.meta.url);
 const deployed = (name: string) => readFileSync(new URL(name, DEPLOY), 'utf8');
@@ -64,7 +67,7 @@ describe.skipIf(isSkipped)(`under systemd as PID 1${isSkipped ? ` (skipped: ${mi
       await configure({ holding, slow: environment(procfs.settings) });
       await machine.ask('systemctl', 'start', '--no-block', UNIT);
       await vi.waitFor(async () => expect((await get(PORT, '/-/ready')).status).toBe(503), PATIENCE);
-      await new Promise((resolve) => setTimeout(resolve, 500));
+      await sleep(500);
       expect(await isActive()).toBe('activating');
       expect(await machine.property(UNIT, 'StatusText')).toBe('');
       rmSync(machine.path(HOLD));
@@ -107,12 +110,16 @@ describe.skipIf(isSkipped)(`under systemd as PID 1${isSkipped ? ` (skipped: ${mi
       expect(verified).toEqual({ code: 0, stdout: '', stderr: '' });
     });
 
-    it('has an exposure of at most 2.0', async () => {
+    it.each([
+      [2, 'as it is', {}],
+      [1.3, 'without capabilities', { unprivileged: deployed('unprivileged.conf') }],
+    ])('has an exposure of at most %f %s', async (most, how, dropIns) => {
+      await configure(dropIns);
       const table = await machine.ask('systemd-analyze', 'security', '--no-pager', UNIT);
       const [line = '', score] =
         /Overall exposure level for port-exporter.service: (\d+\.\d) .*$/m.exec(table) ?? [];
-      console.log(line);
-      expect(Number(score)).toBeLessThanOrEqual(2);
+      console.log(`${line} (${how})`);
+      expect(Number(score)).toBeLessThanOrEqual(most);
     });
 
     it('gives its process those capabilities that it names, and the user is nobody of the machine', async () => {
@@ -129,12 +136,12 @@ describe.skipIf(isSkipped)(`under systemd as PID 1${isSkipped ? ` (skipped: ${mi
   });
 
   describe('the watchdog', () => {
-    const impatient = '[Service]\nWatchdogSec=2s\nRestartSec=100ms\n';
+    const impatient = `[Service]\nWatchdogSec=${WATCHDOG_S}s\nRestartSec=100ms\n`;
 
     it('leaves a process alone that samples, and has a frozen one killed and replaced', async () => {
       await configure({ impatient });
       await machine.ask('systemctl', 'start', UNIT);
-      await new Promise((resolve) => setTimeout(resolve, 5000));
+      await sleep(1500 * WATCHDOG_S);
       expect(await restarts()).toBe(0);
       const frozen = await mainPid();
       await machine.ask('systemctl', 'kill', '--signal=STOP', '--kill-whom=main', UNIT);
@@ -312,11 +319,11 @@ describe.skipIf(isSkipped)(`under systemd as PID 1${isSkipped ? ` (skipped: ${mi
   });
 
   it('without the command systemd-notify it is ready and alive nevertheless, with one line', async () => {
-    await configure({ bare: '[Service]\nEnvironment=PATH=/usr/local/bin\nWatchdogSec=2s\n' });
+    await configure({ bare: `[Service]\nEnvironment=PATH=/usr/local/bin\nWatchdogSec=${WATCHDOG_S}s\n` });
     await machine.ask('systemctl', 'start', UNIT);
     const invocation = await machine.property(UNIT, 'InvocationID');
     expect(await machine.property(UNIT, 'StatusText')).toMatch(/^worst: /);
-    await new Promise((resolve) => setTimeout(resolve, 4000));
+    await sleep(1500 * WATCHDOG_S);
     expect(await isActive()).toBe('active');
     expect(await restarts()).toBe(0);
     const journal = await machine.ask(
