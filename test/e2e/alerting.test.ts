@@ -1,0 +1,178 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, vi } from 'vitest';
+import { parse, stringify } from 'yaml';
+import { DEPLOY } from '../deploy/ruleFile.ts';
+import { times } from '../live/support/exact.ts';
+import { SLOWNESS } from '../live/support/kernel.ts';
+import { NamedNamespace } from '../live/support/namedNamespace.ts';
+import { describeLive } from '../live/support/privilege.ts';
+import { untilRefused } from '../live/support/world.ts';
+import { Alertmanager } from './support/alertmanager.ts';
+import { itNeeding, missingTool } from './support/needs.ts';
+import { newDirectory } from './support/procfs.ts';
+import { Daemon } from './support/program.ts';
+import { Prometheus } from './support/prometheus.ts';
+import { Webhook } from './support/webhook.ts';
+
+vi.setConfig({ testTimeout: 240_000 * SLOWNESS });
+const missing = missingTool('prometheus') ?? missingTool('prometheus-alertmanager');
+
+describeLive('A real Prometheus and Alertmanager, with what is deployed but faster', () => {
+  itNeeding(
+    missing,
+    'wake somebody when a namespace runs out of ports, and say when it is over',
+    async () => {
+      const namespace = new NamedNamespace({ range: [40000, 40049] });
+      namespace.inside((world) => times(10, () => world.connect('127.0.0.2')));
+      const daemon = await Daemon.started([
+        ...['--sample.interval=1s', '--sample.max-duty=1', '--peak.window=2s'],
+        `--namespaces=${namespace.name}`,
+      ]);
+      const webhook = await Webhook.started();
+      const alertmanager = await Alertmanager.started(fasterRoutes(webhook.url));
+      const prometheus = await Prometheus.started(fasterScrapes(daemon.port, alertmanager.address));
+
+      const here = `netns="${namespace.name}"`;
+      const samples = async (query: string) => {
+        const { result } = await prometheus.ask<{ result: Sample[] }>(
+          `query?query=${encodeURIComponent(query)}`,
+        );
+        return result;
+      };
+      const recorded = async () => {
+        const [sample] = await samples(`netns:port_exhaustion_ratio:max{${here}}`);
+        return Number(sample?.value[1]);
+      };
+      const imminent = (alerts: readonly { labels: Readonly<Record<string, string>> }[]) =>
+        alerts.filter(({ labels }) => labels['alertname'] === 'PortExhaustionImminent');
+
+      // A fifth of the ports: the recorded ratio says so, and no alert does.
+      await until(async () => expect(await recorded()).toBeCloseTo(0.2));
+      expect(await samples(`ALERTS{${here}}`)).toEqual([]);
+
+      const taken: number[] = [];
+      const { error } = namespace.inside((world) =>
+        untilRefused(() => taken.push(world.connect('127.0.0.2'))),
+      );
+      expect({ taken: taken.length, error }).toEqual({ taken: 40, error: 'EADDRNOTAVAIL' });
+
+      await until(async () => expect(await recorded()).toBe(1));
+      const labels = {
+        alertname: 'PortExhaustionImminent',
+        severity: 'critical',
+        job: 'port-exporter',
+        instance: `127.0.0.1:${daemon.port}`,
+        netns: namespace.name,
+        protocol: 'tcp',
+        scope: 'connect',
+      };
+      await until(async () => {
+        const alerts = await alertmanager.alerts();
+        expect(imminent(alerts).map((alert) => alert.labels)).toEqual([labels]);
+        const states = alerts.map((alert) => [alert.labels['alertname'], alert.status.state]);
+        expect(states).toEqual(
+          expect.arrayContaining([
+            ['PortExhaustionImminent', 'active'],
+            ['PortExhaustionNear', 'suppressed'],
+            ['PortConnectSlow', 'suppressed'],
+          ]),
+        );
+      });
+      const [alert] = imminent(await alertmanager.alerts()) as Awaited<
+        ReturnType<typeof alertmanager.alerts>
+      >;
+      expect(alert?.annotations['summary']).toContain('is about to fail with EADDRNOTAVAIL');
+      expect(alert?.annotations['description']).toMatch(
+        /^100% of the ephemeral ports .* Now 0 more calls succeed\. The fullest destination is 127\.0\.0\.2 port 8001, from 127\.0\.0\.1\. Since 20\d\d-\d\d-\d\d \d\d:\d\d:\d\d\S* \+0000 UTC\.$/,
+      );
+      expect(alert?.annotations['runbook_url']).toMatch(/runbooks\.md#portexhaustionimminent$/);
+      await until(() =>
+        expect(
+          webhook.received.filter(({ path, alerts }) => path === '/on-call' && imminent(alerts).length > 0),
+        ).not.toEqual([]),
+      );
+
+      namespace.inside((world) => taken.forEach((fd) => void world.abort(fd)));
+      await until(async () => expect(await recorded()).toBeCloseTo(0.2));
+      await until(async () => {
+        expect(await samples(`ALERTS{${here}}`)).toEqual([]);
+        expect((await alertmanager.alerts()).filter((one) => one.labels['netns'] === namespace.name)).toEqual(
+          [],
+        );
+        const said = webhook.received.flatMap(({ path, alerts }) =>
+          path === '/on-call' ? imminent(alerts) : [],
+        );
+        expect(said.at(-1)).toMatchObject({ status: 'resolved', labels });
+      });
+
+      // It was pending before it fired.
+      const range = await prometheus.ask<{ result: Range[] }>(
+        `query?query=${encodeURIComponent(`ALERTS{${here},alertname="PortExhaustionImminent"}[10m]`)}`,
+      );
+      const timesOf = (state: string) =>
+        range.result
+          .filter(({ metric }) => metric['alertstate'] === state)
+          .flatMap(({ values }) => values.map(([at]) => at));
+      expect(timesOf('pending').length).toBeGreaterThan(0);
+      expect(Math.max(...timesOf('pending'))).toBeLessThan(Math.min(...timesOf('firing')));
+
+      const { groups } = await prometheus.ask<{ groups: { rules: Rule[] }[] }>('rules');
+      const unwell = groups.flatMap(({ rules }) => rules).filter(({ health }) => health !== 'ok');
+      expect(unwell).toEqual([]);
+      expect(webhook.received.filter((one) => JSON.stringify(one).includes('error expanding'))).toEqual([]);
+    },
+  );
+});
+
+interface Sample {
+  readonly metric: Readonly<Record<string, string>>;
+  /** Seconds since the epoch, and the value as a text. */
+  readonly value: readonly [number, string];
+}
+
+interface Range {
+  readonly metric: Readonly<Record<string, string>>;
+  readonly values: readonly (readonly [number, string])[];
+}
+
+interface Rule {
+  readonly name: string;
+  readonly health: string;
+  readonly lastError?: string;
+}
+
+function until(assertion: () => unknown): Promise<unknown> {
+  return vi.waitFor(assertion, { timeout: 60_000 * SLOWNESS, interval: 200 });
+}
+
+function deployed(file: string): string {
+  return readFileSync(`${DEPLOY}/prometheus/${file}`, 'utf8');
+}
+
+/** What is deployed, scraping and evaluating every second, with the deployed rules but for what they wait for. */
+function fasterScrapes(exporterPort: number, alertmanager: string): string {
+  const rules = join(newDirectory(), 'rules.yml');
+  writeFileSync(
+    rules,
+    deployed('rules.yml')
+      .replaceAll(/^( +for:) .*$/gm, '$1 2s')
+      .replaceAll(/^( +keep_firing_for:) .*$/gm, '$1 2s')
+      .replaceAll(/^ +interval: .*$/gm, ''),
+  );
+  const config = parse(deployed('prometheus.yml'));
+  const [scrape] = config.scrape_configs;
+  return stringify({
+    global: { ...config.global, scrape_interval: '1s', evaluation_interval: '1s' },
+    rule_files: [rules],
+    alerting: { alertmanagers: [{ static_configs: [{ targets: [alertmanager] }] }] },
+    scrape_configs: [{ ...scrape, static_configs: [{ targets: [`127.0.0.1:${exporterPort}`] }] }],
+  });
+}
+
+/** What is deployed, without its waits, and with the test as every receiver. */
+function fasterRoutes(url: string): string {
+  return deployed('alertmanager.yml')
+    .replaceAll(/^( +group_(?:wait|interval):) .*$/gm, '$1 1s')
+    .replaceAll(/http:\/\/localhost:\d+/g, url);
+}

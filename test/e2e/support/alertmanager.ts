@@ -1,0 +1,49 @@
+import { spawn } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { onTestFinished } from 'vitest';
+import { newDirectory } from './procfs.ts';
+import { freePort, killed } from './prometheus.ts';
+
+/** As the API of Alertmanager (v2) has an alert. */
+export interface ReceivedAlert {
+  readonly labels: Readonly<Record<string, string>>;
+  readonly annotations: Readonly<Record<string, string>>;
+  readonly status: { readonly state: 'unprocessed' | 'active' | 'suppressed' };
+}
+
+/** Debian's Alertmanager, alone in its cluster, with its data in a directory of the test, and ended with it. */
+export class Alertmanager {
+  /** `127.0.0.1:9093` */
+  readonly address: string;
+
+  private constructor(address: string) {
+    this.address = address;
+  }
+
+  /** @param config the text of its configuration file */
+  static async started(config: string): Promise<Alertmanager> {
+    const directory = newDirectory();
+    const file = join(directory, 'alertmanager.yml');
+    writeFileSync(file, config);
+    const address = `127.0.0.1:${await freePort()}`;
+    const child = spawn(
+      'prometheus-alertmanager',
+      [
+        `--config.file=${file}`,
+        `--storage.path=${directory}/data`,
+        `--web.listen-address=${address}`,
+        '--cluster.listen-address=',
+      ],
+      { stdio: 'ignore' },
+    );
+    onTestFinished(() => killed(child));
+    return new Alertmanager(address);
+  }
+
+  /** Alerts that are firing, inhibited ones too. */
+  async alerts(): Promise<ReceivedAlert[]> {
+    const answer = await fetch(`http://${this.address}/api/v2/alerts`);
+    return (await answer.json()) as ReceivedAlert[];
+  }
+}
