@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { parse } from 'yaml';
 import { parseCommandLine } from '../../src/cli/commandLine.ts';
 import { OPTION_FLAGS } from '../../src/cli/options.ts';
@@ -9,6 +9,9 @@ import { itNeeding, missingTool } from '../e2e/support/needs.ts';
 import { exposedMetrics } from '../support/exposed.ts';
 import { parsePromql } from '../support/promql.ts';
 import { alertsOf, DEPLOY, readRules, recordingsOf } from './ruleFile.ts';
+
+// Hours of evaluations take promtool some seconds, and more on a busy machine.
+vi.setConfig({ testTimeout: 120_000 });
 
 const RULES = readRules();
 const ALERTS = alertsOf(RULES);
