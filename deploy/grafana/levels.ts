@@ -1,0 +1,15 @@
+/** Where the alerts stand, and so where the dashboard changes colour. Ratios from 0 to 1. */
+
+/** From here on connect() has to search for a free port, and becomes slower. */
+export const SLOW = 0.5;
+export const NEAR = 0.8;
+export const IMMINENT = 0.95;
+
+/** Of the limit of a listener's accept queue. */
+export const QUEUE_NEAR_LIMIT = 0.8;
+
+/** At the present rate, in seconds. */
+export const EXHAUSTED_WITHIN = 3600;
+
+/** How many of its intervals a sample stays fresh, as for /-/ready. */
+export const FRESH_INTERVALS = 3;

@@ -1,0 +1,25 @@
+/** Selectors of the queries, and the shapes that several of them have. */
+
+/** Every exporter of the chosen jobs. */
+export const FLEET = 'job=~"$job"';
+
+/** The one exporter that is looked at. */
+export const HOST = `${FLEET}, instance="$instance"`;
+
+/** Its chosen network namespaces. */
+const NETNS = `${HOST}, netns=~"$netns"`;
+
+/** A metric of the chosen namespaces, with more matchers where they are given. */
+export function chosen(metric: string, ...matchers: readonly string[]): string {
+  return `${metric}{${[NETNS, ...matchers].join(', ')}}`;
+}
+
+/**
+ * The series of `vector` that were highest at any time of the range shown: as many for the whole range, where
+ * topk() alone would take as many at each step.
+ *
+ * @param vector an instant vector whose series come and go: open-ended labels
+ */
+export function highest(count: number, vector: string): string {
+  return `${vector} and topk(${count}, max_over_time((${vector})[$__range:$__interval] @ end()))`;
+}

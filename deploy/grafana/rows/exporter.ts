@@ -1,0 +1,174 @@
+import { BigValueTextMode } from '@grafana/grafana-foundation-sdk/common';
+import { BytesIEC, LocaleFormat, NoUnit, PercentUnit, Seconds } from '@grafana/grafana-foundation-sdk/units';
+import { atEnd, overTime } from '../panels/queries.ts';
+import { stat } from '../panels/stat.ts';
+import { table } from '../panels/table.ts';
+import { timeSeries } from '../panels/timeSeries.ts';
+import { chosen, HOST } from '../promql.ts';
+import { NONE_WANTED_STEPS, PLAIN_STEPS, WANTED_STEPS } from '../thresholds.ts';
+import type { Row } from './row.ts';
+
+const SAMPLED_AT = `port_exporter_sample_timestamp_seconds{${HOST}}`;
+
+/** Whether the numbers above are complete and fresh, and what they cost. */
+export function exporterRow(): Row {
+  return {
+    title: '$instance: the exporter itself',
+    panels: [
+      ...[scraped(), collectors(), omitted(), build()],
+      ...[durations(), freshness(), omittedByMetric(), cpu(), memory(), seen()],
+    ],
+  };
+}
+
+function scraped() {
+  return stat(
+    {
+      title: 'Scraped',
+      description: '1 where Prometheus could scrape the exporter the last time it tried.',
+      unit: NoUnit,
+    },
+    WANTED_STEPS,
+    [atEnd(`max(up{${HOST}})`, 'up')],
+  ).span(3);
+}
+
+function collectors() {
+  return stat(
+    {
+      title: 'Collectors failing',
+      description:
+        'In how many of the chosen namespaces each collector failed in the last sample. Its metrics are absent there, ' +
+        'never old or zero; the log says why. enter, of the own namespace: whether all others could be found.',
+      unit: LocaleFormat,
+    },
+    NONE_WANTED_STEPS,
+    [atEnd(`sum by (collector) (${chosen('port_exporter_sample_success')} == bool 0)`, '{{collector}}')],
+  )
+    .span(8)
+    .textMode(BigValueTextMode.ValueAndName);
+}
+
+function omitted() {
+  return stat(
+    {
+      title: 'Series left out',
+      description: 'By the limit flags, which export the fullest first.',
+      unit: LocaleFormat,
+    },
+    PLAIN_STEPS,
+    [atEnd(`sum(port_exporter_omitted_series{${HOST}})`, 'left out')],
+  ).span(3);
+}
+
+function build() {
+  return table(
+    {
+      title: 'What is running',
+      description: 'Version and revision of the exporter, its Node.js, and where it reads sockets from.',
+      unit: NoUnit,
+    },
+    [
+      { label: 'instance', name: 'Host' },
+      { label: 'version', name: 'Version' },
+      { label: 'revision', name: 'Revision' },
+      { label: 'node_version', name: 'Node.js' },
+      { label: 'source', name: 'Source' },
+    ],
+    [
+      {
+        expr: `max by (instance, version, revision, node_version) (port_exporter_build_info{${HOST}})`,
+      },
+      {
+        expr: `max by (instance, source) (port_exporter_source_info{${HOST}})`,
+      },
+    ],
+    'Version',
+  )
+    .span(10)
+    .height(4);
+}
+
+function durations() {
+  return timeSeries(
+    {
+      title: 'Sample duration by collector',
+      description: 'Wall time in the last sample, of the namespace that took longest.',
+      unit: Seconds,
+    },
+    [overTime(`max by (collector) (${chosen('port_exporter_sample_duration_seconds')})`, '{{collector}}')],
+  ).span(8);
+}
+
+function freshness() {
+  return timeSeries(
+    {
+      title: 'Sample age and interval',
+      description:
+        'Age: how old the last sample was when it was scraped. Interval: --sample.interval, or longer where ' +
+        '--sample.max-duty stretches it. An age of several intervals is a sampler that hangs.',
+      unit: Seconds,
+    },
+    [
+      overTime(`max(timestamp(${SAMPLED_AT}) - ${SAMPLED_AT})`, 'age when scraped'),
+      overTime(`max(port_exporter_sample_interval_seconds{${HOST}})`, 'interval'),
+      overTime(`max(${chosen('port_exporter_sample_age_seconds')})`, 'oldest namespace in it'),
+    ],
+  ).span(8);
+}
+
+function omittedByMetric() {
+  return timeSeries(
+    {
+      title: 'Series left out by metric',
+      description: 'The ten with most: raise the limit flag of those that are missed.',
+      unit: LocaleFormat,
+    },
+    [overTime(`topk(10, sum by (metric) (port_exporter_omitted_series{${HOST}}))`, '{{metric}}')],
+  ).span(8);
+}
+
+function cpu() {
+  return timeSeries(
+    {
+      title: 'CPU of the exporter',
+      description: 'Cores it uses: sampling takes at most --sample.max-duty of one.',
+      unit: PercentUnit,
+    },
+    [
+      overTime(`sum(rate(process_cpu_user_seconds_total{${HOST}}[$__rate_interval]))`, 'user'),
+      overTime(`sum(rate(process_cpu_system_seconds_total{${HOST}}[$__rate_interval]))`, 'system'),
+    ],
+  ).span(8);
+}
+
+function memory() {
+  return timeSeries(
+    {
+      title: 'Memory of the exporter',
+      description: 'Resident memory, and of it the heap of JavaScript in use on the main thread.',
+      unit: BytesIEC,
+    },
+    [
+      overTime(`sum(process_resident_memory_bytes{${HOST}})`, 'resident'),
+      overTime(`sum(nodejs_heap_size_used_bytes{${HOST}})`, 'heap used'),
+    ],
+  ).span(8);
+}
+
+function seen() {
+  return timeSeries(
+    {
+      title: 'Seen, exported or not',
+      description:
+        'How much there is of what the limit flags bound, in the chosen namespaces, and sockets read.',
+      unit: LocaleFormat,
+    },
+    [
+      overTime(`sum(${chosen('port_exporter_sampled_sockets')})`, 'sockets'),
+      overTime(`sum(${chosen('port_destinations')})`, 'destinations'),
+      overTime(`sum(${chosen('port_local_addresses')})`, 'local addresses'),
+      overTime(`sum(${chosen('port_owners')})`, 'owners'),
+    ],
+  ).span(8);
+}

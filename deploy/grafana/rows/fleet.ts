@@ -1,0 +1,154 @@
+import { LocaleFormat, PercentUnit } from '@grafana/grafana-foundation-sdk/units';
+import { CALLS, nameWithError } from '../calls.ts';
+import { FRESH_INTERVALS, NEAR } from '../levels.ts';
+import { coloured, ratioBar, yesOrNo } from '../panels/cells.ts';
+import { atEnd, overTime } from '../panels/queries.ts';
+import { stat } from '../panels/stat.ts';
+import { table } from '../panels/table.ts';
+import { timeSeries, withLevels } from '../panels/timeSeries.ts';
+import { FLEET, highest } from '../promql.ts';
+import { EXHAUSTION_STEPS, LEFT_STEPS, NONE_WANTED_STEPS } from '../thresholds.ts';
+import type { Row } from './row.ts';
+
+/**
+ * As the alerts have it. Of connect(), which nearly every program calls, because bind() may have no port left for years
+ * where nobody calls it; and without the upper bounds of namespaces that were not read whole.
+ */
+const PEAK_OF_CONNECT = `(port_exhaustion_peak_ratio{${FLEET}, scope="connect"} and ignoring (protocol, scope) port_exporter_sample_detail{${FLEET}} == 1)`;
+
+/** Whether anything is wrong anywhere, and where it is worst. */
+export function fleetRow(): Row {
+  return {
+    title: 'Fleet: the worst first',
+    panels: [worst(), hostsNear(), alertsFiring(), exportersFailing(), worstNamespaces(), worstOverTime()],
+  };
+}
+
+function worst() {
+  return stat(
+    {
+      title: 'Worst ratio',
+      description:
+        'The highest exhaustion ratio of connect() in the last minute, on any host, in any namespace. At 100 % it fails ' +
+        'there, with EADDRNOTAVAIL (TCP) or EAGAIN (UDP); above 50 % it becomes slower.',
+      unit: PercentUnit,
+    },
+    EXHAUSTION_STEPS,
+    [atEnd(`max(${PEAK_OF_CONNECT})`, 'worst')],
+  ).decimals(1);
+}
+
+function hostsNear() {
+  return stat(
+    {
+      title: `Hosts at ${NEAR * 100} % or more`,
+      description:
+        'Hosts on which connect() is close to EADDRNOTAVAIL (TCP) or EAGAIN (UDP) in at least one namespace.',
+      unit: LocaleFormat,
+    },
+    NONE_WANTED_STEPS,
+    [atEnd(`count(max by (job, instance) (${PEAK_OF_CONNECT}) >= ${NEAR}) or vector(0)`, 'hosts')],
+  );
+}
+
+function alertsFiring() {
+  return stat(
+    {
+      title: 'Alerts firing',
+      description:
+        'Alerts of these jobs that are firing, as this Prometheus evaluates them, but for those of severity info.',
+      unit: LocaleFormat,
+    },
+    NONE_WANTED_STEPS,
+    [atEnd(`count(ALERTS{alertstate="firing", severity!="info", ${FLEET}}) or vector(0)`, 'alerts')],
+  );
+}
+
+function exportersFailing() {
+  const at = `port_exporter_sample_timestamp_seconds{${FLEET}}`;
+  const failing = [
+    `max by (job, instance) (up{${FLEET}}) == 0`,
+    `max by (job, instance) (timestamp(${at}) - ${at}) > ${FRESH_INTERVALS} * max by (job, instance) (port_exporter_sample_interval_seconds{${FLEET}})`,
+    `min by (job, instance) (port_exporter_sample_success{${FLEET}, collector!="enter"}) == 0`,
+  ];
+  return stat(
+    {
+      title: 'Exporters down, stale or failing',
+      description:
+        'Exporters that cannot be scraped, whose last sample was older than three of its intervals when it was scraped, ' +
+        'or of which a collector failed. What they say, or do not say any more, is not to be trusted.',
+      unit: LocaleFormat,
+    },
+    NONE_WANTED_STEPS,
+    [atEnd(`count(${failing.join(' or ')}) or vector(0)`, 'exporters')],
+  );
+}
+
+function worstNamespaces() {
+  const by = 'by (job, instance, netns)';
+  const worst = `topk(25, max ${by} (port_exhaustion_peak_ratio{${FLEET}, scope="connect"}))`;
+  const link = {
+    id: 'links',
+    value: [
+      {
+        title: 'Show this host and namespace below',
+        url:
+          '/d/${__dashboard.uid}?${datasource:queryparam}&${job:queryparam}&${__url_time_range}' +
+          '&var-instance=${__data.fields.instance:percentencode}&var-netns=${__data.fields.netns:percentencode}',
+      },
+    ],
+  };
+  return table(
+    {
+      title: 'Hosts and namespaces by worst ratio',
+      description:
+        'The 25 namespaces of the fleet where connect() is closest to failing, with the highest ratio of the last minute ' +
+        'of each call, and the error that the application sees at 100 %. Ratios of namespaces that were not read whole ' +
+        'are upper bounds. A click on a host or namespace shows it in the rows below.',
+      unit: PercentUnit,
+    },
+    [
+      { label: 'instance', name: 'Host', properties: [link] },
+      { label: 'netns', name: 'Namespace', properties: [link] },
+    ],
+    [
+      { expr: worst, name: 'Worst connect()', properties: ratioBar(EXHAUSTION_STEPS) },
+      ...CALLS.map((call) => ({
+        expr: `max ${by} (port_exhaustion_peak_ratio{${FLEET}, protocol="${call.protocol}", scope="${call.scope}"}) and ${worst}`,
+        name: nameWithError(call),
+        properties: coloured(PercentUnit, EXHAUSTION_STEPS),
+      })),
+      {
+        expr: `min ${by} (port_exhaustion_available_ports{${FLEET}, scope="connect"}) and ${worst}`,
+        name: 'Connects left',
+        properties: coloured(LocaleFormat, LEFT_STEPS),
+      },
+      {
+        expr: `max ${by} (port_exporter_sample_detail{${FLEET}}) and ${worst}`,
+        name: 'Ratios are',
+        properties: yesOrNo('exact', 'upper bounds', {}),
+      },
+    ],
+    'Worst connect()',
+  ).height(8);
+}
+
+function worstOverTime() {
+  const ratio = `max by (instance, netns) (${PEAK_OF_CONNECT})`;
+  return withLevels(
+    timeSeries(
+      {
+        title: 'Worst ratio over time',
+        description:
+          'The ten namespaces where connect() was closest to failing (EADDRNOTAVAIL, EAGAIN) in the time shown. Dashed ' +
+          'lines are the levels of the alerts.',
+        unit: PercentUnit,
+      },
+      [overTime(highest(10, ratio), '{{instance}} {{netns}}')],
+    ),
+    EXHAUSTION_STEPS,
+  )
+    .span(24)
+    .height(7)
+    .max(1);
+}
