@@ -1,0 +1,42 @@
+import { execFileSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import type { IPodMonitor } from '@kubernetes-models/prometheus-operator/monitoring.coreos.com/v1/PodMonitor';
+import type { IPrometheusRule } from '@kubernetes-models/prometheus-operator/monitoring.coreos.com/v1/PrometheusRule';
+import type { IDaemonSet } from 'kubernetes-models/apps/v1/DaemonSet';
+import type { INamespace } from 'kubernetes-models/v1/Namespace';
+import type { IServiceAccount } from 'kubernetes-models/v1/ServiceAccount';
+import { parseAllDocuments } from 'yaml';
+
+export const KUBERNETES = fileURLToPath(new URL('../../../deploy/kubernetes', import.meta.url));
+
+/** By their `kind`. */
+export interface Manifests {
+  readonly Namespace: INamespace;
+  readonly ServiceAccount: IServiceAccount;
+  readonly DaemonSet: IDaemonSet;
+  readonly PodMonitor: IPodMonitor;
+  readonly PrometheusRule: IPrometheusRule;
+}
+
+/** What `kubectl apply -k` of this directory would send, in its order. */
+export function rendered(directory: string): { kind: keyof Manifests }[] {
+  const text = execFileSync('kubectl', ['kustomize', directory], { encoding: 'utf8' });
+  return parseAllDocuments(text).map((document) => document.toJS());
+}
+
+/** One of each kind. */
+export function renderedByKind(directory: string): Manifests {
+  return Object.fromEntries(rendered(directory).map((manifest) => [manifest.kind, manifest])) as never;
+}
+
+/** Why nothing can be rendered here. */
+export const missingKubectl = tryKubectl();
+
+function tryKubectl(): string | undefined {
+  try {
+    execFileSync('kubectl', ['version', '--client'], { stdio: 'ignore' });
+    return undefined;
+  } catch (error) {
+    return String(error);
+  }
+}
