@@ -9,6 +9,7 @@ import type { Snapshot } from './sampler/snapshot.ts';
 import { takeListenFds } from './systemd/listenFds.ts';
 import { createService } from './systemd/service.ts';
 import { createApp } from './web/app.ts';
+import { openWebConfig, summaryOf } from './web/config/liveWebConfig.ts';
 import { formatListenAddress } from './web/listenAddress.ts';
 import { startWeb } from './web/startWeb.ts';
 
@@ -18,11 +19,13 @@ export interface Daemon {
 }
 
 /**
- * Starts everything: sampler, web, waits for the first sample, and says READY. Throws an ExporterError where an address cannot
- * be listened on or nothing can be sampled; what was started until then is stopped.
+ * Starts everything: sampler, web, waits for the first sample, and says READY. Throws an ExporterError where the web
+ * configuration is bad, an address cannot be listened on or nothing can be sampled; what was started until then is stopped.
  */
 export async function startDaemon(options: Options, log: Logger): Promise<Daemon> {
   log.info('starting port-exporter', { version: VERSION, revision: REVISION, node: process.version });
+  const webConfig = await openWebConfig(options.web.configFile, log);
+  const config = () => webConfig.current;
   const settings = samplerSettings(options);
   const sampler = new Sampler(() => startWorker(settings), log);
   const exposition = createExposition({ withProcess: true });
@@ -30,6 +33,8 @@ export async function startDaemon(options: Options, log: Logger): Promise<Daemon
     telemetryPath: options.web.telemetryPath,
     version: VERSION,
     log,
+    maxRequests: options.web.maxRequests,
+    config,
     render: (format) => exposition.render(sampler.state, format),
     readiness: () => readinessOf(sampler.state, Date.now()),
   });
@@ -42,10 +47,11 @@ export async function startDaemon(options: Options, log: Logger): Promise<Daemon
   // Should listening fail before it arrives, nobody is left to hear of it.
   firstSample.catch(() => {});
   try {
-    const web = await startWeb(app, places, log);
+    const web = await startWeb(app, places, log, config);
     log.info('listening', {
       addresses: web.addresses.map(formatListenAddress).join(' '),
       path: options.web.telemetryPath,
+      ...summaryOf(webConfig.current),
     });
     try {
       reportFirst(await firstSample, log);
@@ -58,10 +64,12 @@ export async function startDaemon(options: Options, log: Logger): Promise<Daemon
       async stop() {
         service.stopping();
         await web.close();
+        webConfig.close();
         sampler.stop();
       },
     };
   } catch (error) {
+    webConfig.close();
     sampler.stop();
     throw error;
   }

@@ -5,6 +5,7 @@ import type { FlagValues } from './readFlags.ts';
 import {
   oneOf,
   parseDirectory,
+  parseFile,
   parseLimit,
   parseNamespaces,
   parsePeriod,
@@ -22,6 +23,10 @@ export interface Options {
     /** Serve on the sockets that systemd hands over instead. */
     readonly systemdSocket: boolean;
     readonly telemetryPath: string;
+    /** Empty for none. */
+    readonly configFile: string;
+    /** At a time; 0 for any number. */
+    readonly maxRequests: number;
   };
   readonly sample: {
     readonly intervalMs: number;
@@ -70,6 +75,18 @@ export const OPTION_FLAGS = {
   'web.telemetry-path': single(
     { group: WEB, describe: 'Path of the metrics', default: '/metrics' },
     parseTelemetryPath,
+  ),
+  'web.config.file': {
+    ...single(
+      { group: WEB, describe: 'TLS, passwords and headers, in the format of exporter-toolkit', default: '' },
+      parseFile,
+    ),
+    // Only the default is empty here.
+    fromText: (text: string) => text,
+  },
+  'web.max-requests': single(
+    { group: WEB, describe: 'Requests to answer at a time; 0 for any number', default: '40' },
+    parseLimit,
   ),
   'sample.interval': single(
     { group: SAMPLING, describe: 'Time from the start of one sample to the next', default: '5s' },
@@ -153,6 +170,8 @@ export function toOptions(values: FlagValues<typeof OPTION_FLAGS>): Options {
       listenAddresses: values['web.listen-address'],
       systemdSocket: values['web.systemd-socket'],
       telemetryPath: values['web.telemetry-path'],
+      configFile: values['web.config.file'],
+      maxRequests: values['web.max-requests'],
     },
     sample: {
       intervalMs: values['sample.interval'],

@@ -63,6 +63,11 @@ export function parseDirectory(text: string): string {
   return text;
 }
 
+export function parseFile(text: string): string {
+  if (text === '') throw unfit(text, 'a file');
+  return text;
+}
+
 /** A path that is no other page's, of characters that mean themselves in a URL and to the router. */
 export function parseTelemetryPath(text: string): string {
   const segments = text.split('/').slice(1);

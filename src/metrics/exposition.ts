@@ -27,8 +27,14 @@ const FAMILIES: readonly DefineFamily[] = [
 /** Prometheus text format 0.0.4 or OpenMetrics 1.0.0. */
 export type ExpositionFormat = 'text' | 'openmetrics';
 
+/**
+ * Milliseconds for which the metrics of the process itself are shown again. Reading them costs more than all the rest of a
+ * scrape, and no scraper comes so often that it would see.
+ */
+const PROCESS_AGE_MS = 250;
+
 export interface Exposition {
-  /** The whole exposition of one state. */
+  /** The whole exposition of one state. What has not changed is the same text, made once. */
   render(state: SamplingState, format: ExpositionFormat): Promise<string>;
 }
 
@@ -56,10 +62,24 @@ export function createExposition({ withProcess }: { withProcess: boolean }): Exp
     painted.set(format, { state, text });
     return text;
   }
+  const whole = new Map<
+    ExpositionFormat,
+    { readonly state: SamplingState; readonly atMs: number; readonly text: Promise<string> }
+  >();
+
+  async function renderWhole(state: SamplingState, format: ExpositionFormat): Promise<string> {
+    const sampledText = renderSampled(state, format);
+    return joined(await sampledText, await own[format].metrics());
+  }
   return {
     async render(state, format) {
-      const text = await renderSampled(state, format);
-      return withProcess ? joined(text, await own[format].metrics()) : text;
+      if (!withProcess) return renderSampled(state, format);
+      const last = whole.get(format);
+      const atMs = performance.now();
+      if (last?.state === state && atMs - last.atMs < PROCESS_AGE_MS) return last.text;
+      const text = renderWhole(state, format);
+      whole.set(format, { state, atMs, text });
+      return text;
     },
   };
 }

@@ -1,17 +1,24 @@
-import { promisify } from 'node:util';
-import { gzip } from 'node:zlib';
 import { type Context, Hono } from 'hono';
 import { methodNotAllowed } from 'hono/method-not-allowed';
 import { errorLine } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
+import { requirePassword } from './basicAuth.ts';
+import type { WebConfig } from './config/webConfig.ts';
 import { landingPage } from './landingPage.ts';
 import { acceptsGzip, chooseFormat, type ExpositionFormat } from './negotiate.ts';
+import { limitRequests } from './requestLimit.ts';
+import { ScrapeBytes } from './scrapeBytes.ts';
+import { withSecurityHeaders } from './securityHeaders.ts';
 
 export interface AppParts {
   /** Absolute path of the metrics, made of plain segments: `/metrics`. */
   readonly telemetryPath: string;
   readonly version: string;
   readonly log: Logger;
+  /** Requests to answer at a time, 0 for any number; the health pages always answer. */
+  readonly maxRequests: number;
+  /** What is in force now: users and headers. */
+  config(): WebConfig;
   /** One whole exposition. A rejection becomes a 500 with its one line. */
   render(format: ExpositionFormat): Promise<string>;
   /** Whether the numbers can be trusted now; `reason` is one line either way. */
@@ -23,24 +30,17 @@ const CONTENT_TYPES: Readonly<Record<ExpositionFormat, string>> = {
   openmetrics: 'application/openmetrics-text; version=1.0.0; charset=utf-8',
 };
 
-// No Strict-Transport-Security: it would hold for every other service of this host name too.
-const SECURITY_HEADERS = {
-  'Content-Security-Policy':
-    "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-  'Referrer-Policy': 'no-referrer',
-  'X-Content-Type-Options': 'nosniff',
-  'X-Frame-Options': 'DENY',
-} as const;
-
-const compress = promisify(gzip);
+const HEALTH = ['/-/healthy', '/-/ready'] as const;
 
 /** Every route the exporter answers. Each GET route also answers HEAD, and other methods get 405. */
-export function createApp({ telemetryPath, version, log, render, readiness }: AppParts): Hono {
+export function createApp(parts: AppParts): Hono {
+  const { telemetryPath, version, log, maxRequests, config, readiness } = parts;
+  const scrapes = new ScrapeBytes(parts.render);
   const app = new Hono();
-  app.use(async (c, next) => {
-    await next();
-    for (const [name, value] of Object.entries(SECURITY_HEADERS)) c.res.headers.set(name, value);
-  });
+  app.use(withSecurityHeaders(config));
+  // Before the limit: who has no password takes no place from who has.
+  app.use(requirePassword(config));
+  app.use(limitRequests(maxRequests, HEALTH));
   app.use(
     methodNotAllowed({
       app,
@@ -48,7 +48,7 @@ export function createApp({ telemetryPath, version, log, render, readiness }: Ap
         c.text('405 Method Not Allowed\n', 405, { Allow: methods.join(', ') }),
     }),
   );
-  app.get('/', (c) => c.html(landingPage(version, [telemetryPath, '/-/healthy', '/-/ready'])));
+  app.get('/', (c) => c.html(landingPage(version, [telemetryPath, ...HEALTH])));
   app.get('/-/healthy', (c) => c.text('healthy\n'));
   app.get('/-/ready', (c) => {
     const { ready, reason } = readiness();
@@ -56,8 +56,9 @@ export function createApp({ telemetryPath, version, log, render, readiness }: Ap
   });
   app.get(telemetryPath, async (c) => {
     const format = chooseFormat(c.req.header('accept'));
+    const zipped = acceptsGzip(c.req.header('accept-encoding'));
     try {
-      return await answer(c, CONTENT_TYPES[format], await render(format));
+      return answer(c, CONTENT_TYPES[format], await scrapes.get(format, zipped), zipped);
     } catch (thrown) {
       return failed(c, 'rendering the metrics failed', thrown);
     }
@@ -73,12 +74,10 @@ export function createApp({ telemetryPath, version, log, render, readiness }: Ap
 }
 
 /** The length is stated, so that a scraper notices an answer that was cut off. */
-async function answer(c: Context, contentType: string, text: string): Promise<Response> {
-  const zipped = acceptsGzip(c.req.header('accept-encoding'));
-  const body = zipped ? new Uint8Array(await compress(text)) : text;
+function answer(c: Context, contentType: string, body: Uint8Array<ArrayBuffer>, zipped: boolean): Response {
   return c.body(body, 200, {
     'Content-Type': contentType,
-    'Content-Length': String(Buffer.byteLength(body)),
+    'Content-Length': String(body.length),
     Vary: 'Accept, Accept-Encoding',
     ...(zipped ? { 'Content-Encoding': 'gzip' } : {}),
   });

@@ -1,11 +1,14 @@
 import { once } from 'node:events';
-import { createServer, type Server } from 'node:http';
+import { createServer, type RequestListener, type Server } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { getRequestListener } from '@hono/node-server';
 import type { Hono } from 'hono';
 import { ExporterError, KernelError } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
+import type { WebConfig } from './config/webConfig.ts';
+import { Connections } from './connections.ts';
 import { formatListenAddress, type ListenAddress } from './listenAddress.ts';
+import { refusal, refuse, refuseBroken, refusedStatus } from './refusals.ts';
 
 /** A socket that is bound already, as a file descriptor of this process. */
 export interface HandedOver {
@@ -25,8 +28,14 @@ const LIMITS = {
   requestTimeout: 10_000,
   /** Longer than the usual scrape intervals, so that a scraper keeps its connection. */
   keepAliveTimeout: 120_000,
-  connectionsCheckingInterval: 5_000,
+  connectionsCheckingInterval: 1_000,
 } as const;
+
+/**
+ * Open connections of one address; more are closed at once. Scrapers have a handful. The usual limit of open files is
+ * 1024 for a process, and sampling needs some of them.
+ */
+const MOST_CONNECTIONS = 512;
 
 /** Milliseconds without a byte in either direction while a request runs: a client that does not read its answer. */
 const SILENCE_MS = 30_000;
@@ -38,31 +47,69 @@ const GRACE_STEP_MS = 25;
  * Serves `app` on all of `places`, or on none: where one cannot be opened, those before it are closed again and an
  * ExporterError says which it was, `listening on [::1]:10069: EADDRINUSE (address already in use)`. An address without
  * host is the dual-stack `::`, and `0.0.0.0` on a machine without IPv6 (net.Server.listen does both).
+ *
+ * @param config asked anew at every connection and every request
  */
 export async function startWeb(
-  app: Hono,
+  app: Pick<Hono, 'fetch'>,
   places: readonly (ListenAddress | HandedOver)[],
   log: Logger,
+  config: () => WebConfig,
 ): Promise<Web> {
-  // HTTP/1.0 probes send no Host header; without a name to put in its place they would get a 400.
-  const listener = getRequestListener(app.fetch, { hostname: 'localhost' });
-  const servers: Server[] = [];
+  const listener = getRequestListener(app.fetch, {
+    // HTTP/1.0 probes send no Host header; without a name to put in its place they would get a 400.
+    hostname: 'localhost',
+    errorHandler: () => {
+      const { headers, line } = refusal(400, config());
+      return new Response(line, { status: 400, headers });
+    },
+  });
+  const opened: Opened[] = [];
   const close = async () => {
-    await Promise.all(servers.map(closeServer));
+    await Promise.all(opened.map(closeServer));
   };
   try {
-    for (const place of places) servers.push(await open(createServer(LIMITS, listener), place));
+    for (const place of places) {
+      const server = createServer({ ...LIMITS, requireHostHeader: false });
+      const connections = new Connections(server, config, log);
+      server.on('request', guarded(listener, connections, config));
+      refuseBroken(server, config);
+      opened.push({ server: await open(server, place), connections });
+    }
   } catch (thrown) {
     await close();
     throw thrown;
   }
-  for (const server of servers)
+  const servers = opened.map(({ server }) => server);
+  for (const server of servers) {
     server.on('error', (error) => log.warn('accepting a connection failed', { error }));
+    server.on('drop', () => log.debug('connection refused', { reason: `${MOST_CONNECTIONS} are open` }));
+  }
   return { addresses: servers.map(boundAddress), close };
+}
+
+interface Opened {
+  readonly server: Server;
+  readonly connections: Connections;
+}
+
+function guarded(
+  listener: RequestListener,
+  connections: Connections,
+  config: () => WebConfig,
+): RequestListener {
+  return (request, response) => {
+    const status = refusedStatus(request);
+    // Nobody reads on who was let in by rules that no longer hold. Scrapers connect again without being told.
+    if (connections.isOutdated(request)) request.socket.destroy();
+    else if (status !== undefined) refuse(response, status, config());
+    else listener(request, response);
+  };
 }
 
 async function open(server: Server, place: ListenAddress | HandedOver): Promise<Server> {
   server.setTimeout(SILENCE_MS);
+  server.maxConnections = MOST_CONNECTIONS;
   server.listen({ ...place });
   try {
     await once(server, 'listening');
@@ -72,7 +119,7 @@ async function open(server: Server, place: ListenAddress | HandedOver): Promise<
   }
   // A Unix socket has none that could be told.
   if ('fd' in place && server.address() === null) {
-    await closeServer(server);
+    server.close();
     throw unfitSocket(place);
   }
   return server;
@@ -99,7 +146,7 @@ function boundAddress(server: Server): ListenAddress {
   return { host: bound.address, port: bound.port };
 }
 
-async function closeServer(server: Server): Promise<void> {
+async function closeServer({ server, connections }: Opened): Promise<void> {
   let open = true;
   const closed = new Promise<void>((resolve) => {
     server.close(() => {
@@ -112,6 +159,6 @@ async function closeServer(server: Server): Promise<void> {
     server.closeIdleConnections();
     await Promise.race([closed, sleep(GRACE_STEP_MS)]);
   }
-  server.closeAllConnections();
+  connections.destroyAll();
   await closed;
 }

@@ -28,6 +28,8 @@ async function printed(argv: readonly string[]): Promise<string> {
 const FLAGS: readonly (readonly [flag: string, value: string, changed: object, bad: string])[] = [
   ['web.listen-address', '[::1]:1', { web: { listenAddresses: [{ host: '::1', port: 1 }] } }, '10069'],
   ['web.telemetry-path', '/m', { web: { telemetryPath: '/m' } }, '/-/m'],
+  ['web.config.file', '/etc/web.yml', { web: { configFile: '/etc/web.yml' } }, ''],
+  ['web.max-requests', '0', { web: { maxRequests: 0 } }, '-1'],
   ['sample.interval', '500ms', { sample: { intervalMs: 500 } }, '5'],
   ['sample.max-duty', '1', { sample: { maxDuty: 1 } }, '0'],
   ['sample.source', 'procfs', { sample: { source: 'procfs' } }, 'proc'],
@@ -54,7 +56,13 @@ const SWITCHES: readonly (readonly [flag: string, isOn: (options: Options) => bo
 describe('without flags', () => {
   it('the defaults hold', async () => {
     expect(await options([])).toEqual({
-      web: { listenAddresses: [{ port: 10_069 }], systemdSocket: false, telemetryPath: '/metrics' },
+      web: {
+        listenAddresses: [{ port: 10_069 }],
+        systemdSocket: false,
+        telemetryPath: '/metrics',
+        configFile: '',
+        maxRequests: 40,
+      },
       sample: { intervalMs: 5_000, maxDuty: 0.05, source: 'auto' },
       destinationsLimit: 20,
       localAddressesLimit: 20,
@@ -198,7 +206,7 @@ describe('--help', () => {
     const help = await printed(['--help']);
     for (const [name, flag] of Object.entries(OPTION_FLAGS)) {
       expect(help).toContain(`--${name} `);
-      if (!flag.isSwitch) expect(help).toContain(`[default: ${flag.default}]`);
+      if (!flag.isSwitch && flag.default !== '') expect(help).toContain(`[default: ${flag.default}]`);
     }
     expect(help).toContain('PORT_EXPORTER_WEB_LISTEN_ADDRESS');
     expect(Math.max(...help.split('\n').map((line) => line.length))).toBeLessThanOrEqual(100);

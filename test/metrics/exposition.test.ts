@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { createExposition } from '../../src/metrics/exposition.ts';
 import type { SamplingState } from '../../src/sampler/state.ts';
 import { parseExposition, type Series } from '../support/exposition.ts';
@@ -302,6 +302,41 @@ describe('the two formats', () => {
     expect(await render(failed)).not.toContain('process_');
   });
 });
+
+describe('scraped again', () => {
+  afterEach(() => void vi.useRealTimers());
+
+  it('the metrics of the process are the same for a quarter of a second, and then new', async () => {
+    vi.useFakeTimers({ toFake: ['performance'] });
+    const exposition = createExposition({ withProcess: true });
+    const render = () => exposition.render(rich, 'text');
+    const cpuTime = (text: string) => /^process_cpu_seconds_total .*$/m.exec(text)?.[0];
+    const first = await render();
+    vi.advanceTimersByTime(249);
+    expect(await render()).toBe(first);
+    burnProcessorTime();
+    vi.advanceTimersByTime(1);
+    const later = await render();
+    expect(cpuTime(later)).not.toBe(cpuTime(first));
+  });
+
+  it('a new sample is shown at once', async () => {
+    const exposition = createExposition({ withProcess: true });
+    const before = await exposition.render(rich, 'text');
+    const after = await exposition.render(sampled(EMPTY_NAMESPACE), 'text');
+    expect(before).toContain('port_destination_used_ports{');
+    expect(after).not.toContain('port_destination_used_ports{');
+    expect(await exposition.render(rich, 'text')).toContain('port_destination_used_ports{');
+  });
+});
+
+function burnProcessorTime(): void {
+  const { user, system } = process.cpuUsage();
+  for (;;) {
+    const used = process.cpuUsage();
+    if (used.user + used.system - user - system > 2_000) return;
+  }
+}
 
 function render(state: SamplingState, format: 'text' | 'openmetrics' = 'text'): Promise<string> {
   return createExposition({ withProcess: false }).render(state, format);

@@ -4,6 +4,7 @@ import { ExporterError } from '../../src/base/errors.ts';
 import { silentLogger } from '../../src/base/logger.ts';
 import { AF_UNIX, loadLibc, SOCK_STREAM } from '../../src/kernel/libc.ts';
 import { createApp } from '../../src/web/app.ts';
+import { NO_WEB_CONFIG } from '../../src/web/config/webConfig.ts';
 import { type HandedOver, startWeb, type Web } from '../../src/web/startWeb.ts';
 import * as posix from '../live/support/posix.ts';
 
@@ -12,10 +13,12 @@ async function start(...places: readonly HandedOver[]): Promise<Web> {
     telemetryPath: '/metrics',
     version: '0',
     log: silentLogger,
+    maxRequests: 0,
+    config: () => NO_WEB_CONFIG,
     render: async () => '',
     readiness: () => ({ ready: true, reason: 'fresh' }),
   });
-  const web = await startWeb(app, places, silentLogger);
+  const web = await startWeb(app, places, silentLogger, () => NO_WEB_CONFIG);
   onTestFinished(() => web.close());
   return web;
 }

@@ -8,6 +8,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { ExporterError } from '../../src/base/errors.ts';
 import { silentLogger } from '../../src/base/logger.ts';
 import { createApp } from '../../src/web/app.ts';
+import { NO_WEB_CONFIG } from '../../src/web/config/webConfig.ts';
 import { formatListenAddress, type ListenAddress } from '../../src/web/listenAddress.ts';
 import { startWeb, type Web } from '../../src/web/startWeb.ts';
 
@@ -25,9 +26,16 @@ afterEach(async () => {
 });
 
 async function start(addresses: readonly ListenAddress[], render = async () => EXPOSITION): Promise<Web> {
-  const readiness = () => ({ ready: true, reason: 'fresh' });
-  const app = createApp({ telemetryPath: '/metrics', version: '0', log: silentLogger, render, readiness });
-  const web = await startWeb(app, addresses, silentLogger);
+  const app = createApp({
+    telemetryPath: '/metrics',
+    version: '0',
+    log: silentLogger,
+    maxRequests: 0,
+    config: () => NO_WEB_CONFIG,
+    render,
+    readiness: () => ({ ready: true, reason: 'fresh' }),
+  });
+  const web = await startWeb(app, addresses, silentLogger, () => NO_WEB_CONFIG);
   cleanups.push(() => web.close());
   return web;
 }

@@ -12,9 +12,9 @@ export function itNeeding(missing: string | undefined, name: string, define: () 
 }
 
 /** Why `tool` cannot be used here. */
-export function missingTool(tool: string): string | undefined {
+export function missingTool(tool: string, ask = '--version'): string | undefined {
   try {
-    execFileSync(tool, ['--version'], { stdio: 'ignore' });
+    execFileSync(tool, [ask], { stdio: 'ignore' });
     return undefined;
   } catch (error) {
     return String(error);

@@ -1,0 +1,24 @@
+import { dirname, resolve } from 'node:path';
+import type { FileReader } from './fileReader.ts';
+import { parseWebConfig } from './parseWebConfig.ts';
+import { loadTls } from './tlsSettings.ts';
+import type { WebConfig } from './webConfig.ts';
+
+/**
+ * The web configuration of `file` with the certificates and keys it names. Throws an ExporterError of one line, which
+ * begins with the file and the line of the setting at fault.
+ */
+export async function loadWebConfig(file: string, reader: FileReader): Promise<WebConfig> {
+  const text = (await reader.read(file)).toString('utf8');
+  const parsed = parseWebConfig(text, file);
+  const { basic_auth_users, http_server_config } = parsed.values;
+  // As the toolkit does it, paths are relative to the file that names them.
+  const tls = await loadTls(parsed, (named) => reader.read(resolve(dirname(file), named)));
+  return {
+    tls,
+    users: basic_auth_users ?? new Map(),
+    headers: Object.fromEntries(
+      Object.entries(http_server_config?.headers ?? {}).map(([name, value]) => [name, value ?? '']),
+    ),
+  };
+}
