@@ -32,8 +32,22 @@ const infos: DescriptorView = {
   },
 };
 
-/** The cheaper first. */
-export const VIEWS: readonly DescriptorView[] = [links, infos];
+let usable: readonly DescriptorView[] | undefined;
+
+/** The cheaper first. One that is refused anyway is not among them: to try costs as much as to look. */
+export function descriptorViews(): readonly DescriptorView[] {
+  usable ??= mayTraceOthers() ? [links, infos] : [links];
+  return usable;
+}
+
+/** CAP_SYS_PTRACE of `linux/capability.h`, as a bit of `CapEff:` in proc_pid_status(5). */
+const CAP_SYS_PTRACE = 1n << 19n;
+
+function mayTraceOthers(): boolean {
+  const status = ifVisible(() => readFileSync('/proc/self/status', 'latin1')) ?? '';
+  const [, effective = '0'] = /^CapEff:\t([0-9a-f]+)$/m.exec(status) ?? [];
+  return (BigInt(`0x${effective}`) & CAP_SYS_PTRACE) !== 0n;
+}
 
 /** What an eventpoll or inotify descriptor shows may be long; these two come first. */
 const INFO_LIMIT = 512;

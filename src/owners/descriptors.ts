@@ -1,5 +1,5 @@
 import { type Dir, opendirSync } from 'node:fs';
-import { type DescriptorView, VIEWS } from './descriptorViews.ts';
+import { type DescriptorView, descriptorViews } from './descriptorViews.ts';
 import { isGone, isRefused } from './vanishing.ts';
 
 /** Directory entries per system call, and descriptors between two looks at the clock. */
@@ -68,7 +68,7 @@ export function holdsSocket(procfs: string, pid: number, fd: string, inode: numb
 /** With the first view that is not refused; throws where all are. */
 function throughAnyView<T>(look: (view: DescriptorView) => T): T {
   let refusal: unknown;
-  for (const view of VIEWS) {
+  for (const view of descriptorViews()) {
     try {
       return look(view);
     } catch (thrown) {
