@@ -1,3 +1,4 @@
+import { hostname } from 'node:os';
 import type { Logger } from './base/logger.ts';
 import { REVISION, VERSION } from './base/version.ts';
 import type { Options } from './cli/options.ts';
@@ -6,11 +7,16 @@ import { createExposition } from './metrics/exposition.ts';
 import { readinessOf } from './sampler/readiness.ts';
 import { Sampler, startWorker } from './sampler/sampler.ts';
 import type { Snapshot } from './sampler/snapshot.ts';
+import { RecordedHistory } from './status/history.ts';
+import { statusOf } from './status/status.ts';
 import { takeListenFds } from './systemd/listenFds.ts';
 import { createService } from './systemd/service.ts';
 import { createApp } from './web/app.ts';
 import { openWebConfig, summaryOf } from './web/config/liveWebConfig.ts';
 import { formatListenAddress } from './web/listenAddress.ts';
+import { loadAssets } from './web/page/assets.ts';
+import { createStatusPage, type StatusPage } from './web/page/statusPage.ts';
+import { readReadme } from './web/readme.ts';
 import { startWeb } from './web/startWeb.ts';
 
 export interface Daemon {
@@ -37,6 +43,8 @@ export async function startDaemon(options: Options, log: Logger): Promise<Daemon
     config,
     render: (format) => exposition.render(sampler.state, format),
     readiness: () => readinessOf(sampler.state, Date.now()),
+    page: options.web.page ? openPage(sampler, options) : undefined,
+    readme: readReadme(),
   });
   const service = createService({ environment: process.env, state: () => sampler.state, log });
   const places = options.web.systemdSocket
@@ -73,6 +81,22 @@ export async function startDaemon(options: Options, log: Logger): Promise<Daemon
     sampler.stop();
     throw error;
   }
+}
+
+/** The status page, and the last hour, which is remembered for it alone. */
+function openPage(sampler: Sampler, options: Options): StatusPage {
+  const history = new RecordedHistory();
+  sampler.onSample((snapshot) => history.record(snapshot, performance.now()));
+  return createStatusPage({
+    hostname: hostname(),
+    version: VERSION,
+    revision: REVISION,
+    telemetryPath: options.web.telemetryPath,
+    peakWindowMs: options.peakWindowMs,
+    assets: loadAssets(),
+    status: (wanted) =>
+      statusOf(sampler.state, history, { nowMs: Date.now(), clockMs: performance.now(), wanted }),
+  });
 }
 
 function reportFirst(snapshot: Snapshot, log: Logger): void {

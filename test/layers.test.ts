@@ -11,6 +11,7 @@ const LAYERS = [
   'reports',
   'web',
   'systemd',
+  'status',
   'metrics',
   'sampler',
   'aggregate',

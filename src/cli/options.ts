@@ -27,6 +27,8 @@ export interface Options {
     readonly configFile: string;
     /** At a time; 0 for any number. */
     readonly maxRequests: number;
+    /** Whether `/` is the status page. */
+    readonly page: boolean;
   };
   readonly sample: {
     readonly intervalMs: number;
@@ -88,6 +90,10 @@ export const OPTION_FLAGS = {
     { group: WEB, describe: 'Requests to answer at a time; 0 for any number', default: '40' },
     parseLimit,
   ),
+  'no-web.page': toggle({
+    group: WEB,
+    describe: 'Show only links at /, and remember no last hour for the status page',
+  }),
   'sample.interval': single(
     { group: SAMPLING, describe: 'Time from the start of one sample to the next', default: '5s' },
     parsePeriod,
@@ -172,6 +178,7 @@ export function toOptions(values: FlagValues<typeof OPTION_FLAGS>): Options {
       telemetryPath: values['web.telemetry-path'],
       configFile: values['web.config.file'],
       maxRequests: values['web.max-requests'],
+      page: !values['no-web.page'],
     },
     sample: {
       intervalMs: values['sample.interval'],

@@ -74,8 +74,8 @@ export function parseTelemetryPath(text: string): string {
   const plain = segments.every(
     (segment) => /^[\w.~-]+$/.test(segment) && segment !== '.' && segment !== '..',
   );
-  if (text.startsWith('/') && plain && segments[0] !== '-') return text;
-  throw unfit(text, 'a path like /metrics, not / and not below /-/');
+  if (text.startsWith('/') && plain && segments[0] !== '-' && text !== '/readme') return text;
+  throw unfit(text, 'a path like /metrics, not / or /readme, and not below /-/');
 }
 
 /** A port from 1 to 65535. */

@@ -1,8 +1,8 @@
 import type { Destination } from '../aggregate/destinations.ts';
+import { endpoint } from '../base/endpoint.ts';
 import { counted, percent } from '../base/quantities.ts';
 import type { NamedHolders } from '../sampler/namedHolders.ts';
 import type { NamespaceSnapshot } from '../sampler/snapshot.ts';
-import { endpoint } from './endpoint.ts';
 import type { Report } from './report.ts';
 import { emphasisOfRatio } from './style.ts';
 import { type Column, renderTable } from './table.ts';

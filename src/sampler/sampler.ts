@@ -37,6 +37,7 @@ export class Sampler {
   #resolveFirst: (snapshot: Snapshot) => void = () => {};
   #rejectFirst: (error: ExporterError) => void = () => {};
   #hasSampled = false;
+  readonly #observers: ((snapshot: Snapshot) => void)[] = [];
 
   constructor(startThread: () => SamplingThread, log: Logger) {
     this.#startThread = startThread;
@@ -60,6 +61,11 @@ export class Sampler {
   /** The last complete sample, or why there is none. */
   get state(): SamplingState {
     return this.#state;
+  }
+
+  /** Calls back with every sample from now on. */
+  onSample(observer: (snapshot: Snapshot) => void): void {
+    this.#observers.push(observer);
   }
 
   /** Ends the thread, or leaves it where it hangs in a system call. */
@@ -120,6 +126,7 @@ export class Sampler {
     this.#backOffMs = FIRST_BACK_OFF_MS;
     this.#reporter.report(snapshot);
     this.#hasSampled = true;
+    for (const observer of this.#observers) observer(snapshot);
     this.#resolveFirst(snapshot);
   }
 

@@ -6,6 +6,8 @@ import { requirePassword } from './basicAuth.ts';
 import type { WebConfig } from './config/webConfig.ts';
 import { landingPage } from './landingPage.ts';
 import { acceptsGzip, chooseFormat, type ExpositionFormat } from './negotiate.ts';
+import { servePage } from './page/routes.ts';
+import type { StatusPage } from './page/statusPage.ts';
 import { limitRequests } from './requestLimit.ts';
 import { ScrapeBytes } from './scrapeBytes.ts';
 import { withSecurityHeaders } from './securityHeaders.ts';
@@ -23,6 +25,10 @@ export interface AppParts {
   render(format: ExpositionFormat): Promise<string>;
   /** Whether the numbers can be trusted now; `reason` is one line either way. */
   readiness(): { readonly ready: boolean; readonly reason: string };
+  /** What `/` shows; without one, links alone. */
+  readonly page?: StatusPage | undefined;
+  /** Answered at `/readme`; undefined where it is not installed. */
+  readonly readme?: string | undefined;
 }
 
 const CONTENT_TYPES: Readonly<Record<ExpositionFormat, string>> = {
@@ -34,7 +40,7 @@ const HEALTH = ['/-/healthy', '/-/ready'] as const;
 
 /** Every route the exporter answers. Each GET route also answers HEAD, and other methods get 405. */
 export function createApp(parts: AppParts): Hono {
-  const { telemetryPath, version, log, maxRequests, config, readiness } = parts;
+  const { telemetryPath, version, log, maxRequests, config, readiness, page, readme } = parts;
   const scrapes = new ScrapeBytes(parts.render);
   const app = new Hono();
   app.use(withSecurityHeaders(config));
@@ -48,7 +54,14 @@ export function createApp(parts: AppParts): Hono {
         c.text('405 Method Not Allowed\n', 405, { Allow: methods.join(', ') }),
     }),
   );
-  app.get('/', (c) => c.html(landingPage(version, [telemetryPath, ...HEALTH])));
+  if (page === undefined) {
+    app.get('/', (c) => c.html(landingPage(version, [telemetryPath, ...HEALTH])));
+  } else {
+    servePage(app, page);
+  }
+  app.get('/readme', (c) =>
+    c.text(readme ?? '404 Not Found: README.md is not installed\n', readme ? 200 : 404),
+  );
   app.get('/-/healthy', (c) => c.text('healthy\n'));
   app.get('/-/ready', (c) => {
     const { ready, reason } = readiness();

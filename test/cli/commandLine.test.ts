@@ -50,6 +50,7 @@ const FLAGS: readonly (readonly [flag: string, value: string, changed: object, b
 
 const SWITCHES: readonly (readonly [flag: string, isOn: (options: Options) => boolean])[] = [
   ['web.systemd-socket', ({ web }) => web.systemdSocket],
+  ['no-web.page', ({ web }) => !web.page],
   ['once', ({ once }) => once],
 ];
 
@@ -62,6 +63,7 @@ describe('without flags', () => {
         telemetryPath: '/metrics',
         configFile: '',
         maxRequests: 40,
+        page: true,
       },
       sample: { intervalMs: 5_000, maxDuty: 0.05, source: 'auto' },
       destinationsLimit: 20,

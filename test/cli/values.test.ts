@@ -124,6 +124,7 @@ const PARSERS: readonly Case[] = [
       'metrics',
       '/-',
       '/-/ready',
+      '/readme',
       '/a/',
       '//a',
       '/:id',
@@ -135,7 +136,7 @@ const PARSERS: readonly Case[] = [
       '/%41',
       '/ü',
     ],
-    expected: 'a path like /metrics, not / and not below /-/',
+    expected: 'a path like /metrics, not / or /readme, and not below /-/',
   },
 ];
 

@@ -33,6 +33,19 @@ async function samplingSampler() {
   return parts;
 }
 
+it('tells whoever wants to hear of every sample, and of nothing else', async () => {
+  const { sampler, newest } = newSampler();
+  const heard: unknown[] = [];
+  sampler.onSample((snapshot) => heard.push(snapshot));
+  const first = sampler.start();
+  newest().say({ kind: 'sampling', nextWithinMs: 10_000 });
+  const snapshots = [snapshotOf(), snapshotOf()];
+  for (const snapshot of snapshots) newest().sample(snapshot);
+  await first;
+  expect(heard).toEqual(snapshots);
+  sampler.stop();
+});
+
 describe('until the first sample', () => {
   it('there is none, and start() waits for it', async () => {
     const { sampler, newest } = newSampler();

@@ -1,0 +1,106 @@
+import type { LocalAddressesSnapshot } from '../aggregate/localAddresses.ts';
+import type { TcpSnapshot } from '../aggregate/tcp.ts';
+import type { Protocol } from '../sampler/protocol.ts';
+import type { NamespaceSnapshot, Scope } from '../sampler/snapshot.ts';
+
+/** The four ways to be given a port, and what an application sees when there is none. */
+export const REGIMES = [
+  { protocol: 'tcp', scope: 'connect', error: 'EADDRNOTAVAIL' },
+  { protocol: 'tcp', scope: 'bind', error: 'EADDRINUSE' },
+  { protocol: 'udp', scope: 'connect', error: 'EAGAIN' },
+  { protocol: 'udp', scope: 'bind', error: 'EADDRINUSE' },
+] as const satisfies readonly { protocol: Protocol; scope: Scope; error: string }[];
+
+/** One of the four at its worst key. */
+export interface RegimeStatus {
+  readonly protocol: Protocol;
+  readonly scope: Scope;
+  /** errno of a call that is refused. */
+  readonly error: string;
+  /** undefined where it was not sampled. */
+  readonly numbers: RegimeNumbers | undefined;
+}
+
+export interface RegimeNumbers {
+  /** 0 nobody uses a port, 1 the next call fails. */
+  readonly ratio: number;
+  readonly available: number;
+  readonly usable: number;
+  /** Not every socket was read: `ratio` is the most it can be, and `available` the least. */
+  readonly isBound: boolean;
+  /** Highest ratio of the peak window. */
+  readonly peak: number | undefined;
+  readonly worst: WorstKey;
+}
+
+/** Which key the numbers are of. */
+export type WorstKey =
+  | { readonly kind: 'destination'; readonly from: string; readonly to: string; readonly port: number }
+  | { readonly kind: 'address'; readonly address: string }
+  /** No key is worse than one that nobody uses yet. */
+  | { readonly kind: 'any' }
+  /** Not told: limits leave it out, or not every socket was read. */
+  | { readonly kind: 'unknown' };
+
+/** Always all four, in the order of REGIMES. */
+export function regimesOf(namespace: NamespaceSnapshot): RegimeStatus[] {
+  return REGIMES.map((regime) => ({ ...regime, numbers: numbersOf(namespace, regime) }));
+}
+
+/** The highest of the four ratios, where any is known. */
+export function worstOf(regimes: readonly RegimeStatus[]): WorstRegime | undefined {
+  let worst: WorstRegime | undefined;
+  for (const { numbers, ...regime } of regimes) {
+    if (numbers !== undefined && (worst === undefined || numbers.ratio > worst.numbers.ratio))
+      worst = { ...regime, numbers };
+  }
+  return worst;
+}
+
+export interface WorstRegime extends RegimeStatus {
+  readonly numbers: RegimeNumbers;
+}
+
+function numbersOf(
+  { range, bounds, tcp, udp, peaks }: NamespaceSnapshot,
+  { protocol, scope }: { readonly protocol: Protocol; readonly scope: Scope },
+): RegimeNumbers | undefined {
+  if (range === undefined) return undefined;
+  const peak = peaks.find((one) => one.protocol === protocol && one.scope === scope)?.ratio;
+  const rest = { usable: range.usable, peak } as const;
+  const sampled = protocol === 'tcp' ? tcp : udp;
+  if (sampled === undefined) {
+    const bound = bounds?.[protocol];
+    return bound && { ...bound, ...rest, isBound: true, worst: { kind: 'unknown' } };
+  }
+  const regime = sampled[scope];
+  const worst =
+    scope === 'bind' ? worstAddress(sampled.localAddresses, regime) : worstDestination(tcp, regime);
+  return {
+    ...regime,
+    ...rest,
+    isBound: false,
+    worst: protocol === 'udp' && scope === 'connect' ? ANY : worst,
+  };
+}
+
+const ANY: WorstKey = { kind: 'any' };
+const UNKNOWN: WorstKey = { kind: 'unknown' };
+
+function worstDestination(tcp: TcpSnapshot | undefined, { available }: { available: number }): WorstKey {
+  if (tcp === undefined || available === tcp.capacity) return ANY;
+  const [worst] = tcp.destinations.fullest;
+  if (worst?.available !== available) return UNKNOWN;
+  const { localAddress: from, remoteAddress: to, remotePort: port } = worst;
+  return { kind: 'destination', from, to, port };
+}
+
+/** An address that holds ports may still leave no fewer than wildcard holders take from every address. */
+function worstAddress(
+  { total, fullest }: LocalAddressesSnapshot,
+  { available }: { available: number },
+): WorstKey {
+  const [worst] = fullest;
+  if (worst?.available === available) return { kind: 'address', address: worst.localAddress };
+  return worst === undefined && total > 0 ? UNKNOWN : ANY;
+}

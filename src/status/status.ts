@@ -1,0 +1,176 @@
+import type { Destination } from '../aggregate/destinations.ts';
+import type { RangeSnapshot } from '../aggregate/range.ts';
+import type { TcpSnapshot } from '../aggregate/tcp.ts';
+import type { DescribedListener } from '../sampler/describedListener.ts';
+import { readinessOf } from '../sampler/readiness.ts';
+import type { CollectorName, NamespaceSnapshot, Snapshot } from '../sampler/snapshot.ts';
+import type { SamplingState } from '../sampler/state.ts';
+import type { SourceKind } from '../sockets/source.ts';
+import type { History, HourPeak } from './history.ts';
+import { levelOf, severityOf } from './level.ts';
+import { listenersOf, queueRatioOf } from './listeners.ts';
+import { type OwnerShare, ownersOf } from './owners.ts';
+import { type RegimeStatus, regimesOf, type WorstRegime, worstOf } from './regimes.ts';
+import type { Timeline } from './timeline.ts';
+
+/** What a person is shown: plain data, of one moment. */
+export interface Status {
+  /** One line: why the numbers cannot be trusted, or are not there. undefined: they can. */
+  readonly problem: string | undefined;
+  /** undefined where there is no sample: then there are no numbers either. */
+  readonly sample: SampleStatus | undefined;
+  /** Nearest to exhaustion first. */
+  readonly namespaces: readonly NamespaceRow[];
+  /** The one that is shown in full: the one that was asked for, else the worst. */
+  readonly shown: NamespaceStatus | undefined;
+  /** The name that was asked for, where no sampled namespace has it. */
+  readonly absent: string | undefined;
+  /** The last hour of the one shown, or of the one asked for, though it may be gone. */
+  readonly hour: { readonly netns: string; readonly timeline: Timeline } | undefined;
+  /** Namespaces that are not there any more and came near to exhaustion within the hour, the nearest first. */
+  readonly gone: readonly HourPeak[];
+}
+
+export interface SampleStatus {
+  readonly ageMs: number;
+  readonly intervalMs: number;
+  readonly durationMs: number;
+  readonly source: SourceKind;
+  readonly namespacesFound: number;
+  readonly namespacesOmitted: number;
+  readonly failures: readonly Failure[];
+}
+
+/** A collector that failed in the last sample. */
+export interface Failure {
+  readonly netns: string;
+  readonly collector: CollectorName;
+  readonly error: string;
+}
+
+/** A namespace among all others. */
+export interface NamespaceRow {
+  readonly netns: string;
+  readonly detail: NamespaceSnapshot['detail'];
+  readonly ageMs: number;
+  /** undefined where none of its regimes is known. */
+  readonly worst: WorstRegime | undefined;
+  /** The highest ratio of the last hour; undefined where the hour of this namespace is not remembered. */
+  readonly hourPeak: number | undefined;
+  /** TCP and UDP sockets read; undefined where not all of them were. */
+  readonly sockets: number | undefined;
+  /** How full its fullest accept queue is; undefined where that cannot be known. */
+  readonly fullestQueue: number | undefined;
+}
+
+/** A namespace in full. */
+export interface NamespaceStatus extends NamespaceRow {
+  readonly regimes: readonly RegimeStatus[];
+  readonly range: RangeSnapshot | undefined;
+  readonly blocked: TcpSnapshot['blocked'] | undefined;
+  /** Ports that a destination nobody uses yet can have. */
+  readonly capacity: number | undefined;
+  /** undefined where TCP was not read whole. */
+  readonly destinations: { readonly total: number; readonly fullest: readonly Destination[] } | undefined;
+  /** Fullest queue first. `total` counts those that the snapshot leaves out. */
+  readonly listeners: { readonly total: number; readonly fullest: readonly DescribedListener[] };
+  /** undefined where nothing is attributed. */
+  readonly owners: { readonly total: number; readonly fullest: readonly OwnerShare[] } | undefined;
+}
+
+/**
+ * @param nowMs since the epoch, as the sample's times are
+ * @param clockMs the clock of the history
+ * @param wanted name of the namespace to show in full; undefined for the worst
+ */
+export function statusOf(
+  state: SamplingState,
+  history: History,
+  {
+    nowMs,
+    clockMs,
+    wanted,
+  }: { readonly nowMs: number; readonly clockMs: number; readonly wanted?: string | undefined },
+): Status {
+  const { ready, reason } = readinessOf(state, nowMs);
+  const snapshot = state.kind === 'sampled' ? state.snapshot : undefined;
+  const peaks = history.peaks(clockMs);
+  const rows = (snapshot?.namespaces ?? [])
+    .map((namespace) => ({ namespace, row: rowOf(namespace, nowMs, peaks) }))
+    .toSorted((a, b) => nearness(b.row) - nearness(a.row));
+  const shown = wanted === undefined ? rows[0] : rows.find(({ row }) => row.netns === wanted);
+  // Without a sample, the own namespace's hour is what is left.
+  const name = wanted ?? shown?.row.netns ?? peaks[0]?.netns;
+  const timeline = name === undefined ? undefined : history.timeline(name, clockMs);
+  return {
+    problem: ready ? undefined : reason,
+    sample: snapshot && sampleStatus(snapshot, nowMs),
+    namespaces: rows.map(({ row }) => row),
+    shown: shown && namespaceStatus(shown.namespace, shown.row),
+    absent: shown === undefined ? wanted : undefined,
+    hour: name === undefined || timeline === undefined ? undefined : { netns: name, timeline },
+    gone: snapshot === undefined ? [] : goneOf(peaks),
+  };
+}
+
+function sampleStatus(snapshot: Snapshot, nowMs: number): SampleStatus {
+  const { timestampMs, intervalSeconds, durationSeconds, source } = snapshot;
+  return {
+    ageMs: Math.max(0, nowMs - timestampMs),
+    intervalMs: intervalSeconds * 1000,
+    durationMs: durationSeconds * 1000,
+    source,
+    namespacesFound: snapshot.namespacesFound,
+    namespacesOmitted: snapshot.namespacesOmitted,
+    failures: snapshot.namespaces.flatMap(({ netns, collectors }) =>
+      collectors.flatMap(({ collector, error }) =>
+        error === undefined ? [] : [{ netns, collector, error }],
+      ),
+    ),
+  };
+}
+
+function rowOf(namespace: NamespaceSnapshot, nowMs: number, peaks: readonly HourPeak[]): NamespaceRow {
+  const { netns, detail, sampledAtMs, tcp, udp, listeners } = namespace;
+  return {
+    netns,
+    detail,
+    ageMs: Math.max(0, nowMs - sampledAtMs),
+    worst: worstOf(regimesOf(namespace)),
+    hourPeak: peaks.find((peak) => peak.netns === netns)?.ratio,
+    sockets: tcp && udp && tcp.sampledSockets + udp.sampledSockets,
+    fullestQueue: listeners
+      .map(queueRatioOf)
+      .reduce((fullest, ratio) => (ratio === undefined ? fullest : Math.max(fullest ?? 0, ratio)), undefined),
+  };
+}
+
+function namespaceStatus(namespace: NamespaceSnapshot, row: NamespaceRow): NamespaceStatus {
+  const { range, tcp, udp, bounds } = namespace;
+  return {
+    ...row,
+    regimes: regimesOf(namespace),
+    range,
+    blocked: tcp?.blocked,
+    capacity: tcp?.capacity,
+    destinations: tcp?.destinations,
+    listeners: {
+      total: ((tcp ?? bounds)?.listeners.total ?? 0) + (udp?.listeners.total ?? 0),
+      fullest: listenersOf(namespace.listeners),
+    },
+    owners: ownersOf(namespace.owners),
+  };
+}
+
+/** Sorts by level, then whatever was read whole, then the ratio: a bound that is no alarm hides no number. */
+function nearness({ worst }: NamespaceRow): number {
+  if (worst === undefined) return -1;
+  const { ratio, isBound } = worst.numbers;
+  return severityOf(levelOf(ratio)) * 10 + (isBound ? 0 : 2) + ratio;
+}
+
+function goneOf(peaks: readonly HourPeak[]): HourPeak[] {
+  return peaks
+    .filter(({ ratio, isPresent }) => !isPresent && levelOf(ratio) !== 'ok')
+    .toSorted((a, b) => b.ratio - a.ratio);
+}

@@ -1,0 +1,76 @@
+import { html } from 'hono/html';
+import type { Destination } from '../../aggregate/destinations.ts';
+import { endpoint } from '../../base/endpoint.ts';
+import { percent } from '../../base/quantities.ts';
+import { levelOf } from '../../status/level.ts';
+import type { NamespaceStatus } from '../../status/status.ts';
+import { stackedBar, swatch } from './bar.ts';
+import { grouped, type Html, name, rowId } from './format.ts';
+import { levelWord } from './levels.ts';
+import { type Column, omission, table } from './table.ts';
+
+/** Rows of a page that is fetched again every few seconds. */
+const SHOWN = 50;
+
+/** The fullest destinations of TCP connect(), and what holds their ports. */
+export function destinationsSection({ destinations, range }: NamespaceStatus): Html {
+  const rows = destinations?.fullest.slice(0, SHOWN) ?? [];
+  return html`<section id="destinations-section"><h2 id="destinations">Fullest destinations</h2>
+${
+  destinations === undefined
+    ? html`<p class="absent">Not read: this namespace uses too few ports, or TCP could not be sampled.</p>`
+    : rows.length === 0
+      ? html`<p class="absent">No destination holds an ephemeral port.</p>`
+      : html`${LEGEND}${table({ id: 'destinations', columns: columnsOf(range?.usable ?? 0), rows, rowId: idOf })}
+${omission(destinations.total - rows.length, 'destination', 'fewer ports')}
+<p class="note">Who holds one destination’s ports: <code>port-exporter explain ADDRESS:PORT</code></p>`
+}</section>`;
+}
+
+const LEGEND = html`<ul class="legend" aria-hidden="true">
+<li>${swatch('established')}established</li><li>${swatch('time-wait')}TIME_WAIT</li><li>${swatch('other')}other</li><li>${swatch('blocked')}blocked by bind()</li>
+</ul>`;
+
+function columnsOf(usable: number): readonly [Column<Destination>, ...Column<Destination>[]] {
+  return [
+    {
+      title: 'To, from',
+      cell: (row) =>
+        html`<span class="address">${name(endpoint(row.remoteAddress, row.remotePort))}</span> <span class="sub">from <span class="address">${name(row.localAddress)}</span></span>`,
+    },
+    {
+      title: 'Used',
+      isNumber: true,
+      cell: ({ ratio }) =>
+        html`<span class="level-text level-${levelOf(ratio)}">${percent(ratio)}</span>${
+          levelOf(ratio) === 'ok' ? '' : html` <span class="sub">${levelWord(levelOf(ratio))}</span>`
+        }`,
+    },
+    { title: 'Left', isNumber: true, cell: ({ available }) => html`<strong>${grouped(available)}</strong>` },
+    { title: 'Ports by state', cell: (row) => statesBar(row, usable) },
+    { title: 'Established', isNumber: true, cell: ({ used }) => grouped(used.established) },
+    {
+      title: 'TIME_WAIT',
+      isNumber: true,
+      cell: ({ used, reclaimable }) =>
+        html`${grouped(used.timeWait)}${reclaimable > 0 ? html` <span class="sub">${grouped(reclaimable)} reusable</span>` : ''}`,
+    },
+    { title: 'Other', isNumber: true, cell: ({ used }) => grouped(used.other) },
+  ];
+}
+
+/** What it holds, and beyond that what bind() took from everyone: together all but what is left. */
+function statesBar({ used, available }: Destination, usable: number): Html {
+  const share = (ports: number) => (usable > 0 ? ports / usable : 0);
+  const blocked = Math.max(0, usable - available - used.established - used.timeWait - used.other);
+  return stackedBar([
+    ['established', share(used.established)],
+    ['time-wait', share(used.timeWait)],
+    ['other', share(used.other)],
+    ['blocked', share(blocked)],
+  ]);
+}
+
+function idOf({ localAddress, remoteAddress, remotePort }: Destination): string {
+  return rowId('destination', localAddress, remoteAddress, remotePort);
+}

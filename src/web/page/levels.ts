@@ -1,0 +1,20 @@
+import { html } from 'hono/html';
+import type { Level } from '../../status/level.ts';
+import type { Html } from './format.ts';
+
+/** A level is told by a word, by the pattern of its bar, and by a colour, never by that alone. */
+const WORDS: Readonly<Record<Level, string>> = {
+  ok: 'ok',
+  half: 'half used',
+  near: 'near',
+  imminent: 'imminent',
+  exhausted: 'exhausted',
+};
+
+export function levelWord(level: Level): string {
+  return WORDS[level];
+}
+
+export function levelChip(level: Level): Html {
+  return html`<span class="chip level-${level}">${WORDS[level]}</span>`;
+}

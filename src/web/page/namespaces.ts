@@ -1,0 +1,85 @@
+import { html } from 'hono/html';
+import { percent } from '../../base/quantities.ts';
+import { levelOf } from '../../status/level.ts';
+import type { NamespaceRow, Status } from '../../status/status.ts';
+import { smallBar } from './bar.ts';
+import { age, groupedOrDash, type Html, name, namespaceLink, rowId } from './format.ts';
+import { levelWord } from './levels.ts';
+import { type Column, table } from './table.ts';
+import { worstText } from './verdict.ts';
+
+/** Rows of the table; all others are links below it. */
+const SHOWN = 12;
+
+/** Every namespace, the worst first, each a link to its numbers. */
+export function namespacesSection({ namespaces, shown, gone, sample }: Status): Html {
+  const others = namespaces.slice(SHOWN);
+  return html`<section id="namespaces-section"><h2 id="namespaces">Network namespaces</h2>
+${table({ id: 'namespaces', columns: columnsOf(shown?.netns), rows: namespaces.slice(0, SHOWN), rowId: idOf })}
+${
+  others.length === 0
+    ? ''
+    : html`<details id="more-namespaces"><summary>${others.length} more, with emptier ranges</summary><ul class="links">${others.map(
+        (row) =>
+          html`<li id="${idOf(row)}">${link(row, shown?.netns)} <span class="sub">${worstText(row)}</span></li>`,
+      )}</ul></details>`
+}
+${sample === undefined ? '' : foundNote(namespaces.length, sample)}
+${
+  gone.length === 0
+    ? ''
+    : html`<h3>Gone within the hour</h3><ul class="links">${gone.map(
+        ({ netns, ratio, agoMs }) =>
+          html`<li id="${rowId('gone', netns)}"><a href="${namespaceLink(netns)}">${name(netns)}</a> <span class="sub">${levelWord(levelOf(ratio))}: ${percent(ratio)}, ${age(agoMs)} ago</span></li>`,
+      )}</ul>`
+}</section>`;
+}
+
+function columnsOf(shown: string | undefined): readonly [Column<NamespaceRow>, ...Column<NamespaceRow>[]] {
+  return [
+    {
+      title: 'Namespace',
+      cell: (row) =>
+        html`${link(row, shown)} <span class="sub">${row.detail === 'full' ? 'read whole' : 'bounds only'}, ${age(row.ageMs)} old</span>`,
+    },
+    {
+      title: 'Worst',
+      isNumber: true,
+      cell: (row) => {
+        if (row.worst === undefined) return 'not sampled';
+        const { ratio } = row.worst.numbers;
+        const level = levelOf(ratio);
+        return html`<span class="level-text level-${level}">${worstText(row)}</span>${
+          level === 'ok' ? '' : html` <span class="sub">${levelWord(level)}</span>`
+        }${smallBar(ratio)}`;
+      },
+    },
+    {
+      title: 'Hour',
+      isNumber: true,
+      cell: ({ hourPeak }) => (hourPeak === undefined ? '\u2013' : percent(hourPeak)),
+    },
+    {
+      title: 'Queue',
+      isNumber: true,
+      cell: ({ fullestQueue }) => (fullestQueue === undefined ? '\u2013' : percent(fullestQueue)),
+    },
+    { title: 'Sockets', isNumber: true, cell: ({ sockets }) => groupedOrDash(sockets) },
+  ];
+}
+
+function link({ netns }: NamespaceRow, shown: string | undefined): Html {
+  return html`<a id="${rowId('link', netns)}" href="${namespaceLink(netns)}"${netns === shown ? html` aria-current="true"` : ''}>${name(netns)}</a>`;
+}
+
+function foundNote(
+  sampled: number,
+  { namespacesFound, namespacesOmitted }: NonNullable<Status['sample']>,
+): Html {
+  const omitted = namespacesOmitted > 0 ? `, ${namespacesOmitted} left out by --namespaces.limit` : '';
+  return html`<p class="note">${namespacesFound} found, ${sampled} sampled${omitted}. Hour: the highest ratio. Queue: the fullest accept queue.</p>`;
+}
+
+function idOf({ netns }: NamespaceRow): string {
+  return rowId('netns', netns);
+}

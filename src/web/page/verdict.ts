@@ -1,0 +1,49 @@
+import { html } from 'hono/html';
+import { endpoint } from '../../base/endpoint.ts';
+import { percent } from '../../base/quantities.ts';
+import { levelOf } from '../../status/level.ts';
+import type { WorstRegime } from '../../status/regimes.ts';
+import type { NamespaceRow, Status } from '../../status/status.ts';
+import { grouped, type Html, name, namespaceLink } from './format.ts';
+import { levelChip, levelWord } from './levels.ts';
+import { regimeName } from './regimeCards.ts';
+
+/** The one sentence that is read first: how near the worst of all is, and what an application will see. */
+export function verdict({ namespaces, sample }: Status): Html {
+  const worst = namespaces.find((namespace) => namespace.worst !== undefined);
+  if (sample === undefined || worst?.worst === undefined) {
+    return html`<p id="verdict" class="verdict level-unknown"><strong>No numbers.</strong> Nothing could be sampled; what was seen before is not shown.</p>`;
+  }
+  const level = levelOf(worst.worst.numbers.ratio);
+  return html`<p id="verdict" class="verdict level-${level}">${levelChip(level)}
+<a class="netns" href="${namespaceLink(worst.netns)}">${name(worst.netns)}</a>
+<strong>${regimeName(worst.worst)} ${worst.worst.numbers.isBound ? 'at most ' : ''}${percent(worst.worst.numbers.ratio)}</strong>
+<span>${sentence(worst.worst)}</span></p>`;
+}
+
+/** What the tab is called: the worst comes first, because a tab is narrow. */
+export function documentTitle({ namespaces, problem }: Status, hostname: string): string {
+  const worst = namespaces.find((namespace) => namespace.worst !== undefined)?.worst?.numbers;
+  const words =
+    worst === undefined ? 'no numbers' : `${percent(worst.ratio)} ${levelWord(levelOf(worst.ratio))}`;
+  return `${problem === undefined ? '' : '! '}${words} \u00b7 ${hostname} \u00b7 port-exporter`;
+}
+
+/** `≤ 5.0 % ok` and the like, for the line of a table. */
+export function worstText({ worst }: NamespaceRow): string {
+  if (worst === undefined) return 'not sampled';
+  return `${worst.numbers.isBound ? '\u2264 ' : ''}${percent(worst.numbers.ratio)}`;
+}
+
+function sentence({ error, scope, numbers }: WorstRegime): Html {
+  const { available, worst, isBound } = numbers;
+  const call = `${scope}() ${available === 1 ? 'call' : 'calls'}`;
+  const where =
+    worst.kind === 'destination'
+      ? html` from <span class="address">${name(worst.from)}</span> to <span class="address">${name(endpoint(worst.to, worst.port))}</span>`
+      : worst.kind === 'address'
+        ? html` on <span class="address">${name(worst.address)}</span>`
+        : '';
+  if (available === 0) return html`The next ${scope}() call${where} fails with <code>${error}</code>.`;
+  return html`${isBound ? 'At least ' : ''}${grouped(available)} more ${call}${where} ${available === 1 ? 'succeeds' : 'succeed'}, then <code>${error}</code>.`;
+}

@@ -1,0 +1,403 @@
+import { gunzipSync } from 'node:zlib';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { silentLogger } from '../../src/base/logger.ts';
+import type { NamespaceSnapshot } from '../../src/sampler/snapshot.ts';
+import type { SamplingState } from '../../src/sampler/state.ts';
+import { RecordedHistory } from '../../src/status/history.ts';
+import { statusOf } from '../../src/status/status.ts';
+import { createApp } from '../../src/web/app.ts';
+import { NO_WEB_CONFIG } from '../../src/web/config/webConfig.ts';
+import { newAsset } from '../../src/web/page/assets.ts';
+import { createStatusPage } from '../../src/web/page/statusPage.ts';
+import { EMPTY_NAMESPACE, failing, RICH_NAMESPACE, sampled } from '../metrics/snapshots.ts';
+
+const SAMPLED_AT = 1_700_000_000_500;
+const ASSETS = {
+  style: newAsset('style.css', 'text/css', 'p { color: red }'),
+  icon: newAsset('icon.svg', 'image/svg+xml', '<svg/>'),
+  morph: newAsset('morph.js', 'text/javascript', 'var Idiomorph;'),
+  refresh: newAsset('refresh.js', 'text/javascript', 'export {};'),
+};
+
+interface Seen {
+  readonly nowMs?: number;
+  readonly history?: RecordedHistory;
+  readonly hostname?: string;
+  readonly telemetryPath?: string;
+  readonly readme?: string | undefined;
+}
+
+function app(state: SamplingState, seen: Seen = {}) {
+  const {
+    nowMs = SAMPLED_AT,
+    history = new RecordedHistory(),
+    hostname = 'db-7',
+    telemetryPath = '/metrics',
+  } = seen;
+  return createApp({
+    telemetryPath,
+    version: '1.2.3',
+    log: silentLogger,
+    maxRequests: 0,
+    config: () => NO_WEB_CONFIG,
+    render: async () => '',
+    readiness: () => ({ ready: true, reason: '' }),
+    readme: seen.readme,
+    page: createStatusPage({
+      ...{ hostname, telemetryPath, version: '1.2.3', revision: 'abc', peakWindowMs: 60_000, assets: ASSETS },
+      status: (wanted) => statusOf(state, history, { nowMs, clockMs: 0, wanted }),
+    }),
+  });
+}
+
+async function page(state: SamplingState, seen: Seen = {}, path = '/'): Promise<string> {
+  return (await app(state, seen).request(path)).text();
+}
+
+/** The text of a page without its markup, as one line. */
+function textOf(html: string): string {
+  return html
+    .replaceAll(/<head>.*<\/head>/gs, ' ')
+    .replaceAll(/<[^>]*>/g, ' ')
+    .replaceAll(/[ \n]+/g, ' ');
+}
+
+function recordedOnce(state: SamplingState): RecordedHistory {
+  const history = new RecordedHistory();
+  if (state.kind === 'sampled') history.record(state.snapshot, 0);
+  return history;
+}
+
+describe('the status page', () => {
+  it('is HTML under a policy that allows nothing but what the exporter serves', async () => {
+    const { status, headers } = await app(sampled(RICH_NAMESPACE)).request('/');
+    expect(status).toBe(200);
+    expect(headers.get('content-type')).toBe('text/html; charset=UTF-8');
+    expect(headers.get('cache-control')).toBe('no-store');
+    expect(headers.get('content-security-policy')).toBe(
+      "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    );
+    expect(headers.get('x-content-type-options')).toBe('nosniff');
+    expect(headers.get('x-frame-options')).toBe('DENY');
+  });
+
+  it('leaves the policy of every other answer as it was', async () => {
+    for (const path of ['/metrics', '/-/healthy', '/readme', ASSETS.style.path]) {
+      const { headers } = await app(sampled(RICH_NAMESPACE)).request(path);
+      expect(headers.get('content-security-policy')).not.toContain('script-src');
+    }
+  });
+
+  it('has no style or script inside of it, and refers to nothing elsewhere', async () => {
+    const html = await page(sampled(RICH_NAMESPACE));
+    expect(html).not.toMatch(/\sstyle=|\son\w+=|<style|javascript:/i);
+    for (const [, script = ''] of html.matchAll(/<script[^>]*>(.*?)<\/script>/gs)) expect(script).toBe('');
+    const links = [...html.matchAll(/(?:href|src)="([^"]*)"/g)].map(([, link]) => link);
+    expect(links.length).toBeGreaterThan(8);
+    for (const link of links) expect(link).toMatch(/^(?:\.\/|#)/);
+  });
+
+  it('says of each regime how full it is, of which key, and what an application would see', async () => {
+    const text = textOf(await page(sampled(RICH_NAMESPACE)));
+    expect(text).toMatch(
+      /TCP connect\(\) ok 5\.3 % 90 left of 95 10\.0\.0\.1 → 203\.0\.113\.1:443 then EADDRNOTAVAIL peak 50\.0 % in 1m/,
+    );
+    expect(text).toMatch(/TCP bind\(\) ok [\d.]+ % \d+ left of 95 on 10\.0\.0\.1 then EADDRINUSE/);
+    expect(text).toMatch(/UDP connect\(\) ok [\d.]+ % \d+ left of 95 to any destination then EAGAIN/);
+    expect(text).toMatch(/UDP bind\(\) ok [\d.]+ % \d+ left of 95 on [\d.]+ then EADDRINUSE/);
+  });
+
+  it('shows destinations, listeners, owners and namespaces, and how many are left out', async () => {
+    const text = textOf(await page(sampled(RICH_NAMESPACE)));
+    expect(text).toContain('203.0.113.1:443 from 10.0.0.1');
+    expect(text).toContain('2 more destinations, with fewer ports.');
+    expect(text).toContain('0.0.0.0:80 http · nginx/812 · www-data · nginx.service 3 /511');
+    expect(text).toContain('app.service');
+    expect(text).toMatch(/host read whole, 0s old 6\.3 %/);
+    expect(text).toContain('1 found, 1 sampled');
+    expect(text).toContain('sampled 0s ago, every 5s, in 250ms, from netlink');
+  });
+
+  it('groups the digits of counts and not those of ports', async () => {
+    const { tcp } = RICH_NAMESPACE;
+    if (tcp === undefined) throw new Error('not sampled');
+    const [first] = tcp.destinations.fullest;
+    if (first === undefined) throw new Error('no destination');
+    const large = { ...first, remotePort: 54_321, available: 12_345 };
+    const text = textOf(
+      await page(
+        sampled({ ...RICH_NAMESPACE, tcp: { ...tcp, destinations: { total: 1, fullest: [large] } } }),
+      ),
+    );
+    expect(text).toContain(':54321');
+    expect(text).toContain('12\u202f345');
+  });
+
+  it.each([
+    [0.49, 'ok'],
+    [0.5, 'half used'],
+    [0.8, 'near'],
+    [0.95, 'imminent'],
+    [1, 'exhausted'],
+  ])('at %s says in words, pattern and colour that this is %s', async (ratio, word) => {
+    const { tcp } = RICH_NAMESPACE;
+    if (tcp === undefined) throw new Error('not sampled');
+    const available = Math.round((1 - ratio) * 95);
+    const html = await page(
+      sampled({ ...RICH_NAMESPACE, tcp: { ...tcp, capacity: available, connect: { ratio, available } } }),
+    );
+    const level = word === 'half used' ? 'half' : word;
+    expect(textOf(html)).toContain(`TCP connect() ${word} `);
+    expect(html).toMatch(new RegExp(`<rect class="fill ${level}" x="0.00%" width="${ratio * 100}.00%"`));
+    expect(html.includes(`fill="url(#fill-${level})"`)).toBe(word !== 'ok');
+    if (word === 'ok') return;
+    expect(/<title>(.*)<\/title>/.exec(html)?.[1]).toMatch(
+      new RegExp(`^[\\d.]+ % ${word} · db-7 · port-exporter$`),
+    );
+  });
+
+  it('says what the next call meets once nothing is left', async () => {
+    const { tcp } = RICH_NAMESPACE;
+    if (tcp === undefined) throw new Error('not sampled');
+    const text = textOf(
+      await page(
+        sampled({ ...RICH_NAMESPACE, tcp: { ...tcp, capacity: 0, connect: { ratio: 1, available: 0 } } }),
+      ),
+    );
+    expect(text).toContain('TCP connect() 100.0 % The next connect() call fails with EADDRNOTAVAIL .');
+  });
+
+  it('says that bounds are bounds', async () => {
+    const regime = { ratio: 0.04, available: 91 };
+    const listeners = { counts: { ipv4: 0, ipv6: 0 }, total: 0, fullest: [] };
+    const text = textOf(
+      await page(
+        sampled({
+          ...{ ...RICH_NAMESPACE, detail: 'bounded', tcp: undefined, udp: undefined },
+          bounds: { tcp: regime, udp: regime, listeners },
+        }),
+      ),
+    );
+    expect(text).toContain('TCP connect() ok ≤ 4.0 % ≥ 91 left of 95 worst destination not read');
+    expect(text).toContain('TCP connect() at most 4.0 % At least 91 more connect() calls succeed');
+    expect(text).toContain('bounds only');
+  });
+
+  it('makes do without a single socket', async () => {
+    const text = textOf(await page(sampled(EMPTY_NAMESPACE)));
+    expect(text).toContain('No destination holds an ephemeral port.');
+    expect(text).toContain('Nobody is known to listen.');
+  });
+});
+
+describe('a page without good numbers', () => {
+  const FAILED: SamplingState = { kind: 'failed', reason: 'the sampling thread <hangs>', collectors: [] };
+
+  it('says so first and loudly, and shows none that are old', async () => {
+    const history = recordedOnce(sampled(RICH_NAMESPACE));
+    const html = await page(FAILED, { history });
+    const text = textOf(html);
+    expect(html).toMatch(/<div id="problem" class="problem" role="alert">/);
+    expect(text).toContain('Do not trust this page: the sampling thread &lt;hangs&gt;');
+    expect(text).toContain('No numbers.');
+    expect(text).not.toMatch(/ left of |Fullest destinations|sampled \d/);
+    expect(text).toContain('The last hour of host');
+    expect(/<title>(.*)<\/title>/.exec(html)?.[1]).toBe('! no numbers · db-7 · port-exporter');
+  });
+
+  it('says how old a sample is that is too old', async () => {
+    const text = textOf(await page(sampled(RICH_NAMESPACE), { nowMs: SAMPLED_AT + 90_000 }));
+    expect(text).toContain('Do not trust this page: the last sample is 1m30s old');
+    expect(text).toContain('sampled 1m30s ago');
+  });
+
+  it('names every collector that failed, with its line, and shows the rest', async () => {
+    const others = Array.from({ length: 7 }, (_, index) =>
+      failing({ ...RICH_NAMESPACE, netns: `n${index}` }, 'udp'),
+    );
+    const text = textOf(await page(sampled(failing(RICH_NAMESPACE, 'tcp'), ...others), {}, '/?netns=host'));
+    expect(text).toContain('host tcp : it went wrong');
+    expect(text).toContain('3 more n4 udp : it went wrong');
+    expect(text).toContain('TCP connect() Not sampled.');
+    expect(text).toMatch(/UDP connect\(\) ok/);
+  });
+});
+
+describe('namespaces on the page', () => {
+  const many = Array.from({ length: 40 }, (_, index) => ({ ...RICH_NAMESPACE, netns: `pod-${index}` }));
+
+  it('are all reachable, however many', async () => {
+    const html = await page(sampled(RICH_NAMESPACE, ...many));
+    for (const { netns } of [RICH_NAMESPACE, ...many]) expect(html).toContain(`href="./?netns=${netns}"`);
+    expect(textOf(html)).toContain('29 more, with emptier ranges');
+  });
+
+  it('are shown in full when asked for', async () => {
+    const html = await page(sampled(RICH_NAMESPACE, ...many), {}, '/?netns=pod-39');
+    expect(html).toContain('<h2 class="shown"><bdi>pod-39</bdi></h2>');
+    expect(html).toMatch(/href="\.\/\?netns=pod-39" aria-current="true"/);
+  });
+
+  it('that are not there are said to be gone', async () => {
+    const html = await page(sampled(RICH_NAMESPACE), {}, '/?netns=%3Cb%3E');
+    expect(textOf(html)).toContain('&lt;b&gt; is not in the last sample');
+    expect(html).not.toContain('<b>');
+    expect(textOf(html)).toContain('Network namespaces');
+  });
+
+  it('have names that survive their link', async () => {
+    const netns = 'a&b=c d/\ud800"#?';
+    const html = await page(sampled({ ...RICH_NAMESPACE, netns }));
+    const [, href = ''] = /<tr id="[^"]*"><th scope="row"><a id="[^"]*" href="([^"]*)"/.exec(html) ?? [];
+    const asked = new URL(href.replaceAll('&amp;', '&'), 'http://exporter/').searchParams.get('netns');
+    expect(asked).toBe(netns.replace('\ud800', '\ufffd'));
+  });
+});
+
+describe('names that strangers chose', () => {
+  const HOSTILE = `"><img src=x onerror=alert(1)><script>alert('1')</script>&amp;`;
+
+  /** Every text of a snapshot that comes from outside, replaced. */
+  function hostile(namespace: NamespaceSnapshot): NamespaceSnapshot {
+    const { tcp } = namespace;
+    if (tcp === undefined) throw new Error('not sampled');
+    const owner = { owner: HOSTILE, ports: 3 };
+    const owners = { total: 1, fullest: [owner] };
+    const [destination] = tcp.destinations.fullest;
+    const [address] = tcp.localAddresses.fullest;
+    const [listener] = namespace.listeners;
+    if (destination === undefined || address === undefined || listener === undefined)
+      throw new Error('too poor');
+    const texts = { address: HOSTILE, service: HOSTILE, process: HOSTILE, user: HOSTILE, unit: HOSTILE };
+    return {
+      ...namespace,
+      netns: HOSTILE,
+      owners: { tcp: owners, udp: owners },
+      listeners: [{ ...listener, ...texts }],
+      collectors: [{ collector: 'owners', seconds: 0, error: HOSTILE }],
+      tcp: {
+        ...tcp,
+        destinations: {
+          total: 1,
+          fullest: [{ ...destination, localAddress: HOSTILE, remoteAddress: HOSTILE }],
+        },
+        localAddresses: { total: 1, fullest: [{ ...address, localAddress: HOSTILE }] },
+      },
+    };
+  }
+
+  it('are text, wherever they stand', async () => {
+    const state = sampled(hostile(RICH_NAMESPACE));
+    const history = recordedOnce(state);
+    const html = await page(state, { hostname: HOSTILE, history });
+    expect(html.match(/<img|<script>|onerror=alert\(1\)>/g)).toBeNull();
+    const times = html.split('&lt;img src=x onerror=alert(1)&gt;&lt;script&gt;').length - 1;
+    expect(times).toBeGreaterThan(15);
+    expect(
+      await page(state, { hostname: HOSTILE, history }, `/?netns=${encodeURIComponent(`${HOSTILE}!`)}`),
+    ).not.toMatch(/<img|<script>/);
+  });
+
+  it('do not reach ids', async () => {
+    const html = await page(sampled(hostile(RICH_NAMESPACE)));
+    const ids = [...html.matchAll(/\sid="([^"]*)"/g)].map(([, id]) => id);
+    for (const id of ids) expect(id).toMatch(/^[\w-]+$/);
+    expect(new Set(ids).size).toBe(ids.length);
+  });
+});
+
+describe('what the page refers to', () => {
+  it('is served under the very addresses it has there, to be kept for ever', async () => {
+    const html = await page(sampled(RICH_NAMESPACE));
+    for (const asset of Object.values(ASSETS)) {
+      const [, path = ''] = html.match(new RegExp(`(?:href|src)="\\.(${asset.path}\\?v=[\\w-]+)"`)) ?? [];
+      const response = await app(sampled(RICH_NAMESPACE)).request(path);
+      expect(response.status).toBe(200);
+      expect(response.headers.get('content-type')).toBe(asset.contentType);
+      expect(response.headers.get('cache-control')).toBe('private, max-age=31536000, immutable');
+      expect(await response.text()).toBe(asset.text);
+    }
+  });
+
+  it('is asked for again under any other address, and not sent twice', async () => {
+    const { path } = ASSETS.style;
+    const first = await app(sampled(RICH_NAMESPACE)).request(`${path}?v=old`);
+    expect(first.headers.get('cache-control')).toBe('no-cache');
+    const headers = { 'if-none-match': `"other", ${first.headers.get('etag')}` };
+    const again = await app(sampled(RICH_NAMESPACE)).request(path, { headers });
+    expect([again.status, await again.text()]).toEqual([304, '']);
+    const other = await app(sampled(RICH_NAMESPACE)).request(path, {
+      headers: { 'if-none-match': '"other"' },
+    });
+    expect(other.status).toBe(200);
+  });
+
+  it('has another address once it holds something else', () => {
+    expect(newAsset('a.css', 'text/css', 'a').hash).not.toBe(newAsset('a.css', 'text/css', 'b').hash);
+  });
+
+  it('is zipped for whoever takes that, as the page is', async () => {
+    for (const path of ['/', ASSETS.style.path]) {
+      const response = await app(sampled(RICH_NAMESPACE)).request(path, {
+        headers: { 'accept-encoding': 'gzip' },
+      });
+      expect(response.headers.get('content-encoding')).toBe('gzip');
+      const text = gunzipSync(Buffer.from(await response.arrayBuffer())).toString();
+      expect(text).toMatch(path === '/' ? /^<!doctype html>/ : /^p \{/);
+    }
+  });
+
+  it('includes the metrics, wherever they are, health and the README', async () => {
+    const html = await page(sampled(RICH_NAMESPACE), { telemetryPath: '/ports/metrics' });
+    for (const href of ['./ports/metrics', './-/healthy', './-/ready', './readme']) {
+      expect(html).toContain(`<a href="${href}">`);
+    }
+  });
+});
+
+describe('asked for many times at once', () => {
+  afterEach(() => void vi.useRealTimers());
+
+  it('is made once for each namespace, and again a moment later', () => {
+    vi.useFakeTimers({ toFake: ['performance'] });
+    const asked: (string | undefined)[] = [];
+    const { render } = createStatusPage({
+      ...{
+        hostname: 'db-7',
+        telemetryPath: '/metrics',
+        version: '1',
+        revision: 'a',
+        peakWindowMs: 1,
+        assets: ASSETS,
+      },
+      status: (wanted) => {
+        asked.push(wanted);
+        return statusOf(sampled(RICH_NAMESPACE), new RecordedHistory(), {
+          nowMs: SAMPLED_AT,
+          clockMs: 0,
+          wanted,
+        });
+      },
+    });
+    for (const netns of [undefined, undefined, undefined, 'host', 'host', undefined]) render(netns);
+    expect(asked).toEqual([undefined, 'host', undefined]);
+    vi.advanceTimersByTime(250);
+    render(undefined);
+    expect(asked).toHaveLength(4);
+  });
+});
+
+describe('/readme', () => {
+  it('is plain text', async () => {
+    const response = await app(sampled(RICH_NAMESPACE), { readme: '# <b>\n' }).request('/readme');
+    expect(response.headers.get('content-type')).toBe('text/plain; charset=UTF-8');
+    expect(await response.text()).toBe('# <b>\n');
+  });
+
+  it('is a 404 in one line where it is not installed', async () => {
+    const response = await app(sampled(RICH_NAMESPACE)).request('/readme');
+    expect(response.status).toBe(404);
+    expect(await response.text()).toBe('404 Not Found: README.md is not installed\n');
+  });
+});
