@@ -1,8 +1,7 @@
-import ipaddr from 'ipaddr.js';
 import { type Family, type SocketRecord, TcpState, TIME_WAIT_MS } from '../sockets/record.ts';
 import { ADDRESS_WORDS, writeLocal, writeRemote } from './address.ts';
+import { cgroupIdOf, newDestinationTable, writeDestination } from './destinationKey.ts';
 import type { Destination } from './destinations.ts';
-import { KeyTable } from './keyTable.ts';
 import type { PortSet } from './portSet.ts';
 
 /** What holds the ports of one destination. */
@@ -24,7 +23,7 @@ export interface HeldPorts {
 /** Finds out, in a second walk of the connections, what holds the ports of destinations that the first one found. */
 export class DestinationHoldersTally {
   readonly #usable: PortSet;
-  readonly #tables = { 4: newTable(4), 6: newTable(6) } as const;
+  readonly #tables = { 4: newDestinationTable(4), 6: newDestinationTable(6) } as const;
   readonly #rows: { 4: MutableHolders[]; 6: MutableHolders[] } = { 4: [], 6: [] };
 
   constructor(destinations: readonly Destination[], usable: PortSet) {
@@ -46,7 +45,7 @@ export class DestinationHoldersTally {
     table.key[2 * words] = record.remotePort;
     const holders = this.#rows[record.family][table.find()];
     if (holders === undefined) return;
-    const cgroupId = (record.cgroupHigh >>> 0) * 2 ** 32 + (record.cgroupLow >>> 0);
+    const cgroupId = cgroupIdOf(record);
     const held = holders.byCgroup.get(cgroupId) ?? { established: 0, timeWait: 0, closeWait: 0, other: 0 };
     holders.byCgroup.set(cgroupId, held);
     held[kindOf(record.state)]++;
@@ -66,25 +65,8 @@ interface MutableHolders extends DestinationHolders {
   readonly timeWaitLeftMs: number[];
 }
 
-function newTable(family: Family): KeyTable {
-  return new KeyTable(2 * ADDRESS_WORDS[family] + 1);
-}
-
 function kindOf(state: number): keyof HeldPorts {
   if (state === TcpState.ESTABLISHED) return 'established';
   if (state === TcpState.CLOSE_WAIT) return 'closeWait';
   return state === TcpState.TIME_WAIT ? 'timeWait' : 'other';
-}
-
-function writeDestination(key: Int32Array, family: Family, destination: Destination): void {
-  const words = ADDRESS_WORDS[family];
-  writeAddress(key, 0, destination.localAddress);
-  writeAddress(key, words, destination.remoteAddress);
-  key[2 * words] = destination.remotePort;
-}
-
-function writeAddress(key: Int32Array, at: number, address: string): void {
-  const bytes = Uint8Array.from(ipaddr.parse(address).toByteArray());
-  const view = new DataView(bytes.buffer);
-  for (let word = 0; word < bytes.length / 4; word++) key[at + word] = view.getInt32(4 * word);
 }

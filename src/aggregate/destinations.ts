@@ -3,10 +3,12 @@ import { type SocketRecord, TcpState } from '../sockets/record.ts';
 import { type Regime, regime } from './exhaustion.ts';
 import { fullest } from './fullest.ts';
 import { inferBlocked, type NamespaceMemory } from './inference.ts';
+import type { Owner } from './owners.ts';
 import type { PortSet } from './portSet.ts';
 import type { EphemeralRange } from './range.ts';
 import { isReclaimable } from './timeWait.ts';
 import { type PortPlace, TupleTable } from './tupleTable.ts';
+import type { NameOfCgroup, WatchedDestinations } from './watched.ts';
 
 /** One destination of outbound TCP connections, as exported. */
 export interface Destination extends Regime {
@@ -16,6 +18,8 @@ export interface Destination extends Regime {
   /** Usable ports it holds, blocked ones too. */
   readonly used: { readonly established: number; readonly timeWait: number; readonly other: number };
   readonly reclaimable: number;
+  /** Who holds them, most ports first; absent where that was not counted. */
+  readonly owners?: readonly Owner[];
 }
 
 export interface DestinationsSnapshot {
@@ -27,10 +31,12 @@ export interface DestinationsSnapshot {
 /** Which destination holds which usable ports: the TCP connect() regime. */
 export class Destinations {
   readonly #tables = [new TupleTable(4), new TupleTable(6)] as const;
+  #watched: WatchedDestinations | undefined;
 
-  /** Forgets the last sample and keeps its memory. */
-  clear(): void {
-    for (const table of this.#tables) table.clear();
+  /** Forgets the last sample and keeps its memory. `watched`: destinations of the next whose owners are counted. */
+  clear(watched?: WatchedDestinations): void {
+    this.#watched = watched;
+    for (const table of this.#tables) table.clear(watched);
   }
 
   /** Counts an outbound connection whose port is usable. `known`: ports of listeners and bound-only sockets. */
@@ -54,7 +60,12 @@ export class Destinations {
     return worst;
   }
 
-  snapshot(limit: number, capacity: number, usable: number): DestinationsSnapshot {
+  snapshot(
+    limit: number,
+    capacity: number,
+    usable: number,
+    nameOf: NameOfCgroup | undefined,
+  ): DestinationsSnapshot {
     const ipv4 = this.#tables[0].size;
     const total = ipv4 + this.#tables[1].size;
     const place = (index: number): [TupleTable, number] =>
@@ -73,9 +84,15 @@ export class Destinations {
           used: table.held(row),
           reclaimable: table.reclaimable(row),
           ...regime(capacity - table.taken(row), usable),
+          ...this.#owners(table.watchedPlace(row), nameOf),
         };
       }),
     };
+  }
+
+  #owners(place: number, nameOf: NameOfCgroup | undefined): Pick<Destination, 'owners'> {
+    if (place === 0 || nameOf === undefined || this.#watched === undefined) return {};
+    return { owners: this.#watched.owners(place, nameOf) };
   }
 }
 

@@ -17,6 +17,7 @@ import {
   StateCounts,
   tcpSocketCounts,
 } from './states.ts';
+import type { NameOfCgroup, WatchedDestinations } from './watched.ts';
 
 /** Everything one sample says of TCP in one namespace. */
 export interface TcpSnapshot {
@@ -56,17 +57,21 @@ export class TcpTally {
   /** Of listeners and bound-only sockets together. */
   readonly #known: PortSet;
 
-  /** @param destinations cleared and reused, because it is the one large part */
+  /**
+   * @param destinations cleared and reused, because it is the one large part
+   * @param watched destinations whose owners are counted
+   */
   constructor(
     range: EphemeralRange,
     sysctls: PortSysctls,
     destinations: Destinations,
     owners = new OwnerPorts(range.usable),
+    watched?: WatchedDestinations,
   ) {
     this.#range = range;
     this.#sysctls = sysctls;
     this.#destinations = destinations;
-    destinations.clear();
+    destinations.clear(watched);
     this.#localAddresses = new LocalAddresses(range.usable);
     this.#listeners = new Listeners(range.usable);
     this.owners = owners;
@@ -97,11 +102,15 @@ export class TcpTally {
     this.#destinations.add(record, this.#range, this.#known, this.#sysctls);
   }
 
-  /** @param memory of the sample before; the one for the next comes back with the summary */
+  /**
+   * @param memory of the sample before; the one for the next comes back with the summary
+   * @param nameOf the owner of a watched destination's sockets by their cgroup
+   */
   summarise(
     limits: Limits,
     seesBoundOnly: boolean,
     memory: NamespaceMemory,
+    nameOf?: NameOfCgroup,
   ): { snapshot: TcpSnapshot; memory: NamespaceMemory } {
     const inference = this.#destinations.inferBlocked(this.#range, this.#known, memory);
     const usable = this.#range.usableCount;
@@ -121,7 +130,7 @@ export class TcpTally {
         capacity,
         connect: regime(this.#destinations.worstAvailable(capacity), usable),
         bind: worst,
-        destinations: this.#destinations.snapshot(limits.destinations, capacity, usable),
+        destinations: this.#destinations.snapshot(limits.destinations, capacity, usable, nameOf),
         localAddresses: addresses,
         listeners: this.#listeners.snapshot(limits.listeners),
       },

@@ -1,6 +1,8 @@
 import { type Family, type SocketRecord, TcpState } from '../sockets/record.ts';
 import { ADDRESS_WORDS, formatAddress, writeLocal, writeRemote } from './address.ts';
-import { KeyTable } from './keyTable.ts';
+import { newDestinationTable } from './destinationKey.ts';
+import type { KeyTable } from './keyTable.ts';
+import type { WatchedDestinations } from './watched.ts';
 
 /**
  * The destinations (local address, remote address, remote port) of one family, with what each holds, in columns. A
@@ -10,12 +12,13 @@ export class TupleTable {
   readonly family: Family;
   readonly keys: KeyTable;
   #columns: Columns;
+  #watched: WatchedDestinations | undefined;
   /** Connections on ports that connect() takes second: row, port and kind of each. See inference.ts. */
   readonly secondHalf = new ConnectionList();
 
   constructor(family: Family) {
     this.family = family;
-    this.keys = new KeyTable(2 * ADDRESS_WORDS[family] + 1);
+    this.keys = newDestinationTable(family);
     this.#columns = newColumns(this.keys.capacity);
   }
 
@@ -28,6 +31,8 @@ export class TupleTable {
     const row = this.#rowOf(record);
     const kind = reclaimable ? RECLAIMABLE : kindOfState(record.state);
     increment(this.#columns.held[kind] as Uint16Array, row);
+    const watched = this.#columns.watched[row] as number;
+    if (watched > 0) this.#watched?.add(watched, record);
     if (place === 'blocked') return;
     increment(this.#columns.free[reclaimable ? 1 : 0], row);
     if (place === 'first half') increment(this.#columns.firstHalf, row);
@@ -79,7 +84,14 @@ export class TupleTable {
     };
   }
 
-  clear(): void {
+  /** Which of the watched destinations it is, counted from 1; 0 for none. */
+  watchedPlace(row: number): number {
+    return this.#columns.watched[row] as number;
+  }
+
+  /** @param watched of the next sample */
+  clear(watched: WatchedDestinations | undefined): void {
+    this.#watched = watched;
     this.keys.clear();
     this.secondHalf.clear();
     for (const column of allColumns(this.#columns)) column.fill(0);
@@ -91,9 +103,12 @@ export class TupleTable {
     writeLocal(key, 0, record);
     writeRemote(key, words, record);
     key[2 * words] = record.remotePort;
+    const known = this.keys.size;
     const row = this.keys.upsert();
     if (this.keys.capacity > this.#columns.firstHalf.length)
       this.#columns = grown(this.#columns, this.keys.capacity);
+    if (row === known && this.#watched !== undefined)
+      this.#columns.watched[row] = this.#watched.placeOf(this.family, key);
     return row;
   }
 }
@@ -150,6 +165,7 @@ interface Columns {
   /** Held ports that are not blocked: those taken, and those connect() may take over. */
   readonly free: readonly [Uint16Array, Uint16Array];
   readonly firstHalf: Uint16Array;
+  readonly watched: Uint16Array;
 }
 
 const ESTABLISHED = 0;
@@ -165,7 +181,12 @@ function kindOfState(state: number): number {
 
 function newColumns(length: number): Columns {
   const column = () => new Uint16Array(length);
-  return { held: [column(), column(), column(), column()], free: [column(), column()], firstHalf: column() };
+  return {
+    held: [column(), column(), column(), column()],
+    free: [column(), column()],
+    firstHalf: column(),
+    watched: column(),
+  };
 }
 
 function grown(columns: Columns, length: number): Columns {
@@ -175,8 +196,8 @@ function grown(columns: Columns, length: number): Columns {
   return result;
 }
 
-function allColumns({ held, free, firstHalf }: Columns): Uint16Array[] {
-  return [...held, ...free, firstHalf];
+function allColumns({ held, free, firstHalf, watched }: Columns): Uint16Array[] {
+  return [...held, ...free, firstHalf, watched];
 }
 
 function copyInto<T extends Uint8Array | Uint16Array | Uint32Array>(to: T, from: T): T {

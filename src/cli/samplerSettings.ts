@@ -15,6 +15,7 @@ export function samplerSettings(options: Options): SamplerSettings {
     procfs: options.procfs,
     sysfs: options.sysfs,
     processBudgetMs: options.processBudgetMs,
+    destinationOwners: options.web.page,
     namespaces: options.namespaces,
     namespacesLimit: options.namespacesLimit,
     fullDumpAbove: options.fullDumpAbove,

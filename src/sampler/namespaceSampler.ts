@@ -8,6 +8,7 @@ import { PeakWindow } from '../aggregate/peak.ts';
 import { type EphemeralRange, ephemeralRange, rangeSnapshot } from '../aggregate/range.ts';
 import { type TcpSnapshot, TcpTally } from '../aggregate/tcp.ts';
 import { type UdpSnapshot, UdpTally } from '../aggregate/udp.ts';
+import { WatchedDestinations } from '../aggregate/watched.ts';
 import type { SocketTotals } from '../kernel/sockstat.ts';
 import { type PortSysctls, readPortSysctls } from '../kernel/sysctl.ts';
 import type { SocketSource } from '../sockets/source.ts';
@@ -27,11 +28,15 @@ export class NamespaceSampler {
   readonly #ownership: Ownership;
   /** Whether ports are attributed to owners. */
   readonly #attributes: boolean;
+  /** Whether also the ports of the fullest destinations are. */
+  readonly #watches: boolean;
   readonly #destinations: Destinations;
   readonly #peaks: readonly PeakKey[];
   /** Of the bounds apart: a bound that the next whole sample refutes is no peak of that. */
   readonly #boundPeaks: readonly PeakKey[];
   #memory: NamespaceMemory = emptyMemory();
+  /** The fullest destinations of the last whole sample. */
+  #watched: readonly Destination[] = [];
 
   /**
    * @param source opened in the namespace
@@ -48,6 +53,7 @@ export class NamespaceSampler {
     this.#source = source;
     this.#settings = settings;
     this.#attributes = source.seesCgroups && settings.limits.owners > 0;
+    this.#watches = this.#attributes && settings.destinationOwners;
     this.#peaks = newPeaks(settings.peakWindowMs);
     this.#boundPeaks = newPeaks(settings.peakWindowMs);
   }
@@ -119,15 +125,18 @@ export class NamespaceSampler {
   }
 
   #sampleTcp({ range, sysctls }: RangeRead): Tallied<TcpSnapshot> {
-    const tally = new TcpTally(range, sysctls, this.#destinations, this.#newOwnerPorts(range));
+    const watched = this.#watches ? new WatchedDestinations(this.#watched) : undefined;
+    const tally = new TcpTally(range, sysctls, this.#destinations, this.#newOwnerPorts(range), watched);
     this.#source.tcpListeners((record) => tally.addListener(record));
     this.#source.tcpConnections((record) => tally.addConnection(record));
     const { snapshot, memory } = tally.summarise(
       this.#settings.limits,
       this.#source.seesBoundOnly,
       this.#memory,
+      (id) => this.#ownership.ownerOf(id),
     );
     this.#memory = memory;
+    this.#watched = snapshot.destinations.fullest.slice(0, MOST_WATCHED);
     return { snapshot, ownerPorts: tally.owners };
   }
 
@@ -147,6 +156,9 @@ export class NamespaceSampler {
     return new OwnerPorts(this.#attributes ? usable : usable.emptyCopy());
   }
 }
+
+/** Destinations whose owners a person is shown. */
+const MOST_WATCHED = 50;
 
 type PeakKey = Omit<Peak, 'ratio'> & { readonly window: PeakWindow };
 

@@ -21,4 +21,6 @@ export interface SamplerSettings {
   readonly fullDumpAbove: number;
   /** Milliseconds a sample may look for the processes of listeners; 0 for not at all. */
   readonly processBudgetMs: number;
+  /** Whether it is counted who holds the ports of the fullest destinations, for the status page. */
+  readonly destinationOwners: boolean;
 }

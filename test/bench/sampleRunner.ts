@@ -34,6 +34,7 @@ const SETTINGS: SamplerSettings = {
   procfs: '/proc',
   sysfs: '/sys',
   processBudgetMs: 100,
+  destinationOwners: true,
   namespaces: values.namespaces === undefined ? 'self' : new RegExp(`^(?:${values.namespaces})$`, 'u'),
   namespacesLimit: 500,
   fullDumpAbove: 0.05,
@@ -42,6 +43,7 @@ const WITHOUT_OWNERS: SamplerSettings = {
   ...SETTINGS,
   limits: { ...SETTINGS.limits, owners: 0 },
   processBudgetMs: 0,
+  destinationOwners: false,
 };
 /** As an exporter would that knew no better. */
 const EACH_WHOLE = { ...SETTINGS, fullDumpAbove: 0, intervalMs: 3_600_000, maxDuty: 1 };

@@ -75,6 +75,43 @@ describeInCgroups('Owners of ephemeral ports', () => {
     expect(portsByOwner(await sampled(), 'tcp')).toEqual({ [UNIT]: 2, unattributed: 4 });
   });
 
+  it('whose the ports of the fullest destinations are, from the second sample on', async () => {
+    const world = newWorld();
+    const cgroups = newCgroups();
+    world.listen('127.0.0.1', 8001);
+    world.listen('127.0.0.2', 8001);
+    cgroups.within(`${SLICE}/${UNIT}`, () => {
+      times(3, () => world.connect('127.0.0.1'));
+      world.timeWait(4, '127.0.0.1');
+    });
+    cgroups.within(`${SLICE}/other.service`, () => {
+      times(2, () => world.connect('127.0.0.1'));
+      world.connect('127.0.0.2');
+    });
+    const exporter = new Exporter();
+    const told = async () => {
+      const { namespaces } = await exporter.sample();
+      const fullest = namespaces[0]?.tcp?.destinations.fullest ?? [];
+      return fullest.map(({ remoteAddress, owners }) => [remoteAddress, owners]);
+    };
+    expect(await told()).toEqual([
+      ['127.0.0.1', undefined],
+      ['127.0.0.2', undefined],
+    ]);
+    expect(await told()).toEqual([
+      [
+        '127.0.0.1',
+        [
+          { owner: 'unattributed', ports: 4 },
+          { owner: UNIT, ports: 3 },
+          { owner: 'other.service', ports: 2 },
+        ],
+      ],
+      ['127.0.0.2', [{ owner: 'other.service', ports: 1 }]],
+    ]);
+    exporter.close();
+  });
+
   it('a removed cgroup: who saw it remembers it, who comes later does not', async () => {
     const world = newWorld();
     const cgroups = newCgroups();

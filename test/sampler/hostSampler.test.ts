@@ -39,7 +39,13 @@ function newHost(
   const settings: SamplerSettings = {
     ...{ intervalMs: 5000, maxDuty: 1, source: 'netlink', peakWindowMs: 1000, procfs, sysfs: procfs },
     limits: { destinations: 20, localAddresses: 20, listeners: 20, owners: 20 },
-    ...{ processBudgetMs: 0, namespaces: 'all', namespacesLimit: 500, fullDumpAbove: 0.05 },
+    ...{
+      destinationOwners: true,
+      processBudgetMs: 0,
+      namespaces: 'all',
+      namespacesLimit: 500,
+      fullDumpAbove: 0.05,
+    },
   };
   const members = Object.keys(entries).map(
     (name, inode) =>

@@ -73,6 +73,7 @@ function newSampler(): { sample: (dumps: Dumps) => NamespaceSample } {
     procfs,
     sysfs: join(procfs, 'sys'),
     processBudgetMs: 0,
+    destinationOwners: true,
     namespaces: 'self',
     namespacesLimit: 500,
     fullDumpAbove: 0.05,

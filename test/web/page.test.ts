@@ -119,6 +119,21 @@ describe('the status page', () => {
     expect(text).toContain('sampled 0s ago, every 5s, in 250ms, from netlink');
   });
 
+  it('names those who hold the ports of a destination, most first, and adds up the rest', async () => {
+    const { tcp } = RICH_NAMESPACE;
+    if (tcp === undefined) throw new Error('not sampled');
+    const owners = ['unattributed', 'web.service', 'batch.service', 'cron.service', 'ssh.service'].map(
+      (owner, index) => ({ owner, ports: 2000 - index }),
+    );
+    const fullest = tcp.destinations.fullest.map((destination) => ({ ...destination, owners }));
+    const text = textOf(
+      await page(sampled({ ...RICH_NAMESPACE, tcp: { ...tcp, destinations: { total: 1, fullest } } })),
+    );
+    expect(text).toContain(
+      'unattributed 2\u202f000, web.service 1\u202f999, batch.service 1\u202f998, 3\u202f993 of others',
+    );
+  });
+
   it('groups the digits of counts and not those of ports', async () => {
     const { tcp } = RICH_NAMESPACE;
     if (tcp === undefined) throw new Error('not sampled');
@@ -280,7 +295,7 @@ describe('names that strangers chose', () => {
         ...tcp,
         destinations: {
           total: 1,
-          fullest: [{ ...destination, localAddress: HOSTILE, remoteAddress: HOSTILE }],
+          fullest: [{ ...destination, localAddress: HOSTILE, remoteAddress: HOSTILE, owners: [owner] }],
         },
         localAddresses: { total: 1, fullest: [{ ...address, localAddress: HOSTILE }] },
       },

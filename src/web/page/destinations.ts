@@ -11,6 +11,8 @@ import { type Column, omission, table } from './table.ts';
 
 /** Rows of a page that is fetched again every few seconds. */
 const SHOWN = 50;
+/** Of one destination. */
+const OWNERS_SHOWN = 3;
 
 /** The fullest destinations of TCP connect(), and what holds their ports. */
 export function destinationsSection({ destinations, range }: NamespaceStatus): Html {
@@ -23,7 +25,7 @@ ${
       ? html`<p class="absent">No destination holds an ephemeral port.</p>`
       : html`${LEGEND}${table({ id: 'destinations', columns: columnsOf(range?.usable ?? 0), rows, rowId: idOf })}
 ${omission(destinations.total - rows.length, 'destination', 'fewer ports')}
-<p class="note">Who holds one destination’s ports: <code>port-exporter explain ADDRESS:PORT</code></p>`
+<p class="note">Why one has so few left, and what would help: <code>port-exporter explain ADDRESS:PORT</code></p>`
 }</section>`;
 }
 
@@ -47,7 +49,10 @@ function columnsOf(usable: number): readonly [Column<Destination>, ...Column<Des
         }`,
     },
     { title: 'Left', isNumber: true, cell: ({ available }) => html`<strong>${grouped(available)}</strong>` },
-    { title: 'Ports by state', cell: (row) => statesBar(row, usable) },
+    {
+      title: 'Ports by state, and whose',
+      cell: (row) => html`${statesBar(row, usable)}${ownersLine(row.owners)}`,
+    },
     { title: 'Established', isNumber: true, cell: ({ used }) => grouped(used.established) },
     {
       title: 'TIME_WAIT',
@@ -57,6 +62,16 @@ function columnsOf(usable: number): readonly [Column<Destination>, ...Column<Des
     },
     { title: 'Other', isNumber: true, cell: ({ used }) => grouped(used.other) },
   ];
+}
+
+/** Known from the second sample on that finds the destination among the fullest. */
+function ownersLine(owners: Destination['owners'] = []): Html | '' {
+  const shown = owners.slice(0, OWNERS_SHOWN);
+  const rest = owners.slice(OWNERS_SHOWN).reduce((sum, { ports }) => sum + ports, 0);
+  if (shown.length === 0) return '';
+  return html` <span class="sub">${shown.map(({ owner, ports }, index) => html`${index > 0 ? ', ' : ''}${name(owner)} ${grouped(ports)}`)}${
+    rest > 0 ? html`, ${grouped(rest)} of others` : ''
+  }</span>`;
 }
 
 /** What it holds, and beyond that what bind() took from everyone: together all but what is left. */

@@ -15,6 +15,7 @@ const SETTINGS = {
   sysfs: '/sys',
   // Tests want an answer, however slow the machine is.
   processBudgetMs: 20_000,
+  destinationOwners: true,
   namespaces: 'self',
   namespacesLimit: 500,
   fullDumpAbove: 0.05,

@@ -17,6 +17,7 @@ const SETTINGS: SamplerSettings = {
   procfs: '/proc',
   sysfs: '/sys',
   processBudgetMs: 0,
+  destinationOwners: true,
   namespaces: new RegExp(`^(?:${NAME_PREFIX}.*)$`, 'u'),
   namespacesLimit: 500,
   fullDumpAbove: 0,

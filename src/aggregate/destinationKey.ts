@@ -1,0 +1,35 @@
+import ipaddr from 'ipaddr.js';
+import type { Family, SocketRecord } from '../sockets/record.ts';
+import { ADDRESS_WORDS } from './address.ts';
+import { KeyTable } from './keyTable.ts';
+
+/** Numbers destinations of one family: local address, remote address, remote port. */
+export function newDestinationTable(family: Family): KeyTable {
+  return new KeyTable(2 * ADDRESS_WORDS[family] + 1);
+}
+
+/** What tells destinations apart, as text. */
+export interface DestinationKey {
+  readonly localAddress: string;
+  readonly remoteAddress: string;
+  readonly remotePort: number;
+}
+
+/** Writes the key of a destination that is known by its text. */
+export function writeDestination(key: Int32Array, family: Family, destination: DestinationKey): void {
+  const words = ADDRESS_WORDS[family];
+  writeAddress(key, 0, destination.localAddress);
+  writeAddress(key, words, destination.remoteAddress);
+  key[2 * words] = destination.remotePort;
+}
+
+/** The 64 bits as a number: inode numbers of cgroup directories stay far below 2 ** 53. 0 for none. */
+export function cgroupIdOf({ cgroupHigh, cgroupLow }: SocketRecord): number {
+  return (cgroupHigh >>> 0) * 2 ** 32 + (cgroupLow >>> 0);
+}
+
+function writeAddress(key: Int32Array, at: number, address: string): void {
+  const bytes = Uint8Array.from(ipaddr.parse(address).toByteArray());
+  const view = new DataView(bytes.buffer);
+  for (let word = 0; word < bytes.length / 4; word++) key[at + word] = view.getInt32(4 * word);
+}

@@ -1,0 +1,85 @@
+import { describe, expect, it } from 'vitest';
+import { Destinations } from '../../src/aggregate/destinations.ts';
+import { emptyMemory } from '../../src/aggregate/inference.ts';
+import { OwnerPorts } from '../../src/aggregate/owners.ts';
+import { ephemeralRange } from '../../src/aggregate/range.ts';
+import { TcpTally } from '../../src/aggregate/tcp.ts';
+import { WatchedDestinations } from '../../src/aggregate/watched.ts';
+import { TcpState } from '../../src/sockets/record.ts';
+import { LIMITS, type Sock, sysctlsOf, toRecord } from './world.ts';
+
+const { ESTABLISHED, TIME_WAIT } = TcpState;
+const sysctls = sysctlsOf(40_000, 40_099);
+const NAMES: Readonly<Record<number, string>> = { 5: 'web.service', 6: 'web.service', 7: 'batch.service' };
+
+function to(remote: string, localPort: number, cgroupId = 0, state: number = ESTABLISHED): Sock {
+  const local = remote.includes('.') ? '10.0.0.1' : 'fd00::1';
+  return { state, local, localPort, remote, remotePort: 443, cgroupId };
+}
+
+/** Owners of each destination by remote address, those in `watched` being watched. */
+function ownersOf(tcp: readonly Sock[], watched: readonly string[]) {
+  const range = ephemeralRange(sysctls);
+  const tally = new TcpTally(
+    range,
+    sysctls,
+    new Destinations(),
+    new OwnerPorts(range.usable),
+    new WatchedDestinations(
+      watched.map((remoteAddress) => ({
+        ...{ remoteAddress, remotePort: 443 },
+        localAddress: remoteAddress.includes('.') ? '10.0.0.1' : 'fd00::1',
+      })),
+    ),
+  );
+  for (const sock of tcp) tally.addConnection(toRecord(sock));
+  const { snapshot } = tally.summarise(LIMITS, true, emptyMemory(), (id) => NAMES[id]);
+  return Object.fromEntries(
+    snapshot.destinations.fullest.map(({ remoteAddress, owners }) => [remoteAddress, owners]),
+  );
+}
+
+describe('whose the ports of a watched destination are', () => {
+  it('is counted by owner, most first; cgroups of one are added up, and no cgroup is nobody', () => {
+    const tcp = [
+      to('10.0.1.1', 40_000, 7),
+      to('10.0.1.1', 40_002, 5),
+      to('10.0.1.1', 40_004, 5),
+      to('10.0.1.1', 40_006, 6),
+      to('10.0.1.1', 40_008, 7),
+      to('10.0.1.1', 40_010, 0, TIME_WAIT),
+      to('10.0.1.1', 40_012, 99),
+      to('10.0.1.1', 40_014, 5),
+      to('10.0.1.1', 40_016, 2 ** 33 + 5),
+    ];
+    expect(ownersOf(tcp, ['10.0.1.1'])).toEqual({
+      '10.0.1.1': [
+        { owner: 'web.service', ports: 4 },
+        { owner: 'unattributed', ports: 3 },
+        { owner: 'batch.service', ports: 2 },
+      ],
+    });
+  });
+
+  it('is told apart from the others, in both families, and not told of those that are not watched', () => {
+    const tcp = [
+      to('10.0.1.1', 40_000, 5),
+      to('fd00::9', 40_002, 7),
+      to('10.0.1.2', 40_004, 7),
+      to('10.0.1.3', 40_006, 5),
+      to('10.0.1.1', 40_008, 5),
+    ];
+    expect(ownersOf(tcp, ['fd00::9', '10.0.1.1', '10.0.1.1', '10.0.1.3', '10.0.9.9'])).toEqual({
+      '10.0.1.1': [{ owner: 'web.service', ports: 2 }],
+      '10.0.1.3': [{ owner: 'web.service', ports: 1 }],
+      'fd00::9': [{ owner: 'batch.service', ports: 1 }],
+      '10.0.1.2': undefined,
+    });
+  });
+
+  it('holds while the tables grow', () => {
+    const others = Array.from({ length: 3000 }, (_, i) => to(`10.${1 + (i >> 8)}.2.${i & 255}`, 40_020, 7));
+    const tcp = [to('10.0.1.1', 40_000, 5), ...others, to('10.0.1.1', 40_002, 5)];
+    expect(ownersOf(tcp, ['10.0.1.1'])['10.0.1.1']).toEqual([{ owner: 'web.service', ports: 2 }]);
+  });
+});
