@@ -146,12 +146,6 @@ describeInCgroups("The DaemonSet's container, run by an OCI runtime on this mach
     expect(listener).toMatchObject({ process: '', user: '' });
   });
 
-  itNeeding(missing, "needs DAC_READ_SEARCH for the processes of others' listeners", async () => {
-    const { namespace, listener } = await viewOf(withoutCapability('DAC_READ_SEARCH'));
-    expect(namespace).toMatchObject({ netns: POD });
-    expect(listener).toMatchObject({ process: '', user: '' });
-  });
-
   itNeeding(missing, 'needs uid 0: another one has none of the capabilities that are added', async () => {
     const { namespace, listener } = await viewOf(
       daemonSet(({ securityContext }) => Object.assign(securityContext ?? {}, { runAsUser: NOBODY })),
