@@ -15,6 +15,7 @@ vi.setConfig({ testTimeout: 120_000 });
 
 const RULES = readRules();
 const ALERTS = alertsOf(RULES);
+const { homepage } = JSON.parse(readFileSync(`${DEPLOY}/../package.json`, 'utf8')) as { homepage: string };
 const RUNBOOKS = readFileSync(`${DEPLOY}/runbooks.md`, 'utf8');
 const CASES = fileURLToPath(new URL('./rules/', import.meta.url));
 const FILES = readdirSync(CASES);
@@ -59,9 +60,7 @@ describe('Every alert', () => {
     expect(summary).toContain('{{ $labels.instance }}');
     expect(description).toContain('{{ $labels.instance }}');
     expect(description).toContain(`ALERTS_FOR_STATE{alertname="${alert.alert}",`);
-    expect(runbook_url).toBe(
-      `https://github.com/port-exporter/port-exporter/blob/main/deploy/runbooks.md#${alert.alert.toLowerCase()}`,
-    );
+    expect(runbook_url).toBe(`${homepage}/blob/main/deploy/runbooks.md#${alert.alert.toLowerCase()}`);
   });
 
   it('has a section in the runbooks, and every section an alert', () => {
