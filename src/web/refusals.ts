@@ -10,9 +10,16 @@ const STATUS_OF_CODE: Readonly<Record<string, number>> = {
   ERR_HTTP_REQUEST_TIMEOUT: 408,
 };
 
+/** Milliseconds a client that is refused may go on sending, unread: a reset would take the answer from it. */
+const LINGER_MS = 500;
+
 /** Has `server` put the security headers also on what it answers itself, before there is a request. */
 export function refuseBroken(server: Server, config: () => WebConfig): void {
+  const refused = new WeakSet<Duplex>();
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
+    // The rest of what was not understood is not understood either.
+    if (refused.has(socket)) return;
+    refused.add(socket);
     const answer = Reflect.get(socket, '_httpMessage') as ServerResponse | undefined;
     // An answer that has begun cannot be followed by another.
     if (!socket.writable || answer?.headersSent === true) socket.destroy();
@@ -59,7 +66,8 @@ function endWith(socket: Duplex, status: number, config: WebConfig): void {
   const head = Object.entries({ ...headers, Connection: 'close' }).map(
     ([name, value]) => `${name}: ${value}\r\n`,
   );
-  socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${head.join('')}\r\n${line}`, () =>
-    socket.destroy(),
-  );
+  socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${head.join('')}\r\n${line}`);
+  socket.once('end', () => socket.destroy());
+  socket.resume();
+  setTimeout(() => socket.destroy(), LINGER_MS).unref();
 }
