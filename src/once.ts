@@ -3,6 +3,7 @@ import type { Logger } from './base/logger.ts';
 import type { Options } from './cli/options.ts';
 import { samplerSettings } from './cli/samplerSettings.ts';
 import { createExposition } from './metrics/exposition.ts';
+import { CanaryReporter } from './sampler/canaryReporter.ts';
 import { CollectorReporter } from './sampler/collectorReporter.ts';
 import { ownFailure } from './sampler/failure.ts';
 import { openRounds } from './sampler/sample.ts';
@@ -18,7 +19,7 @@ export async function renderOnce(options: Options, log: Logger): Promise<string>
     const snapshot = rounds.sample();
     const failed = ownFailure(snapshot);
     if (failed !== undefined) throw new ExporterError(`collector ${failed.collector}: ${failed.error}`);
-    new CollectorReporter(log).report(snapshot);
+    for (const Reporter of [CollectorReporter, CanaryReporter]) new Reporter(log).report(snapshot);
     return await createExposition({ withProcess: false }).render({ kind: 'sampled', snapshot }, 'text');
   } finally {
     rounds.close();

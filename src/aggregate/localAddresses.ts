@@ -12,6 +12,16 @@ export interface LocalAddress extends Regime {
   readonly used: number;
 }
 
+/** Calls that succeed on the loopback address of each family. */
+export interface LoopbackAvailable {
+  readonly ipv4: number;
+  readonly ipv6: number;
+}
+
+/** Their words in a key. */
+const LOOPBACK = [0x7f000001] as const;
+const LOOPBACK6 = [0, 0, 0, 1] as const;
+
 export interface LocalAddressesSnapshot {
   /** Local addresses seen on usable ports, wildcard ones not counted. */
   readonly total: number;
@@ -59,6 +69,19 @@ export class LocalAddresses {
   /** Distinct usable ports with any socket. */
   get usedPorts(): number {
     return this.#everything.size;
+  }
+
+  /** Ports held by any socket that are of `parity` (0 even, 1 odd). */
+  usedOfParity(parity: number): number {
+    return this.#everything.sizeOfParity(parity);
+  }
+
+  /** Further bind() calls to 127.0.0.1, or ::1, and port 0 that succeed. */
+  availableOnLoopback(): LoopbackAvailable {
+    const usable = this.#usable.size;
+    const ipv4 = [...this.#ipv4.portsOf(LOOPBACK), this.#ipv4Wildcard, this.#dualStackWildcard];
+    const ipv6 = [...this.#ipv6.portsOf(LOOPBACK6), this.#ipv6OnlyWildcard, this.#dualStackWildcard];
+    return { ipv4: usable - sizeOfUnion(ipv4), ipv6: usable - sizeOfUnion(ipv6) };
   }
 
   /** Every address seen, and, unnamed, one of each family that nobody uses yet. */
@@ -110,7 +133,7 @@ class Holders {
   }
 
   add(record: SocketRecord): void {
-    if (!this.#isLast(record)) this.#last = this.#portsOf(record);
+    if (!this.#isLast(record)) this.#last = this.#setOf(record);
     this.#last.add(record.localPort);
   }
 
@@ -122,11 +145,18 @@ class Holders {
     return key[1] === record.local1 && key[2] === record.local2 && key[3] === record.local3;
   }
 
-  #portsOf(record: SocketRecord): PortSet {
+  #setOf(record: SocketRecord): PortSet {
     writeLocal(this.#addresses.key, 0, record);
     const row = this.#addresses.upsert();
     if (row === this.#sets.length) this.#sets.push(this.#empty.emptyCopy());
     return this.#sets[row] as PortSet;
+  }
+
+  /** The set of one address, or none where it was not seen. Called after the last record was added. */
+  portsOf(address: readonly number[]): PortSet[] {
+    this.#addresses.key.set(address);
+    const row = this.#addresses.find();
+    return row < 0 ? [] : [this.#sets[row] as PortSet];
   }
 
   rows(wildcards: readonly PortSet[]): Row[] {

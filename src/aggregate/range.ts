@@ -27,6 +27,8 @@ export interface RangeSnapshot {
   readonly last: number;
   readonly reserved: number;
   readonly usable: number;
+  /** An odd number of ports in the range: a call can be refused with one port left. */
+  readonly leavesOneOut: boolean;
   /** Unprivileged ports that a wider range could add, reserved ones left out. */
   readonly addable: number;
   /** When connect() may take over a TIME_WAIT socket's port. */
@@ -64,6 +66,7 @@ export function rangeSnapshot(range: EphemeralRange, sysctls: PortSysctls): Rang
     last: range.last,
     reserved: range.reservedCount,
     usable: range.usableCount,
+    leavesOneOut: range.leavesOneOut,
     addable: range.addableCount,
     timeWaitReuse: {
       mode: sysctls.twReuse,

@@ -5,7 +5,7 @@ import { type Regime, regime } from './exhaustion.ts';
 import type { NamespaceMemory } from './inference.ts';
 import type { Limits } from './limits.ts';
 import { Listeners, type ListenersSnapshot } from './listeners.ts';
-import { LocalAddresses, type LocalAddressesSnapshot } from './localAddresses.ts';
+import { LocalAddresses, type LocalAddressesSnapshot, type LoopbackAvailable } from './localAddresses.ts';
 import { OwnerPorts } from './owners.ts';
 import type { PortSet } from './portSet.ts';
 import type { EphemeralRange } from './range.ts';
@@ -38,6 +38,12 @@ export interface TcpSnapshot {
   readonly bind: Regime;
   readonly destinations: DestinationsSnapshot;
   readonly localAddresses: LocalAddressesSnapshot;
+  readonly onLoopback: LoopbackAvailable;
+  /**
+   * bind(address, 0) may be given a port that only connections hold: one of the half it tries first. Before Linux 6.18
+   * the port then stays blocked for every connect() until the last of those connections is gone.
+   */
+  readonly bindMayBlock: boolean;
   readonly listeners: ListenersSnapshot;
 }
 
@@ -132,9 +138,19 @@ export class TcpTally {
         bind: worst,
         destinations: this.#destinations.snapshot(limits.destinations, capacity, usable, nameOf),
         localAddresses: addresses,
+        onLoopback: this.#localAddresses.availableOnLoopback(),
+        bindMayBlock: this.#bindMayBlock(inference.inferred),
         listeners: this.#listeners.snapshot(limits.listeners),
       },
     };
+  }
+
+  /** It tries the half that connect() does not prefer first, and the other only where that one is taken. */
+  #bindMayBlock(inferred: PortSet): boolean {
+    const parity = 1 - this.#range.preferredParity;
+    const held = this.#localAddresses.usedOfParity(parity);
+    const blocked = this.#known.sizeOfParity(parity) + inferred.sizeOfParity(parity);
+    return held > blocked || held === this.#range.usable.sizeOfParity(parity);
   }
 
   #block(port: number, evidence: PortSet): void {

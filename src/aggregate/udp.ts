@@ -2,7 +2,7 @@ import { type SocketRecord, TcpState } from '../sockets/record.ts';
 import { type Regime, regime } from './exhaustion.ts';
 import type { Limits } from './limits.ts';
 import { Listeners, type ListenersSnapshot } from './listeners.ts';
-import { LocalAddresses, type LocalAddressesSnapshot } from './localAddresses.ts';
+import { LocalAddresses, type LocalAddressesSnapshot, type LoopbackAvailable } from './localAddresses.ts';
 import { OwnerPorts } from './owners.ts';
 import type { EphemeralRange } from './range.ts';
 import { familyGroup, type SocketCount, StateCounts, udpSocketCounts } from './states.ts';
@@ -19,6 +19,7 @@ export interface UdpSnapshot {
   readonly connect: Regime;
   readonly bind: Regime;
   readonly localAddresses: LocalAddressesSnapshot;
+  readonly onLoopback: LoopbackAvailable;
   readonly listeners: ListenersSnapshot;
 }
 
@@ -57,6 +58,7 @@ export class UdpTally {
       connect: regime(usable - usedPorts, usable),
       bind: worst,
       localAddresses: addresses,
+      onLoopback: this.#localAddresses.availableOnLoopback(),
       // A client's unconnected socket has a port that was chosen for it: nobody is known to listen there. Automatic
       // choice never gives two sockets the same port, so a shared one was asked for.
       listeners: this.#listeners.snapshot(

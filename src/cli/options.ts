@@ -46,6 +46,8 @@ export interface Options {
   readonly peakWindowMs: number;
   /** Time a sample may take to look for the processes of listeners. */
   readonly processBudgetMs: number;
+  /** Whether the kernel is asked for a port at every sample. */
+  readonly canary: boolean;
   /** Mount points of proc(5) and sysfs(5). */
   readonly procfs: string;
   readonly sysfs: string;
@@ -134,6 +136,10 @@ export const OPTION_FLAGS = {
     },
     parsePeriodOrNone,
   ),
+  'no-canary': toggle({
+    group: SAMPLING,
+    describe: 'Do not ask the kernel for an ephemeral port at every sample',
+  }),
   'destinations.limit': single(
     { group: SERIES, describe: 'Destinations to export, the fullest first', default: '20' },
     parseLimit,
@@ -194,6 +200,7 @@ export function toOptions(values: FlagValues<typeof OPTION_FLAGS>): Options {
     fullDumpAbove: values['namespaces.full-dump-above'],
     peakWindowMs: values['peak.window'],
     processBudgetMs: values['processes.budget'],
+    canary: !values['no-canary'],
     procfs: values['path.procfs'],
     sysfs: values['path.sysfs'],
     log: { level: values['log.level'], format: values['log.format'] },

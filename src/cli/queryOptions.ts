@@ -23,6 +23,7 @@ const UNLIMITED = {
   listenersLimit: Number.MAX_SAFE_INTEGER,
   ownersLimit: Number.MAX_SAFE_INTEGER,
   namespaces: 'self',
+  canary: false,
 } as const;
 
 export function queryInvocation(

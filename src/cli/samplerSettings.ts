@@ -16,6 +16,7 @@ export function samplerSettings(options: Options): SamplerSettings {
     sysfs: options.sysfs,
     processBudgetMs: options.processBudgetMs,
     destinationOwners: options.web.page,
+    canary: options.canary,
     namespaces: options.namespaces,
     namespacesLimit: options.namespacesLimit,
     fullDumpAbove: options.fullDumpAbove,

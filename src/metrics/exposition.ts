@@ -1,5 +1,6 @@
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import type { SamplingState } from '../sampler/state.ts';
+import { defineCanary } from './canary.ts';
 import { defineDestinations } from './destinations.ts';
 import { defineExhaustion } from './exhaustion.ts';
 import { defineExporter } from './exporter.ts';
@@ -15,6 +16,7 @@ import { defineSockets } from './sockets.ts';
 const FAMILIES: readonly DefineFamily[] = [
   defineRange,
   defineExhaustion,
+  defineCanary,
   defineDestinations,
   defineLocalAddresses,
   defineSockets,

@@ -62,6 +62,7 @@ export class ForeignNamespace {
       udp: undefined,
       peaks: [],
       owners: { tcp: undefined, udp: undefined },
+      canary: [],
     };
   }
 

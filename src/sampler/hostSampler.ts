@@ -5,6 +5,7 @@ import { netDirectory } from '../kernel/procfs.ts';
 import { readSocketTotals, type SocketTotals } from '../kernel/sockstat.ts';
 import { type Doorway, NamespaceGone } from '../namespaces/doorway.ts';
 import type { SocketSource } from '../sockets/source.ts';
+import type { Canary } from './canary.ts';
 import { collect } from './collect.ts';
 import { type ForeignNamespace, isDue } from './foreignNamespace.ts';
 import { shareLimits } from './limitsAcross.ts';
@@ -26,6 +27,8 @@ export interface HostParts {
   readonly others: Others | string | undefined;
   /** Opens a source in the namespace that the calling thread is in. */
   readonly openSource: () => SocketSource;
+  /** One for a namespace; undefined: the kernel is not asked. */
+  readonly newCanary: (() => Canary) | undefined;
 }
 
 /** What it takes to sample other namespaces. */
@@ -156,7 +159,8 @@ export class HostSampler {
   }
 
   #newSampler(source: SocketSource): NamespaceSampler {
-    return new NamespaceSampler(source, this.#parts.settings, this.#parts.ownership, this.#destinations);
+    const { settings, ownership, newCanary } = this.#parts;
+    return new NamespaceSampler(source, settings, ownership, this.#destinations, newCanary?.());
   }
 
   /** Says who the listeners of all namespaces are. */

@@ -12,6 +12,7 @@ import { WatchedDestinations } from '../aggregate/watched.ts';
 import type { SocketTotals } from '../kernel/sockstat.ts';
 import { type PortSysctls, readPortSysctls } from '../kernel/sysctl.ts';
 import type { SocketSource } from '../sockets/source.ts';
+import type { Canary } from './canary.ts';
 import { collect } from './collect.ts';
 import { type NamedHolders, nameHolders } from './namedHolders.ts';
 import type { Ownership } from './ownership.ts';
@@ -34,6 +35,7 @@ export class NamespaceSampler {
   readonly #peaks: readonly PeakKey[];
   /** Of the bounds apart: a bound that the next whole sample refutes is no peak of that. */
   readonly #boundPeaks: readonly PeakKey[];
+  readonly #canary: Canary | undefined;
   #memory: NamespaceMemory = emptyMemory();
   /** The fullest destinations of the last whole sample. */
   #watched: readonly Destination[] = [];
@@ -41,13 +43,16 @@ export class NamespaceSampler {
   /**
    * @param source opened in the namespace
    * @param destinations may serve several namespaces, which are sampled one after the other
+   * @param canary of this namespace; without one the kernel is not asked
    */
   constructor(
     source: SocketSource,
     settings: SamplerSettings,
     ownership: Ownership,
     destinations: Destinations,
+    canary?: Canary,
   ) {
+    this.#canary = canary;
     this.#ownership = ownership;
     this.#destinations = destinations;
     this.#source = source;
@@ -58,7 +63,10 @@ export class NamespaceSampler {
     this.#boundPeaks = newPeaks(settings.peakWindowMs);
   }
 
-  /** Everything: the range, then TCP, then UDP, then whose they are. Each is whole or missing. */
+  /**
+   * Everything: the range, then TCP, then UDP, then whose they are, then what the kernel says itself. Each is whole or
+   * missing.
+   */
   sample(): NamespaceSample {
     const outcomes: CollectorOutcome[] = [];
     const base = collect('range', outcomes, () => this.#readRange());
@@ -68,16 +76,23 @@ export class NamespaceSampler {
       if (tcp === undefined && udp === undefined) throw new Error('not sampled: no sockets are known');
       return { tcp: this.#ownersOf(tcp), udp: this.#ownersOf(udp) };
     });
+    const range = base && rangeSnapshot(base.range, base.sysctls);
+    const canary = this.#canary;
+    const answers =
+      canary &&
+      range &&
+      collect('canary', outcomes, () => canary.ask({ range, tcp: tcp?.snapshot, udp: udp?.snapshot }));
     return {
       detail: 'full',
       sampledAtMs: Date.now(),
       collectors: outcomes,
       bounds: undefined,
-      range: base && rangeSnapshot(base.range, base.sysctls),
+      range,
       tcp: tcp?.snapshot,
       udp: udp?.snapshot,
       peaks: addToPeaks(this.#peaks, tcp?.snapshot, udp?.snapshot),
       owners: owners ?? NO_OWNERS,
+      canary: answers ?? [],
     };
   }
 
@@ -100,6 +115,7 @@ export class NamespaceSampler {
       udp: undefined,
       peaks: addToPeaks(this.#boundPeaks, bounds && both(bounds.tcp), bounds && both(bounds.udp)),
       owners: NO_OWNERS,
+      canary: [],
     };
   }
 

@@ -10,6 +10,8 @@ import { ownNamespace } from '../namespaces/ownNamespace.ts';
 import { chooseSource } from '../sockets/chooseSource.ts';
 import { openNetlinkSource } from '../sockets/netlink/source.ts';
 import { openProcfsSource } from '../sockets/procfs/source.ts';
+import type { SocketSource } from '../sockets/source.ts';
+import { Canary } from './canary.ts';
 import { type HostParts, HostSampler } from './hostSampler.ts';
 import type { NamedHolders } from './namedHolders.ts';
 import { type NamespaceIdentity, NamespaceLabels } from './namespaceLabels.ts';
@@ -54,6 +56,7 @@ export function openRounds(settings: SamplerSettings, log: Logger): Rounds {
     source,
     ownership: new Ownership(settings, source.seesCgroups, log),
     others: openOthers(settings, labels, own),
+    newCanary: openCanary(settings, source, log),
     openSource: () =>
       source.kind === 'netlink'
         ? openNetlinkSource(loadLibc(), source.seesBoundOnly)
@@ -103,6 +106,27 @@ function openOthers(
       'only the own network namespace is sampled: entering others needs CAP_SYS_ADMIN, and CAP_SYS_PTRACE to find them ' +
       `(AmbientCapabilities= in a systemd unit); --namespaces=self asks for no more: ${errorLine(error)}`
     );
+  }
+}
+
+/** → how to make one for each namespace. */
+function openCanary(
+  { canary }: SamplerSettings,
+  { kind, seesBoundOnly }: SocketSource,
+  log: Logger,
+): HostParts['newCanary'] {
+  if (!canary) return undefined;
+  try {
+    const libc = loadLibc();
+    // /proc/net shows neither bound-only sockets nor which are IPv6-only.
+    const exact = { tcp: seesBoundOnly, udp: kind === 'netlink' };
+    return () => new Canary(libc, exact);
+  } catch (error) {
+    if (!(error instanceof ExporterError)) throw error;
+    log.info('the kernel is not asked for a port at every sample', {
+      error: errorLine(error),
+    });
+    return undefined;
   }
 }
 

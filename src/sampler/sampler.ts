@@ -2,6 +2,7 @@ import { Worker } from 'node:worker_threads';
 import { formatDuration } from '../base/duration.ts';
 import { ExporterError, errorLine } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
+import { CanaryReporter } from './canaryReporter.ts';
 import { CollectorReporter } from './collectorReporter.ts';
 import type { WorkerMessage } from './messages.ts';
 import type { SamplerSettings } from './settings.ts';
@@ -16,6 +17,11 @@ export interface SamplingThread {
   terminate(): Promise<unknown>;
 }
 
+/** Tells of a sample in the log. */
+interface Reporter {
+  report(snapshot: Snapshot): void;
+}
+
 /** Until the first message, which comes before the first sample. */
 const START_WITHIN_MS = 20_000;
 /** Wait before a dead thread is replaced: doubles with every death, and begins anew after a sample. */
@@ -26,7 +32,7 @@ const LONGEST_BACK_OFF_MS = 60_000;
 export class Sampler {
   readonly #startThread: () => SamplingThread;
   readonly #log: Logger;
-  readonly #reporter: CollectorReporter;
+  readonly #reporters: readonly Reporter[];
   #thread: SamplingThread | undefined;
   #state: SamplingState = { kind: 'failed', reason: 'no sample taken yet', collectors: [] };
   #deadline: NodeJS.Timeout | undefined;
@@ -42,7 +48,7 @@ export class Sampler {
   constructor(startThread: () => SamplingThread, log: Logger) {
     this.#startThread = startThread;
     this.#log = log;
-    this.#reporter = new CollectorReporter(log);
+    this.#reporters = [new CollectorReporter(log), new CanaryReporter(log)];
     this.#firstSample = new Promise((resolve, reject) => {
       this.#resolveFirst = resolve;
       this.#rejectFirst = reject;
@@ -124,7 +130,7 @@ export class Sampler {
   #take(snapshot: Snapshot): void {
     this.#state = { kind: 'sampled', snapshot };
     this.#backOffMs = FIRST_BACK_OFF_MS;
-    this.#reporter.report(snapshot);
+    for (const reporter of this.#reporters) reporter.report(snapshot);
     this.#hasSampled = true;
     for (const observer of this.#observers) observer(snapshot);
     this.#resolveFirst(snapshot);

@@ -23,4 +23,6 @@ export interface SamplerSettings {
   readonly processBudgetMs: number;
   /** Whether it is counted who holds the ports of the fullest destinations, for the status page. */
   readonly destinationOwners: boolean;
+  /** Whether the kernel is asked for a port at every sample. */
+  readonly canary: boolean;
 }

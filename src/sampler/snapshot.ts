@@ -4,6 +4,7 @@ import type { RangeSnapshot } from '../aggregate/range.ts';
 import type { TcpSnapshot } from '../aggregate/tcp.ts';
 import type { UdpSnapshot } from '../aggregate/udp.ts';
 import type { SourceKind } from '../sockets/source.ts';
+import type { CanaryAnswer } from './canary.ts';
 import type { DescribedListener } from './describedListener.ts';
 import type { NamespaceIdentity } from './namespaceLabels.ts';
 import type { Protocol } from './protocol.ts';
@@ -38,6 +39,8 @@ export interface NamespaceSample {
   readonly peaks: readonly Peak[];
   /** Whose sockets hold the usable ports; undefined where the source does not tell. */
   readonly owners: Readonly<Record<Protocol, OwnersSnapshot | undefined>>;
+  /** Empty where the kernel was not asked. */
+  readonly canary: readonly CanaryAnswer[];
 }
 
 /** One network namespace, its name, and who its listeners are. */
@@ -50,7 +53,7 @@ export interface NamespaceSnapshot extends NamespaceSample {
 }
 
 /** `enter`: entering that namespace; of the own one, finding the others. */
-export type CollectorName = 'enter' | 'range' | 'tcp' | 'udp' | 'owners' | 'processes';
+export type CollectorName = 'enter' | 'range' | 'tcp' | 'udp' | 'owners' | 'processes' | 'canary';
 
 export interface CollectorOutcome {
   readonly collector: CollectorName;

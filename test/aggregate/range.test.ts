@@ -9,6 +9,7 @@ describe('the ephemeral range', () => {
     const range = ephemeralRange(sysctls);
     expect(rangeSnapshot(range, sysctls)).toEqual({
       ...{ first: 32_768, last: 60_999, reserved: 0, usable: 28_232, addable: 64_512 - 28_232 },
+      leavesOneOut: false,
       timeWaitReuse: { mode: 2, timestamps: true, delayMs: 1000 },
     });
     expect([32_767, 32_768, 60_999, 61_000].map((port) => range.usable.has(port))).toEqual([

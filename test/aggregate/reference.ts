@@ -18,6 +18,10 @@ export interface Reference {
   readonly tcpLocal: Record<string, LocalRow>;
   readonly udpLocal: Record<string, LocalRow>;
   readonly worst: Record<'tcpConnect' | 'tcpBind' | 'udpConnect' | 'udpBind', Left>;
+  /** bind(loopback address, 0) calls that succeed: TCP on IPv4 and IPv6, UDP on both. */
+  readonly onLoopback: readonly number[];
+  /** Whether a connection alone holds a port that bind(address, 0) may be given, although it avoids the half of connect(). */
+  readonly bindMayBlock: boolean;
   readonly inbound: number;
   readonly outbound: number;
 }
@@ -97,6 +101,10 @@ export function reference(world: World): Reference {
       udpConnect: left(usable.size - udpUsedPorts),
       udpBind: left(usable.size - udpBind.worst),
     },
+    onLoopback: [tcpBind, udpBind].flatMap(({ usedOn }) =>
+      ['127.0.0.1', '::1'].map((address) => usable.size - usedOn(address)),
+    ),
+    bindMayBlock: bindMayBlock(world.sysctls, usable, portsOf(tcp, usable), blocked),
     inbound: connections.filter(isInbound).length,
     outbound: connections.filter((sock) => !isInbound(sock)).length,
   };
@@ -182,7 +190,7 @@ function isReusable(sock: PlainSock, { twReuse, timestamps, twReuseDelayMs }: Po
 function bindRegime(
   socks: readonly PlainSock[],
   usable: Set<number>,
-): { used: Record<string, number>; worst: number } {
+): { used: Record<string, number>; worst: number; usedOn: (address: string) => number } {
   const holders = socks.filter(({ localPort }) => usable.has(localPort));
   const usedOn = (address: string) =>
     portsOf(
@@ -191,7 +199,20 @@ function bindRegime(
     ).size;
   const seen = holders.map(({ local }) => local).filter((local) => local !== '0.0.0.0' && local !== '::');
   const used = Object.fromEntries(seen.map((local) => [local, usedOn(local)]));
-  return { used, worst: Math.max(...Object.values(used), usedOn('240.0.0.1'), usedOn('100::1')) };
+  return { used, worst: Math.max(...Object.values(used), usedOn('240.0.0.1'), usedOn('100::1')), usedOn };
+}
+
+/** bind(0) tries the ports of the second half first: held ones that nobody blocked, or none free at all. */
+function bindMayBlock(
+  { range }: PortSysctls,
+  usable: Set<number>,
+  held: Set<number>,
+  blocked: Set<number>,
+): boolean {
+  const second = [...usable].filter((port) => port % 2 !== range.first % 2);
+  return (
+    second.some((port) => held.has(port) && !blocked.has(port)) || second.every((port) => held.has(port))
+  );
 }
 
 function groupBy<T>(values: readonly T[], keyOf: (value: T) => string): Map<string, T[]> {

@@ -51,6 +51,8 @@ function told(tcp: TcpSnapshot, udp: UdpSnapshot): Reference {
     tcpLocal: localRows(tcp.localAddresses),
     udpLocal: localRows(udp.localAddresses),
     worst: { tcpConnect: tcp.connect, tcpBind: tcp.bind, udpConnect: udp.connect, udpBind: udp.bind },
+    onLoopback: [tcp, udp].flatMap(({ onLoopback: { ipv4, ipv6 } }) => [ipv4, ipv6]),
+    bindMayBlock: tcp.bindMayBlock,
     inbound: connections('inbound'),
     outbound: connections('outbound'),
   };

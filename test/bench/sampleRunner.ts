@@ -35,6 +35,7 @@ const SETTINGS: SamplerSettings = {
   sysfs: '/sys',
   processBudgetMs: 100,
   destinationOwners: true,
+  canary: true,
   namespaces: values.namespaces === undefined ? 'self' : new RegExp(`^(?:${values.namespaces})$`, 'u'),
   namespacesLimit: 500,
   fullDumpAbove: 0.05,

@@ -51,6 +51,7 @@ const FLAGS: readonly (readonly [flag: string, value: string, changed: object, b
 const SWITCHES: readonly (readonly [flag: string, isOn: (options: Options) => boolean])[] = [
   ['web.systemd-socket', ({ web }) => web.systemdSocket],
   ['no-web.page', ({ web }) => !web.page],
+  ['no-canary', ({ canary }) => !canary],
   ['once', ({ once }) => once],
 ];
 
@@ -72,6 +73,7 @@ describe('without flags', () => {
       ownersLimit: 20,
       peakWindowMs: 60_000,
       processBudgetMs: 100,
+      canary: true,
       namespaces: 'all',
       namespacesLimit: 500,
       fullDumpAbove: 0.05,

@@ -40,13 +40,13 @@ async function metrics(daemon: Daemon) {
 async function expectNothingSampled(daemon: Daemon): Promise<void> {
   const { names, success } = await metrics(daemon);
   expect([...names].sort()).toEqual(['port_exporter_build_info', 'port_exporter_sample_success']);
-  expect(success).toEqual({ range: 0, tcp: 0, udp: 0, owners: 0 });
+  expect(success).toEqual({ range: 0, tcp: 0, udp: 0, owners: 0, canary: 0 });
 }
 
 async function expectAllSampled(daemon: Daemon): Promise<void> {
   const { names, success } = await metrics(daemon);
   expect(names).toContain('port_exhaustion_ratio');
-  expect(success).toEqual({ range: 1, tcp: 1, udp: 1, owners: 1 });
+  expect(success).toEqual({ range: 1, tcp: 1, udp: 1, owners: 1, canary: 1 });
 }
 
 async function expectCleanEnd(daemon: Daemon): Promise<void> {
@@ -112,7 +112,7 @@ it('a table that breaks leaves that protocol out, says why, and comes back', asy
     /^collector tcp of host failed: \S+\/net\/tcp line 59: expected a newline, /,
   );
   const { names, success } = await metrics(daemon);
-  expect(success).toEqual({ range: 1, tcp: 0, udp: 1, owners: 1 });
+  expect(success).toEqual({ range: 1, tcp: 0, udp: 1, owners: 1, canary: 1 });
   expect(names).not.toContain('port_destinations');
   expect(names).toContain('port_ephemeral_ports');
   expect(names).toContain('port_exhaustion_ratio');

@@ -12,6 +12,7 @@ it('the whole output for a /proc that does not change is the golden one', async 
     '--sample.source=procfs',
     '--sample.max-duty=1',
     '--namespaces=self',
+    '--no-canary',
     // Not every machine has a cgroup v2 and /etc/services.
     '--log.level=error',
     `--path.procfs=${FIXTURE}`,

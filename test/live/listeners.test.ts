@@ -1,10 +1,10 @@
-import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { expect, it, onTestFinished } from 'vitest';
 import type { SamplerSettings } from '../../src/sampler/settings.ts';
 import { Actor } from './support/actor.ts';
 import { newWorld, times } from './support/exact.ts';
 import { Exporter } from './support/exporter.ts';
+import { raiseDescriptorLimit } from './support/limits.ts';
 import { LSOF_IS_MISSING, lsofListeners, type SsSocket, serviceName, ss } from './support/peers.ts';
 import { close, sendTo, setReceiveBuffer, socketFor } from './support/posix.ts';
 import { describeLive } from './support/privilege.ts';
@@ -404,11 +404,4 @@ async function sampled(settings: Partial<SamplerSettings> = {}): Promise<Exporte
 
 function processName(): string {
   return readFileSync('/proc/self/comm', 'utf8').trimEnd();
-}
-
-/** Node.js raises its own to the hard limit. */
-function raiseDescriptorLimit(needed: number): void {
-  const hard = /^Max open files +\S+ +(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1];
-  if (Number(hard) >= needed) return;
-  execFileSync('prlimit', ['--pid', String(process.pid), `--nofile=${needed}:${needed}`]);
 }

@@ -28,6 +28,10 @@ describe('a whole sample', () => {
         ...['port_ephemeral_ports', 'port_ephemeral_blocked_ports', 'port_ephemeral_used_ports'],
         ...['port_exhaustion_ratio', 'port_exhaustion_available_ports', 'port_exhaustion_peak_ratio'],
         ...[
+          'port_canary_success',
+          'port_canary_duration_seconds',
+          'port_canary_error_info',
+          'port_canary_disagreements_total',
           'port_connect_capacity_ports',
           'port_destination_used_ports',
           'port_destination_reclaimable_ports',
@@ -71,6 +75,12 @@ describe('a whole sample', () => {
     ['port_exhaustion_available_ports{netns="host",protocol="tcp",scope="connect"} 90'],
     ['port_exhaustion_available_ports{netns="host",protocol="udp",scope="connect"} 91'],
     ['port_exhaustion_peak_ratio{netns="host",protocol="udp",scope="bind"} 0.5'],
+    ['port_canary_success{netns="host",protocol="tcp",family="ipv4"} 1'],
+    ['port_canary_success{netns="host",protocol="udp",family="ipv4"} 0'],
+    ['port_canary_duration_seconds{netns="host",protocol="udp",family="ipv4"} 0.00001'],
+    ['port_canary_error_info{netns="host",protocol="udp",family="ipv4",error="EADDRINUSE"} 1'],
+    ['port_canary_error_info{netns="host",protocol="tcp",family="ipv6",error="EADDRNOTAVAIL"} 1'],
+    ['port_canary_disagreements_total{netns="host",protocol="udp",family="ipv4"} 3'],
     ['port_destinations{netns="host"} 4'],
     ['port_local_addresses{netns="host",protocol="udp"} 3'],
     ['port_sockets{netns="host",protocol="tcp",family="ipv4",state="bound_inactive"} 1'],
@@ -210,7 +220,7 @@ describe('a whole sample', () => {
 });
 
 describe('a collector that failed', () => {
-  it.each(['range', 'tcp', 'udp', 'owners'] as const)(
+  it.each(['range', 'tcp', 'udp', 'owners', 'canary'] as const)(
     'leaves nothing of its own behind and everything of the others: %s',
     async (collector) => {
       const exposition = createExposition({ withProcess: false });
@@ -223,7 +233,10 @@ describe('a collector that failed', () => {
       expect(kernel(before).filter((one) => collectorsOf(one).includes(collector))).not.toEqual([]);
       const success = after.filter(({ name }) => name === 'port_exporter_sample_success');
       expect(success.map(({ labels, value }) => [labels['collector'], value])).toEqual(
-        (['range', 'tcp', 'udp', 'owners'] as const).map((name) => [name, name === collector ? 0 : 1]),
+        (['range', 'tcp', 'udp', 'owners', 'canary'] as const).map((name) => [
+          name,
+          name === collector ? 0 : 1,
+        ]),
       );
     },
   );
@@ -348,6 +361,7 @@ async function series(state: SamplingState): Promise<Series[]> {
 
 /** Whose number it is: without any of them it is not there. */
 function collectorsOf({ name, labels }: Series): (string | undefined)[] {
+  if (name.startsWith('port_canary_')) return ['canary', 'range'];
   const described = /^port_(listener_|owner)/.test(name) ? ['owners'] : [];
   if (labels['protocol'] !== undefined) return [labels['protocol'], ...described];
   if (/^port_(destination|connections|ephemeral_blocked)/.test(name)) return ['tcp'];

@@ -36,6 +36,19 @@ const RICH: World = {
 };
 const EMPTY: World = { sysctls, tcp: [], udp: [] };
 
+/** Two answers, one refusal, and a family that is switched off. */
+const CANARY: NamespaceSnapshot['canary'] = (['tcp', 'udp'] as const).flatMap((protocol) => [
+  {
+    ...{ protocol, family: 'ipv4', succeeded: protocol === 'tcp', seconds: 0.000_01 },
+    ...{ error: protocol === 'tcp' ? undefined : 'EADDRINUSE', calculated: 5 },
+    ...{ disagrees: protocol === 'udp', disagreements: protocol === 'udp' ? 3 : 0 },
+  },
+  {
+    ...{ protocol, family: 'ipv6', succeeded: undefined, seconds: undefined, error: 'EADDRNOTAVAIL' },
+    ...{ calculated: 95, disagrees: false, disagreements: 0 },
+  },
+]);
+
 /** One namespace with a bit of everything, and rows left out of every table. */
 export const RICH_NAMESPACE = namespaceOf('host', RICH, {
   destinations: 2,
@@ -77,6 +90,8 @@ export function failing(namespace: NamespaceSnapshot, ...names: readonly Collect
       tcp: isThere('owners') && isThere('tcp') ? tcp : undefined,
       udp: isThere('owners') && isThere('udp') ? udp : undefined,
     },
+    // Without a range the kernel is not asked.
+    canary: isThere('canary') && isThere('range') ? namespace.canary : [],
     collectors: namespace.collectors.map((outcome) =>
       names.includes(outcome.collector) ? { ...outcome, error: 'it went wrong' } : outcome,
     ),
@@ -94,13 +109,14 @@ function namespaceOf(netns: string, world: World, limits: Limits): NamespaceSnap
     detail: 'full',
     sampledAtMs: 1_700_000_000_250,
     bounds: undefined,
-    collectors: (['range', 'tcp', 'udp', 'owners'] as const).map((collector) => ({
+    collectors: (['range', 'tcp', 'udp', 'owners', 'canary'] as const).map((collector) => ({
       collector,
       seconds: 0.125,
       error: undefined,
     })),
     range: {
       ...{ first: 40_000, last: 40_099, reserved: 5, usable: 95, addable: 64_412 },
+      leavesOneOut: false,
       timeWaitReuse: { mode: 1, timestamps: true, delayMs: 1000 },
     },
     tcp,
@@ -113,6 +129,7 @@ function namespaceOf(netns: string, world: World, limits: Limits): NamespaceSnap
       tcp: ownersOf(tcp.usedPorts, limits.owners),
       udp: ownersOf(udp.usedPorts, limits.owners),
     },
+    canary: CANARY,
     peaks: [peak('tcp', 'connect'), peak('tcp', 'bind'), peak('udp', 'connect'), peak('udp', 'bind')],
   };
 }

@@ -46,6 +46,7 @@ export function snapshotOf(
         peaks: [],
         listeners: [],
         owners: { tcp: undefined, udp: undefined },
+        canary: [],
       },
     ],
     namespacesFound: 1,

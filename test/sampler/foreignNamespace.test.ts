@@ -20,6 +20,7 @@ function sampleOf(detail: 'full' | 'bounded', peakRatio = 0): NamespaceSample {
     range: { usable: 100 } as NamespaceSample['range'],
     peaks: [{ protocol: 'tcp', scope: 'connect', ratio: peakRatio }],
     owners: { tcp: undefined, udp: undefined },
+    canary: [],
   };
 }
 

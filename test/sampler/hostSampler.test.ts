@@ -41,6 +41,7 @@ function newHost(
     limits: { destinations: 20, localAddresses: 20, listeners: 20, owners: 20 },
     ...{
       destinationOwners: true,
+      canary: false,
       processBudgetMs: 0,
       namespaces: 'all',
       namespacesLimit: 500,
@@ -70,6 +71,7 @@ function newHost(
     ownership: new Ownership(settings, true, recordingLogger().log),
     others: others ?? ({ door, registry } as unknown as Others),
     openSource: () => SOURCE,
+    newCanary: undefined,
   });
 }
 

@@ -74,6 +74,7 @@ function newSampler(): { sample: (dumps: Dumps) => NamespaceSample } {
     sysfs: join(procfs, 'sys'),
     processBudgetMs: 0,
     destinationOwners: true,
+    canary: false,
     namespaces: 'self',
     namespacesLimit: 500,
     fullDumpAbove: 0.05,

@@ -1,7 +1,8 @@
 import { release } from 'node:os';
 import { KernelError } from '../../base/errors.ts';
-import { HOST_IS_LITTLE_ENDIAN } from '../../kernel/endian.ts';
 import { AF_INET, type Libc, SOCK_STREAM } from '../../kernel/libc.ts';
+import { releaseAtLeast } from '../../kernel/release.ts';
+import { sockaddrIn } from '../../kernel/sockaddr.ts';
 import type { Visit } from '../record.ts';
 
 /**
@@ -50,21 +51,4 @@ function bindSomewhere(libc: Libc, fd: number): number | undefined {
     }
   }
   return undefined;
-}
-
-/** struct sockaddr_in: u16 family, be16 port, be32 address, 8 bytes of nothing. */
-function sockaddrIn(address: number, port: number): Uint8Array {
-  const bytes = new Uint8Array(16);
-  const view = new DataView(bytes.buffer);
-  view.setUint16(0, AF_INET, HOST_IS_LITTLE_ENDIAN);
-  view.setUint16(2, port);
-  view.setUint32(4, address);
-  return bytes;
-}
-
-/** `6.12.9+deb13-amd64` is at least 6.8. */
-export function releaseAtLeast(kernelRelease: string, major: number, minor: number): boolean {
-  const [, first, second] = /^(\d+)\.(\d+)/.exec(kernelRelease) ?? [];
-  if (first === undefined || second === undefined) return false;
-  return Number(first) > major || (Number(first) === major && Number(second) >= minor);
 }

@@ -2,9 +2,10 @@ import { release } from 'node:os';
 import { ExporterError, KernelError } from '../../base/errors.ts';
 import { AF_INET, AF_INET6, type Libc, loadLibc } from '../../kernel/libc.ts';
 import { NetlinkDumper, type NetlinkSocket, openNetlinkSocket } from '../../kernel/netlink.ts';
+import { releaseAtLeast } from '../../kernel/release.ts';
 import { SocketRecord, TcpState, type Visit } from '../record.ts';
 import type { SocketSource } from '../source.ts';
-import { bindingShows, releaseAtLeast } from './boundOnly.ts';
+import { bindingShows } from './boundOnly.ts';
 import { decodeSocket } from './decode.ts';
 import {
   EXT_SKMEMINFO,

@@ -16,6 +16,7 @@ const SETTINGS = {
   // Tests want an answer, however slow the machine is.
   processBudgetMs: 20_000,
   destinationOwners: true,
+  canary: true,
   namespaces: 'self',
   namespacesLimit: 500,
   fullDumpAbove: 0.05,
@@ -41,12 +42,19 @@ export class Exporter {
 
   /** Takes a sample and exposes it. */
   async sample(): Promise<Snapshot> {
+    const snapshot = this.sampleOnly();
+    this.#text = await this.#exposition.render({ kind: 'sampled', snapshot }, 'text');
+    this.#series = parseExposition(this.#text);
+    return snapshot;
+  }
+
+  /** Takes a sample of which every collector must succeed. */
+  sampleOnly(): Snapshot {
     const snapshot = this.#rounds.sample();
     for (const { collector, error } of snapshot.namespaces.flatMap(({ collectors }) => collectors)) {
       if (error !== undefined) throw new Error(`collector ${collector}: ${error}`);
     }
-    this.#text = await this.#exposition.render({ kind: 'sampled', snapshot }, 'text');
-    this.#series = parseExposition(this.#text);
+    expectCanaryAgrees(snapshot);
     return snapshot;
   }
 
@@ -73,5 +81,17 @@ export class Exporter {
 
   close(): void {
     this.#rounds.close();
+  }
+}
+
+/** What was calculated is what the kernel says at once, in every scenario that is sampled. */
+function expectCanaryAgrees({ namespaces }: Snapshot): void {
+  for (const { protocol, family, succeeded, error, calculated, disagrees } of namespaces.flatMap(
+    ({ canary }) => canary,
+  )) {
+    if (disagrees)
+      throw new Error(
+        `${protocol} ${family}: ${calculated} ports calculated, the kernel ${succeeded ? 'gave one' : `said ${error}`}`,
+      );
   }
 }

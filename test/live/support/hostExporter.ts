@@ -18,6 +18,7 @@ const SETTINGS: SamplerSettings = {
   sysfs: '/sys',
   processBudgetMs: 0,
   destinationOwners: true,
+  canary: true,
   namespaces: new RegExp(`^(?:${NAME_PREFIX}.*)$`, 'u'),
   namespacesLimit: 500,
   fullDumpAbove: 0,

@@ -7,6 +7,9 @@ export const KERNEL_SHOWS_BOUND_ONLY = kernelAtLeast(6, 8);
 /** /proc/<pid>/fdinfo shows inodes, and takes no more than CAP_SYS_PTRACE, since 5.14. */
 export const KERNEL_SHOWS_DESCRIPTOR_INODES = kernelAtLeast(5, 14);
 
+/** A port that was bound and closed again is as free as before since 6.18. */
+export const RELEASES_BOUND_PORTS = kernelAtLeast(6, 18);
+
 /** Factor by which an emulated kernel is slower. */
 export const SLOWNESS = Number(process.env['TEST_TIMEOUT_FACTOR'] ?? 1);
 

@@ -2,7 +2,7 @@ import { constants, release } from 'node:os';
 import { describe, expect, it } from 'vitest';
 import { ExporterError, errorLine, KernelError } from '../../../src/base/errors.ts';
 import { AF_INET, AF_NETLINK, type Libc } from '../../../src/kernel/libc.ts';
-import { releaseAtLeast } from '../../../src/sockets/netlink/boundOnly.ts';
+import { releaseAtLeast } from '../../../src/kernel/release.ts';
 import { openNetlinkSource } from '../../../src/sockets/netlink/source.ts';
 import { type Arrival, datagram, done, FakeNetlink, refusal } from '../../kernel/fakeNetlink.ts';
 import { encodeSocket } from './encode.ts';
@@ -84,17 +84,6 @@ describe('whether a dump shows bound-only sockets is tried once, at the start', 
       'opening a netlink socket (NETLINK_SOCK_DIAG): socket(): EPERM (operation not permitted)',
     );
   });
-});
-
-it.each([
-  ['6.8.0', true],
-  ['6.12.9+deb13-amd64', true],
-  ['7.0.0-rc1', true],
-  ['6.7.12', false],
-  ['5.15.0-91-generic', false],
-  ['mystery', false],
-])('Linux %s is at least 6.8: %s', (version, expected) => {
-  expect(releaseAtLeast(version, 6, 8)).toBe(expected);
 });
 
 /** A C library whose one netlink socket is a fake kernel; `dump` says which sockets it shows, or refuses with an errno. */

@@ -1,0 +1,39 @@
+import { KernelError } from '../base/errors.ts';
+import { AF_INET, AF_INET6, type Libc, SOCK_DGRAM, SOCK_STREAM } from './libc.ts';
+import { sockaddrIn, sockaddrIn6Loopback } from './sockaddr.ts';
+
+/** What the kernel said to one bind(loopback address, 0). */
+export interface LoopbackBind {
+  /** Wall time of bind(2) alone; undefined where there was no socket to bind. */
+  readonly seconds: number | undefined;
+  /** The errno by name, of socket(2) or bind(2); undefined where a port was given. */
+  readonly error: string | undefined;
+}
+
+/**
+ * Asks the kernel for one ephemeral port in the namespace of the calling thread, on 127.0.0.1 or ::1, and gives it back at
+ * once: the socket is closed unconnected, which leaves nothing behind. Throws what is no refusal of the kernel's.
+ */
+export function bindOnLoopback(libc: Libc, protocol: 'tcp' | 'udp', family: 4 | 6): LoopbackBind {
+  let fd: number | undefined;
+  let startedAt: number | undefined;
+  try {
+    fd = libc.socket(family === 4 ? AF_INET : AF_INET6, protocol === 'tcp' ? SOCK_STREAM : SOCK_DGRAM, 0);
+    const address = family === 4 ? LOOPBACK : LOOPBACK6;
+    startedAt = performance.now();
+    libc.bind(fd, address);
+    return { seconds: secondsSince(startedAt), error: undefined };
+  } catch (error) {
+    if (!(error instanceof KernelError)) throw error;
+    return { seconds: startedAt === undefined ? undefined : secondsSince(startedAt), error: error.code };
+  } finally {
+    if (fd !== undefined) libc.close(fd);
+  }
+}
+
+const LOOPBACK = sockaddrIn(0x7f000001, 0);
+const LOOPBACK6 = sockaddrIn6Loopback(0);
+
+function secondsSince(startedAt: number): number {
+  return (performance.now() - startedAt) / 1000;
+}

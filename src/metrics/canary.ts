@@ -1,0 +1,50 @@
+import { namespacesOf } from '../sampler/state.ts';
+import { PaintedCounter } from './counter.ts';
+import type { DefineFamily } from './family.ts';
+import { PaintedGauge } from './gauge.ts';
+
+const LABELS = ['netns', 'protocol', 'family'] as const;
+
+/** What the kernel said when it was asked for a port. */
+export const defineCanary: DefineFamily = (registers) => {
+  const success = new PaintedGauge(registers, {
+    name: 'port_canary_success',
+    help:
+      'Whether the kernel gave an ephemeral port to bind(loopback address, 0) in the last sample; 0: an application gets ' +
+      'the error of port_canary_error_info. Absent where it was not asked, and without a loopback address.',
+    labels: LABELS,
+  });
+  const duration = new PaintedGauge(registers, {
+    name: 'port_canary_duration_seconds',
+    help: 'Wall time of that bind(): it rises as the kernel has to look longer for a free port.',
+    labels: LABELS,
+  });
+  const error = new PaintedGauge(registers, {
+    name: 'port_canary_error_info',
+    help: 'Always 1; the errno of socket() or bind() by name, EADDRINUSE where no port is left.',
+    labels: [...LABELS, 'error'],
+  });
+  const disagreements = new PaintedCounter(registers, {
+    name: 'port_canary_disagreements_total',
+    help:
+      'Samples in which the kernel refused a port although some were calculated to be left for the loopback address, or ' +
+      'gave one although none was. A busy host changes between the two: now and then is no defect.',
+    labels: LABELS,
+  });
+  const painted = [success, duration, error, disagreements];
+  return {
+    clear: () => painted.forEach((metric) => void metric.clear()),
+    paint(state) {
+      for (const { netns, canary } of namespacesOf(state)) {
+        for (const answer of canary) {
+          const { protocol, family, succeeded, seconds, disagreements: count } = answer;
+          const labels = { netns, protocol, family };
+          success.setKnown(labels, succeeded === undefined ? undefined : Number(succeeded));
+          duration.setKnown(labels, succeeded === undefined ? undefined : seconds);
+          if (answer.error !== undefined) error.set({ ...labels, error: answer.error }, 1);
+          disagreements.setKnown(labels, count);
+        }
+      }
+    },
+  };
+};
