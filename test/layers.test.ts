@@ -13,6 +13,7 @@ const LAYERS = [
   'systemd',
   'status',
   'metrics',
+  'probes',
   'sampler',
   'aggregate',
   'sockets',
