@@ -1,5 +1,5 @@
 /** The promise to test on every kernel: available is what it still gives. */
-const EXACTNESS = ['bind', 'blocked', 'connect', 'everything', 'range', 'timeWait', 'udp'].map(
+const EXACTNESS = ['bind', 'blocked', 'canary', 'connect', 'everything', 'range', 'timeWait', 'udp'].map(
   (name) => `test/live/${name}.test.ts`,
 );
 
