@@ -147,10 +147,13 @@ export class TcpTally {
 
   /** It tries the half that connect() does not prefer first, and the other only where that one is taken. */
   #bindMayBlock(inferred: PortSet): boolean {
-    const parity = 1 - this.#range.preferredParity;
-    const held = this.#localAddresses.usedOfParity(parity);
-    const blocked = this.#known.sizeOfParity(parity) + inferred.sizeOfParity(parity);
-    return held > blocked || held === this.#range.usable.sizeOfParity(parity);
+    const { preferredParity, usable } = this.#range;
+    const held = (parity: number) => this.#localAddresses.usedOfParity(parity);
+    const hasUnblocked = (parity: number) =>
+      held(parity) > this.#known.sizeOfParity(parity) + inferred.sizeOfParity(parity);
+    const triedFirst = 1 - preferredParity;
+    const isTaken = held(triedFirst) === usable.sizeOfParity(triedFirst);
+    return hasUnblocked(triedFirst) || (isTaken && hasUnblocked(preferredParity));
   }
 
   #block(port: number, evidence: PortSet): void {

@@ -202,7 +202,7 @@ function bindRegime(
   return { used, worst: Math.max(...Object.values(used), usedOn('240.0.0.1'), usedOn('100::1')), usedOn };
 }
 
-/** bind(0) tries the ports of the second half first: held ones that nobody blocked, or none free at all. */
+/** bind(0) tries the ports of the second half first, all where those are taken: held ones that nobody blocked. */
 function bindMayBlock(
   { range }: PortSysctls,
   usable: Set<number>,
@@ -210,9 +210,8 @@ function bindMayBlock(
   blocked: Set<number>,
 ): boolean {
   const second = [...usable].filter((port) => port % 2 !== range.first % 2);
-  return (
-    second.some((port) => held.has(port) && !blocked.has(port)) || second.every((port) => held.has(port))
-  );
+  const tried = second.every((port) => held.has(port)) ? [...usable] : second;
+  return tried.some((port) => held.has(port) && !blocked.has(port));
 }
 
 function groupBy<T>(values: readonly T[], keyOf: (value: T) => string): Map<string, T[]> {

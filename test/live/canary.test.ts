@@ -57,7 +57,7 @@ describeLive('The canary: the kernel is asked for one port', () => {
     expect(await medianSeconds()).toBeGreaterThan(3 * whenEmpty);
   });
 
-  it('10 000 samples leave no socket and no TIME_WAIT', async () => {
+  it('10 000 samples leave no socket and no TIME_WAIT', { timeout: 240_000 * SLOWNESS }, async () => {
     newWorld();
     const before = socketsHere();
     const descriptors = readdirSync('/proc/self/fd').length;
