@@ -8,6 +8,8 @@ export interface Listener {
   readonly address: string;
   readonly port: number;
   readonly family: Family;
+  /** Every socket has IPV6_V6ONLY, so that `::` takes no IPv4. False where the source does not tell (procfs). */
+  readonly ipv6Only: boolean;
   /** Connections waiting for accept(). TCP only. */
   readonly acceptQueue: number | undefined;
   /** Backlogs added up; undefined where the source does not tell (procfs). TCP only. */
@@ -81,6 +83,7 @@ export class Listeners {
       address: this.#tableOf(row.family).addressOf(row),
       port: row.port,
       family: row.family,
+      ipv6Only: row.ipv6Only,
       acceptQueue: row.isTcp ? known(row.acceptQueue) : undefined,
       acceptQueueLimit: known(row.acceptQueueLimit),
       dropped: known(row.dropped),
@@ -102,6 +105,7 @@ interface ListenerRow {
   readonly isTcp: boolean;
   /** Row of the key table. */
   readonly row: number;
+  ipv6Only: boolean;
   acceptQueue: number;
   acceptQueueLimit: number;
   dropped: number;
@@ -133,6 +137,7 @@ class ListenerTable {
     const index = this.#keys.upsert();
     const row = this.rows[index] ?? newRow(record, index);
     if (index === this.rows.length) this.rows.push(row);
+    row.ipv6Only &&= record.v6only;
     row.acceptQueue = sumKnown(row.acceptQueue, record.receiveQueue);
     row.acceptQueueLimit = sumKnown(row.acceptQueueLimit, record.backlogLimit);
     row.dropped = sumKnown(row.dropped, record.drops);
@@ -176,6 +181,7 @@ function newRow(record: SocketRecord, row: number): ListenerRow {
     port: record.localPort,
     isTcp: record.state === TcpState.LISTEN,
     row,
+    ipv6Only: record.v6only,
     acceptQueue: 0,
     acceptQueueLimit: 0,
     dropped: 0,

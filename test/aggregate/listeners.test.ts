@@ -133,7 +133,7 @@ describe('several sockets on one address and port', () => {
     expect({ counts, total }).toEqual({ counts: { ipv4: 2, ipv6: 1 }, total: 1 });
     expect(fullest).toEqual([
       {
-        ...{ address: '0.0.0.0', port: 80, family: 4, inEphemeralRange: false },
+        ...{ address: '0.0.0.0', port: 80, family: 4, ipv6Only: false, inEphemeralRange: false },
         ...{ acceptQueue: 7, acceptQueueLimit: 385, dropped: 11, connections: 2 },
         sockets: [
           { inode: 11, cgroupId: 5 },
@@ -142,6 +142,14 @@ describe('several sockets on one address and port', () => {
         ],
       },
     ]);
+  });
+
+  it('take IPv6 only where every one of them does', () => {
+    const only = (...sockets: readonly boolean[]) =>
+      one(sockets.map((v6only) => listener('::', 80, { v6only }))).fullest.map(({ ipv6Only }) => ipv6Only);
+    expect(only(true, true)).toEqual([true]);
+    expect(only(true, false)).toEqual([false]);
+    expect(only(false, true)).toEqual([false]);
   });
 
   it.each([0, 1, 2])('have no sum of what is unknown of one of them: the %i.', (index) => {
@@ -203,7 +211,7 @@ describe('a UDP socket listens', () => {
   it('and has no queue of connections, but may have dropped datagrams', () => {
     expect(listening(udp('0.0.0.0', 53)).fullest).toEqual([
       {
-        ...{ address: '0.0.0.0', port: 53, family: 4, inEphemeralRange: false, dropped: 3 },
+        ...{ address: '0.0.0.0', port: 53, family: 4, ipv6Only: false, inEphemeralRange: false, dropped: 3 },
         ...{ acceptQueue: undefined, acceptQueueLimit: undefined, connections: undefined },
         sockets: [{ inode: 1, cgroupId: undefined }],
       },

@@ -13,12 +13,12 @@ import { EMPTY_NAMESPACE, RICH_NAMESPACE } from '../metrics/snapshots.ts';
 import { expectHarmless, lines, PIPE, terminal } from './reports.ts';
 
 const WEB: DescribedListener = {
-  ...{ protocol: 'tcp', address: '0.0.0.0', port: 80, family: 4, inEphemeralRange: false },
+  ...{ protocol: 'tcp', address: '0.0.0.0', port: 80, family: 4, ipv6Only: false, inEphemeralRange: false },
   ...{ acceptQueue: 3, acceptQueueLimit: 511, dropped: 4, connections: 12 },
   ...{ service: 'http', process: 'nginx', pid: 812, user: 'www-data', unit: 'nginx.service' },
 };
 const UNKNOWN: DescribedListener = {
-  ...{ protocol: 'udp', address: '::', port: 40_010, family: 6, inEphemeralRange: true },
+  ...{ protocol: 'udp', address: '::', port: 40_010, family: 6, ipv6Only: false, inEphemeralRange: true },
   ...{ acceptQueue: undefined, acceptQueueLimit: undefined, dropped: undefined, connections: undefined },
   ...{ service: '', process: '', pid: undefined, user: '', unit: '' },
 };
