@@ -11,12 +11,17 @@ export function sockaddrIn(address: number, port: number): Uint8Array {
   return bytes;
 }
 
-/** `struct sockaddr_in6` (`linux/in6.h`): u16 family, be16 port, u32 flow, 16 bytes of address, u32 scope. Here of ::1. */
-export function sockaddrIn6Loopback(port: number): Uint8Array {
+/** `struct sockaddr_in6` (`linux/in6.h`): u16 family, be16 port, u32 flow, 16 bytes of address, u32 scope. */
+export function sockaddrIn6(address: ArrayLike<number>, port: number): Uint8Array {
   const bytes = new Uint8Array(28);
   const view = new DataView(bytes.buffer);
   view.setUint16(0, AF_INET6, HOST_IS_LITTLE_ENDIAN);
   view.setUint16(2, port);
-  bytes[23] = 1;
+  bytes.set(address, 8);
   return bytes;
+}
+
+/** That of ::1. */
+export function sockaddrIn6Loopback(port: number): Uint8Array {
+  return sockaddrIn6([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1], port);
 }

@@ -1,19 +1,30 @@
-import { once } from 'node:events';
-import { connect } from 'node:net';
-import { errorCode } from '../base/errors.ts';
+import { isIPv6, Socket } from 'node:net';
+import { errorCode, KernelError } from '../base/errors.ts';
+import { openClientSocket } from '../kernel/clientSocket.ts';
+import { type Libc, loadLibc } from '../kernel/libc.ts';
+import { hasSourceAddress } from './hasSourceAddress.ts';
 
 /** Where to connect to. */
 export interface ConnectTarget {
   /** An IP address, not a name. */
   readonly address: string;
   readonly port: number;
-  /** An IP address of this machine to connect from; the kernel's choice without. */
+  /** An IP address of this machine and of the same family to connect from; the kernel's choice without. */
   readonly from?: string;
   readonly timeoutMs: number;
 }
 
-/** Why nobody could be reached. `no_local_port`: the far end was not even asked. */
-export type ConnectFailure = 'refused' | 'timeout' | 'unreachable' | 'no_local_port' | 'other';
+/**
+ * Why nobody could be reached. With `no_local_port` and `no_source_address` the far end was not even asked: no port is
+ * left, or this machine has no address to come from. Both are EADDRNOTAVAIL.
+ */
+export type ConnectFailure =
+  | 'refused'
+  | 'timeout'
+  | 'unreachable'
+  | 'no_local_port'
+  | 'no_source_address'
+  | 'other';
 
 /** How one connect() ended. */
 export type ConnectOutcome =
@@ -22,40 +33,79 @@ export type ConnectOutcome =
       readonly connected: false;
       readonly seconds: number;
       readonly reason: ConnectFailure;
-      /** The errno by name, as connect(2) or bind(2) gave it. */
+      /** The errno by name, as connect(2) or bind(2) gave it; ETIMEDOUT also for the timeout. */
       readonly error: string;
     };
 
 /**
- * One TCP connection, ended as soon as it stands, by a reset: so neither side keeps it in TIME_WAIT. Never rejects for
- * what the kernel or the far end says.
+ * One TCP connection, ended as soon as it stands, by a reset: so neither side keeps it in TIME_WAIT. Whatever the kernel
+ * or the far end says is an outcome, and nothing is left open when there is one.
+ *
+ * @param withLibc whether the C library may be used where it can be. Without, a source address is bound together with a
+ *   port, which meanwhile nobody else can have.
  */
-export async function tcpConnect({ address, port, from, timeoutMs }: ConnectTarget): Promise<ConnectOutcome> {
+export async function tcpConnect(target: ConnectTarget, { withLibc = true } = {}): Promise<ConnectOutcome> {
   const startedAt = performance.now();
-  const seconds = () => (performance.now() - startedAt) / 1000;
-  const socket = connect({
-    ...{ host: address, port },
-    ...(from === undefined ? {} : { localAddress: from }),
-  });
+  const refusal = await refusalOf(target, withLibc ? libcIfAny() : undefined);
+  const seconds = (performance.now() - startedAt) / 1000;
+  if (refusal === undefined) return { connected: true, seconds };
+  const reason = await reasonOf(refusal, target);
+  return { connected: false, seconds, reason, error: refusal.error };
+}
+
+/** Which call said no, and its errno. */
+interface Refusal {
+  readonly call: 'bind' | 'connect';
+  readonly error: string;
+}
+
+async function refusalOf(target: ConnectTarget, libc: Libc | undefined): Promise<Refusal | undefined> {
+  const { address, port, from, timeoutMs } = target;
+  let socket: Socket;
   try {
-    await once(socket, 'connect', { signal: AbortSignal.timeout(timeoutMs) });
-    return { connected: true, seconds: seconds() };
+    socket = newSocket(target, libc);
   } catch (thrown) {
-    const error = isTimeout(thrown) ? 'ETIMEDOUT' : (errorCode(thrown) ?? 'EUNKNOWN');
-    return { connected: false, seconds: seconds(), reason: reasonOf(error), error };
+    if (!(thrown instanceof KernelError)) throw thrown;
+    return { call: 'bind', error: thrown.code };
+  }
+  let timer: NodeJS.Timeout | undefined;
+  try {
+    return await new Promise<Refusal | undefined>((resolve) => {
+      socket.once('connect', () => resolve(undefined));
+      // Stays: what comes after the end is of no interest.
+      socket.on('error', (error) => {
+        const call = 'syscall' in error && error.syscall === 'bind' ? 'bind' : 'connect';
+        resolve({ call, error: errorCode(error) ?? 'EUNKNOWN' });
+      });
+      timer = setTimeout(() => resolve({ call: 'connect', error: 'ETIMEDOUT' }), timeoutMs);
+      const bound = libc === undefined && from !== undefined ? { localAddress: from } : {};
+      socket.connect({ host: address, port, ...bound });
+    });
   } finally {
-    // What comes after the reset is of no interest.
-    socket.on('error', () => {});
-    socket.resetAndDestroy();
+    clearTimeout(timer);
+    // With the C library's socket any close is a reset. Node's own would wait with that until the connection stands.
+    if (libc === undefined && !socket.connecting && !socket.destroyed) socket.resetAndDestroy();
+    else socket.destroy();
   }
 }
 
-function isTimeout(thrown: unknown): boolean {
-  return thrown instanceof Error && thrown.name === 'AbortError';
+function newSocket({ address, from }: ConnectTarget, libc: Libc | undefined): Socket {
+  if (libc === undefined) return new Socket();
+  const fd = openClientSocket(libc, isIPv6(address) ? 6 : 4, from);
+  // Not to be read from before it is connected, which would be an error; and nobody sends anything that matters.
+  return new Socket({ fd, readable: false, writable: true });
 }
 
-/** connect(2), bind(2); ICMP errors as ip(7) and ipv6(7) give them. */
-function reasonOf(error: string): ConnectFailure {
+function libcIfAny(): Libc | undefined {
+  try {
+    return loadLibc();
+  } catch {
+    return undefined;
+  }
+}
+
+/** connect(2), bind(2); routes as in ip-route(8); ICMP errors as the kernel translates them (net/ipv4/icmp.c). */
+async function reasonOf({ call, error }: Refusal, { address, from }: ConnectTarget): Promise<ConnectFailure> {
   switch (error) {
     case 'ECONNREFUSED':
       return 'refused';
@@ -69,10 +119,16 @@ function reasonOf(error: string): ConnectFailure {
     case 'EACCES':
     case 'EPERM':
       return 'unreachable';
-    case 'EADDRNOTAVAIL':
+    case 'EINVAL':
+      // What a blackhole route tells local senders.
+      return call === 'connect' ? 'unreachable' : 'other';
     case 'EADDRINUSE':
-    case 'EAGAIN':
       return 'no_local_port';
+    case 'EADDRNOTAVAIL':
+      if (call === 'bind') return 'no_source_address';
+      // Who has bound a source address has one.
+      if (from !== undefined || (await hasSourceAddress(address))) return 'no_local_port';
+      return 'no_source_address';
     default:
       return 'other';
   }
