@@ -29,9 +29,9 @@ try {
   end(1);
 }
 
-/** Asks the kernel once, on this thread. */
+/** Asks once, on this thread. */
 async function runQuery({ options, asJson, ask }: Query): Promise<void> {
-  const report = answer(options, ask);
+  const report = await answer(options, ask);
   try {
     await print(`${printReport(report, asJson, terminalOf(process.stdout, process.env))}\n`);
   } catch (error) {
@@ -43,10 +43,10 @@ async function runQuery({ options, asJson, ask }: Query): Promise<void> {
   process.exitCode = report.exitCode;
 }
 
-function answer(options: Options, ask: Query['ask']): Report {
+async function answer(options: Options, ask: Query['ask']): Promise<Report> {
   const rounds = openRounds(samplerSettings(options), createLogger(quietUnlessAsked(options)));
   try {
-    return ask(rounds);
+    return await ask(rounds);
   } finally {
     rounds.close();
   }

@@ -9,8 +9,15 @@ import { listenersCommand } from './listenersCommand.ts';
 import { MODE } from './options.ts';
 import type { Environment } from './readFlags.ts';
 import { runCommand } from './runCommand.ts';
+import { scanCommand } from './scanCommand.ts';
 
-const COMMANDS: readonly Command[] = [runCommand, listenersCommand, destinationsCommand, explainCommand];
+const COMMANDS: readonly Command[] = [
+  runCommand,
+  listenersCommand,
+  destinationsCommand,
+  explainCommand,
+  scanCommand,
+];
 
 /**
  * What `argv` (without the program's name) and the environment ask for. Prints nothing and never exits. Throws an

@@ -101,6 +101,7 @@ export function parseEndpoint(text: string): Endpoint {
   return { address, port: parsePort(port) };
 }
 
-function unfit(text: string, expected: string): ExporterError {
+/** The refusal of a flag's text. */
+export function unfit(text: string, expected: string): ExporterError {
   return new ExporterError(`${JSON.stringify(text)} does not fit; expected ${expected}`);
 }

@@ -12,6 +12,8 @@ export interface ConnectTarget {
   /** An IP address of this machine and of the same family to connect from; the kernel's choice without. */
   readonly from?: string;
   readonly timeoutMs: number;
+  /** Ends it early, as ECANCELED. */
+  readonly signal?: AbortSignal;
 }
 
 /**
@@ -46,7 +48,11 @@ export type ConnectOutcome =
  */
 export async function tcpConnect(target: ConnectTarget, { withLibc = true } = {}): Promise<ConnectOutcome> {
   const startedAt = performance.now();
-  const refusal = await refusalOf(target, withLibc ? libcIfAny() : undefined);
+  const libc = withLibc ? libcIfAny() : undefined;
+  let refusal = await refusalOf(target, libc);
+  for (let again = 0; refusal === REACHED_ITSELF && again < MOST_SELF_CONNECTS; again++) {
+    refusal = await refusalOf(target, libc);
+  }
   const seconds = (performance.now() - startedAt) / 1000;
   if (refusal === undefined) return { connected: true, seconds };
   const reason = await reasonOf(refusal, target);
@@ -59,8 +65,18 @@ interface Refusal {
   readonly error: string;
 }
 
+/**
+ * On an address of this machine the local port that the kernel chooses may be the very port asked for: then a socket's
+ * SYN meets itself, and it is connected to itself (simultaneous open, RFC 9293, 3.5). A port that is listened on is not
+ * chosen, so nobody is there; but a firewall may lead another connection to somebody.
+ */
+const REACHED_ITSELF: Refusal = { call: 'connect', error: 'ECONNREFUSED' };
+
+/** In a row: that of one in 28 232 by chance, which is more often the fewer ports there are. */
+const MOST_SELF_CONNECTS = 4;
+
 async function refusalOf(target: ConnectTarget, libc: Libc | undefined): Promise<Refusal | undefined> {
-  const { address, port, from, timeoutMs } = target;
+  const { address, port, from, timeoutMs, signal } = target;
   let socket: Socket;
   try {
     socket = newSocket(target, libc);
@@ -69,24 +85,33 @@ async function refusalOf(target: ConnectTarget, libc: Libc | undefined): Promise
     return { call: 'bind', error: thrown.code };
   }
   let timer: NodeJS.Timeout | undefined;
+  let cancel = () => {};
   try {
     return await new Promise<Refusal | undefined>((resolve) => {
-      socket.once('connect', () => resolve(undefined));
+      socket.once('connect', () => resolve(isOwnEnd(socket) ? REACHED_ITSELF : undefined));
       // Stays: what comes after the end is of no interest.
       socket.on('error', (error) => {
         const call = 'syscall' in error && error.syscall === 'bind' ? 'bind' : 'connect';
         resolve({ call, error: errorCode(error) ?? 'EUNKNOWN' });
       });
       timer = setTimeout(() => resolve({ call: 'connect', error: 'ETIMEDOUT' }), timeoutMs);
+      cancel = () => resolve({ call: 'connect', error: 'ECANCELED' });
+      signal?.addEventListener('abort', cancel, { once: true });
+      if (signal?.aborted) cancel();
       const bound = libc === undefined && from !== undefined ? { localAddress: from } : {};
       socket.connect({ host: address, port, ...bound });
     });
   } finally {
     clearTimeout(timer);
+    signal?.removeEventListener('abort', cancel);
     // With the C library's socket any close is a reset. Node's own would wait with that until the connection stands.
     if (libc === undefined && !socket.connecting && !socket.destroyed) socket.resetAndDestroy();
     else socket.destroy();
   }
+}
+
+function isOwnEnd({ localAddress, localPort, remoteAddress, remotePort }: Socket): boolean {
+  return localPort === remotePort && localAddress === remoteAddress;
 }
 
 function newSocket({ address, from }: ConnectTarget, libc: Libc | undefined): Socket {

@@ -5,8 +5,8 @@ import type { Terminal } from './terminal.ts';
 export interface Report {
   /** Plain data for JSON: names in camelCase, numbers as numbers, and what is not known is not there. */
   readonly data: unknown;
-  /** 1 where what was asked for by name is not there, as lsof and grep end. */
-  readonly exitCode: 0 | 1;
+  /** 1 where what was asked for by name is not there, as lsof and grep end; 130 where Ctrl-C cut it short. */
+  readonly exitCode: 0 | 1 | 130;
   /** No newline at its end. */
   text(terminal: Terminal): string;
 }

@@ -218,7 +218,7 @@ describe('--help', () => {
 });
 
 describe('a question', () => {
-  it.each(['listeners', 'destinations', 'explain'])(
+  it.each(['listeners', 'destinations', 'explain', 'scan'])(
     '%s asks once, of everything there is',
     async (command) => {
       const { options: asked, asJson } = await query([command]);
@@ -252,6 +252,7 @@ describe('a question', () => {
   it('looks for processes only where they are shown', async () => {
     expect((await query(['listeners'])).options.processBudgetMs).toBeGreaterThan(1000);
     expect((await query(['explain'])).options.processBudgetMs).toBe(0);
+    expect((await query(['scan'])).options.processBudgetMs).toBe(0);
   });
 
   it('takes a limit of its own', async () => {
@@ -266,12 +267,13 @@ describe('a question', () => {
     [['listeners', '0'], '"0" does not fit; expected a port from 1 to 65535'],
     [['explain', '192.0.2.1'], '"192.0.2.1" does not fit; expected ADDRESS:PORT or [IPV6]:PORT'],
     [['explain', '2001:db8::1:443'], '"2001:db8::1:443" does not fit; expected ADDRESS:PORT or [IPV6]:PORT'],
+    [['scan', '--ports=9-1'], '--ports: "9-1" does not fit; expected the lower port first'],
     [['explain', '192.0.2.1:0'], '"0" does not fit; expected a port from 1 to 65535'],
   ])('%j is one line', async (argv, line) => {
     await expect(parseCommandLine(argv, {})).rejects.toThrow(new ExporterError(line));
   });
 
-  it.each(['listeners', 'destinations', 'explain'])(
+  it.each(['listeners', 'destinations', 'explain', 'scan'])(
     '%s has a help of its own, in at most 100 columns',
     async (command) => {
       const help = await printed([command, '--help']);
@@ -311,7 +313,7 @@ describe('a usage error', () => {
       '-',
       '--help',
       '--no-help',
-      ...['listeners', 'destinations', 'explain', '--json', '--limit', '192.0.2.1:80'],
+      ...['listeners', 'destinations', 'explain', 'scan', '--json', '--limit', '--ports', '192.0.2.1:80'],
       '=',
       ':1',
     ];

@@ -1,0 +1,132 @@
+import { ephemeralRange } from '../aggregate/range.ts';
+import { readPortSysctls } from '../kernel/sysctl.ts';
+import { readServices } from '../owners/services.ts';
+import { type ScannedPort, scanPorts } from '../probes/scan.ts';
+import { compareWithListeners } from '../probes/scanDifferences.ts';
+import { findScanTarget, type ScanTarget } from '../probes/scanTarget.ts';
+import { type Scan, scanReport } from '../reports/scanReport.ts';
+import type { DescribedListener } from '../sampler/describedListener.ts';
+import type { Command } from './command.ts';
+import { single, toggle } from './flag.ts';
+import { QUERY_FLAGS, queryInvocation } from './queryOptions.ts';
+import { readFlags } from './readFlags.ts';
+import { sampledNamespace } from './sampledNamespace.ts';
+import { type PortList, parsePortList, usualPorts } from './scanPortList.ts';
+import { openScanProgress } from './scanProgress.ts';
+import { parsePeriod, unfit } from './values.ts';
+
+const SCAN = 'Scan:';
+
+const FLAGS = {
+  ...QUERY_FLAGS,
+  ports: single(
+    {
+      group: SCAN,
+      describe:
+        'Ports like 1-1024,8000-9000, or all; usual are 1-1024, those named in /etc/services, and of this host ' +
+        'those with a listener',
+      default: 'usual',
+    },
+    parsePortList,
+  ),
+  ipv6: toggle({ group: SCAN, describe: 'Scan the IPv6 address of a name' }),
+  timeout: single(
+    { group: SCAN, describe: 'Wait so long for an answer, and as long once more', default: '1s' },
+    parsePeriod,
+  ),
+  concurrency: single(
+    {
+      group: SCAN,
+      describe: 'Most ports to ask at once; never more than a quarter of the ephemeral ports',
+      default: '256',
+    },
+    parseConcurrency,
+  ),
+};
+
+/** What `nmap -sT` answers, and for this host what the listener table makes of it. */
+export const scanCommand: Command = {
+  pattern: 'scan [host]',
+  describe:
+    'Which TCP ports of a host are open, closed or filtered, and for this host how that differs from who listens; ends ' +
+    'with 0 once the scan is made, whatever it found',
+  positionals: { host: 'A name, an IPv4 or an IPv6 address; localhost by default' },
+  flags: FLAGS,
+  invoke(commandLine, environment) {
+    const host = String(commandLine['host'] ?? 'localhost');
+    const { ports, ipv6, timeout, concurrency, ...values } = readFlags(FLAGS, commandLine, environment);
+    return queryInvocation(values, async (rounds) => {
+      const target = await findScanTarget(host, ipv6);
+      const listeners = () => (target.isThisHost ? sampledNamespace(rounds).listeners : []);
+      const before = listeners();
+      const services = readServices();
+      const service = (port: number) => services.name(port, 'tcp');
+      const asked = portsToAsk(ports, before, service);
+      const startedAt = performance.now();
+      const { scanned, wasInterrupted } = await watchedScan(target, asked, !values.json, {
+        timeoutMs: timeout,
+        concurrency: Math.min(concurrency, fairShare(values['path.procfs'])),
+      });
+      const scan: Scan = {
+        target,
+        ports: target.isThisHost
+          ? compareWithListeners(scanned, target.address, before, listeners())
+          : scanned.map((port) => ({ ...port, listener: undefined, difference: undefined })),
+        toAsk: asked.length,
+        seconds: (performance.now() - startedAt) / 1000,
+        wasInterrupted,
+        service,
+      };
+      return scanReport(scan);
+    });
+  },
+};
+
+/** Descriptors bound it as well, which the scan itself finds out. */
+const MOST_AT_ONCE = 10_000;
+
+function parseConcurrency(text: string): number {
+  const concurrency = /^\d{1,5}$/.test(text) ? Number(text) : 0;
+  if (concurrency >= 1 && concurrency <= MOST_AT_ONCE) return concurrency;
+  throw unfit(text, `a whole number from 1 to ${MOST_AT_ONCE}`);
+}
+
+function portsToAsk(
+  ports: PortList,
+  listeners: readonly DescribedListener[],
+  service: (port: number) => string,
+): readonly number[] {
+  if (ports !== 'usual') return ports;
+  const listened = new Set(listeners.filter(({ protocol }) => protocol === 'tcp').map(({ port }) => port));
+  return usualPorts((port) => listened.has(port) || service(port) !== '');
+}
+
+/** Each connection under way holds a port that no bind(address, 0) gets meanwhile: most are left to others. */
+function fairShare(procfs: string): number {
+  return Math.max(1, Math.floor(ephemeralRange(readPortSysctls(procfs)).usableCount / 4));
+}
+
+/** With a bar for who waits at a terminal. Ctrl-C ends the scan at once with what it has; a second one the program. */
+async function watchedScan(
+  { address }: ScanTarget,
+  ports: readonly number[],
+  isWatched: boolean,
+  how: { timeoutMs: number; concurrency: number },
+): Promise<{ scanned: ScannedPort[]; wasInterrupted: boolean }> {
+  const interrupted = new AbortController();
+  const interrupt = () => interrupted.abort();
+  process.once('SIGINT', interrupt);
+  const progress = isWatched
+    ? openScanProgress(process.stderr, process.env, address, ports.length)
+    : undefined;
+  try {
+    const scanned = await scanPorts({
+      ...{ address, ports, ...how, signal: interrupted.signal },
+      onScanned: (port) => progress?.scanned(port),
+    });
+    return { scanned, wasInterrupted: interrupted.signal.aborted };
+  } finally {
+    progress?.end();
+    process.off('SIGINT', interrupt);
+  }
+}
