@@ -47,8 +47,8 @@ export type ConnectOutcome =
  *   port, which meanwhile nobody else can have.
  */
 export async function tcpConnect(target: ConnectTarget, { withLibc = true } = {}): Promise<ConnectOutcome> {
-  const startedAt = performance.now();
   const libc = withLibc ? libcIfAny() : undefined;
+  const startedAt = performance.now();
   let refusal = await refusalOf(target, libc);
   for (let again = 0; refusal === REACHED_ITSELF && again < MOST_SELF_CONNECTS; again++) {
     refusal = await refusalOf(target, libc);
