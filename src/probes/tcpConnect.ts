@@ -94,7 +94,9 @@ async function refusalOf(target: ConnectTarget, libc: Libc | undefined): Promise
         const call = 'syscall' in error && error.syscall === 'bind' ? 'bind' : 'connect';
         resolve({ call, error: errorCode(error) ?? 'EUNKNOWN' });
       });
-      timer = setTimeout(() => resolve({ call: 'connect', error: 'ETIMEDOUT' }), timeoutMs);
+      const giveUp = () => resolve({ call: 'connect', error: 'ETIMEDOUT' });
+      // Where this thread itself was late an answer may be waiting, which the event loop reads before it gets to that.
+      timer = setTimeout(() => setImmediate(giveUp), timeoutMs);
       cancel = () => resolve({ call: 'connect', error: 'ECANCELED' });
       signal?.addEventListener('abort', cancel, { once: true });
       if (signal?.aborted) cancel();

@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { newWorld, times } from '../live/support/exact.ts';
+import { SLOWNESS } from '../live/support/kernel.ts';
 import { NamedNamespace } from '../live/support/namedNamespace.ts';
 import { describeLive } from '../live/support/privilege.ts';
 import type { World } from '../live/support/world.ts';
@@ -10,6 +11,9 @@ import { itNeeding, missingTool } from './support/needs.ts';
 import { nmap } from './support/nmap.ts';
 import { expectOneLine } from './support/oneLine.ts';
 import { type Ended, type How, run } from './support/program.ts';
+
+// All ports, or silence that is waited for, on a machine that has more to do.
+vi.setConfig({ testTimeout: 180_000 * SLOWNESS });
 
 interface Scanned {
   readonly address: string;

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { expect, it, vi } from 'vitest';
 import { type ConnectTarget, tcpConnect } from '../../src/probes/tcpConnect.ts';
 import { newWorld, times } from '../live/support/exact.ts';
-import { SLOWNESS } from '../live/support/kernel.ts';
+import { SLOWNESS, sleepMs } from '../live/support/kernel.ts';
 import { describeLive } from '../live/support/privilege.ts';
 
 const LATER = { timeoutMs: 10_000 * SLOWNESS };
@@ -69,6 +69,39 @@ for (const withLibc of [true, false]) {
       expect(await connect({ address: '127.0.0.1', port: 8001 }, 300)).toMatchObject({
         ...{ connected: false, reason: 'timeout', error: 'ETIMEDOUT' },
       });
+      await vi.waitFor(() => expect(connections().length).toBeLessThanOrEqual(before.length));
+    });
+
+    it('has not timed out where an answer waits for this thread, which was late itself', async () => {
+      const world = newWorld();
+      world.listen('127.0.0.1', 8001);
+      const outcome = await new Promise((resolve) => {
+        // From here the event loop comes to its timers before it looks for answers.
+        setImmediate(() => {
+          resolve(connect({ address: '127.0.0.1', port: 8001 }, 20));
+          sleepMs(100);
+        });
+      });
+      expect(outcome).toMatchObject({ connected: true });
+    });
+
+    it('to itself is none: it is refused where nobody listens', async () => {
+      newWorld({ range: [40_000, 40_000] });
+      expect(await connect({ address: '127.0.0.1', port: 40_000 })).toMatchObject({
+        ...{ connected: false, reason: 'refused', error: 'ECONNREFUSED' },
+      });
+    });
+
+    it('ends early when told to, and gives up its socket and port', async () => {
+      const world = newWorld();
+      world.listen('127.0.0.1', 8001, { backlog: 0 });
+      world.knock('127.0.0.1', 8001);
+      world.knock('127.0.0.1', 8001);
+      const before = connections();
+      const target = { address: '127.0.0.1', port: 8001, ...LATER };
+      for (const signal of [AbortSignal.timeout(50), AbortSignal.abort()]) {
+        expect(await tcpConnect({ ...target, signal }, { withLibc })).toMatchObject({ error: 'ECANCELED' });
+      }
       await vi.waitFor(() => expect(connections().length).toBeLessThanOrEqual(before.length));
     });
 

@@ -1,8 +1,25 @@
 import { execFileSync } from 'node:child_process';
-import { missingTool } from './needs.ts';
+import { enterFreshNamespace } from '../../live/support/posix.ts';
 
-/** Why no firewall can be set up in a network namespace here. */
-export const missingFirewall = missingTool('nft');
+/** Why no firewall can be set up in a network namespace here: the tool, the privilege, or parts of the kernel. */
+export const missingFirewall = tryFirewall();
+
+function tryFirewall(): string | undefined {
+  try {
+    const leave = enterFreshNamespace();
+    try {
+      firewall(
+        incoming('tcp dport 1 quota until 1 bytes drop', 'tcp dport 1 reject with icmpx type no-route'),
+        redirecting('tcp dport 1 redirect to :2'),
+      );
+    } finally {
+      leave();
+    }
+    return undefined;
+  } catch (error) {
+    return `no firewall: ${error}`;
+  }
+}
 
 /** Rules of nft(8) for a table `inet filter`, in the network namespace of this thread. They end with it. */
 export function firewall(...chains: readonly string[]): void {
