@@ -22,7 +22,12 @@ try {
   const invocation = await parseCommandLine(process.argv.slice(2), process.env);
   if (invocation.kind === 'print') await print(`${invocation.text}\n`);
   else if (invocation.kind === 'query') await runQuery(invocation.query);
-  else await run(invocation.options);
+  else if (invocation.kind === 'report') {
+    const report = await invocation.report();
+    await show(report, invocation.asJson);
+    // A lookup that hangs would be waited for.
+    end(report.exitCode);
+  } else await run(invocation.options);
 } catch (error) {
   if (!(error instanceof ExporterError)) throw error;
   process.stderr.write(`port-exporter: ${escapeInvisible(errorLine(error))}\n`);
@@ -32,6 +37,11 @@ try {
 /** Asks once, on this thread. */
 async function runQuery({ options, asJson, ask }: Query): Promise<void> {
   const report = await answer(options, ask);
+  await show(report, asJson);
+  process.exitCode = report.exitCode;
+}
+
+async function show(report: Report, asJson: boolean): Promise<void> {
   try {
     await print(`${printReport(report, asJson, terminalOf(process.stdout, process.env))}\n`);
   } catch (error) {
@@ -40,7 +50,6 @@ async function runQuery({ options, asJson, ask }: Query): Promise<void> {
       end(128 + constants.signals.SIGPIPE);
     throw error;
   }
-  process.exitCode = report.exitCode;
 }
 
 async function answer(options: Options, ask: Query['ask']): Promise<Report> {

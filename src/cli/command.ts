@@ -1,11 +1,16 @@
+import type { Report } from '../reports/report.ts';
 import type { Options } from './options.ts';
 import type { Query } from './query.ts';
 import type { Environment, Flags } from './readFlags.ts';
 
-/** What the command line asks for: to run with options, to answer a question, or to print a text (no newline at its end). */
+/**
+ * What the command line asks for: to run with options, to answer a question from a sample, to find something out without
+ * one, or to print a text (no newline at its end).
+ */
 export type Invocation =
   | { readonly kind: 'run'; readonly options: Options }
   | { readonly kind: 'query'; readonly query: Query }
+  | { readonly kind: 'report'; readonly asJson: boolean; readonly report: () => Promise<Report> }
   | { readonly kind: 'print'; readonly text: string };
 
 /** A yargs command: its flags, and what it asks for once they are parsed. */

@@ -7,6 +7,7 @@ import { explainCommand } from './explainCommand.ts';
 import type { Flag } from './flag.ts';
 import { listenersCommand } from './listenersCommand.ts';
 import { MODE } from './options.ts';
+import { probeCommand } from './probeCommand.ts';
 import type { Environment } from './readFlags.ts';
 import { runCommand } from './runCommand.ts';
 import { scanCommand } from './scanCommand.ts';
@@ -17,6 +18,7 @@ const COMMANDS: readonly Command[] = [
   destinationsCommand,
   explainCommand,
   scanCommand,
+  probeCommand,
 ];
 
 /**

@@ -21,13 +21,24 @@ export function single<T>(words: Words, parse: (text: string) => T): Flag<T> {
   return { ...words, isSwitch: false, fromCommandLine: (texts) => parse(only(texts)), fromText: parse };
 }
 
-/** A flag that may be given several times; in the environment its values are separated by commas. */
+/** A flag that takes one value, may be given once, and is undefined where it is not. */
+export function optional<T>(words: Omit<Words, 'default'>, parse: (text: string) => T): Flag<T | undefined> {
+  return {
+    ...single({ ...words, default: '' }, parse),
+    fromText: (text) => (text === '' ? undefined : parse(text)),
+  };
+}
+
+/**
+ * A flag that may be given several times; in the environment its values are separated by commas. Where its default is
+ * empty there are none.
+ */
 export function repeatable<T>(words: Words, parse: (text: string) => T): Flag<readonly T[]> {
   return {
     ...words,
     isSwitch: false,
     fromCommandLine: (texts) => texts.map(parse),
-    fromText: (text) => text.split(',').map((item) => parse(item.trim())),
+    fromText: (text) => (text === '' ? [] : text.split(',').map((item) => parse(item.trim()))),
   };
 }
 

@@ -58,6 +58,11 @@ export function exitNow(code: number): void {
   loading(() => loadKoffi().load(null).func('void _exit(int)'))(code);
 }
 
+/** strerror(3) in the C locale: `Connection refused`. Throws an ExporterError as `loadLibc` does. */
+export function strerror(errno: number): string {
+  return loading(() => loadKoffi().load(null).func('str strerror(int)'))(errno);
+}
+
 type Koffi = typeof import('koffi')['default'];
 
 /** Required here and not imported above: where its binary is missing or refused, the exporter falls back to /proc. */

@@ -27,18 +27,48 @@ export function readServices(path = '/etc/services'): ServiceNames {
  */
 export function parseServices(bytes: Uint8Array): Pick<ServiceNames, 'name'> {
   const names = { tcp: new Map<number, string>(), udp: new Map<number, string>() };
-  // latin1 never fails; a byte of anything but ASCII then fails the pattern.
-  for (const line of Buffer.from(bytes).toString('latin1').split('\n')) {
-    const [, name, digits, protocol] = LINE.exec(line) ?? [];
-    const port = Number(digits);
-    if (name === undefined || !isProtocol(protocol) || port === 0 || port > 65_535) continue;
+  for (const { name, port, protocol } of servicesIn(bytes)) {
     if (!names[protocol].has(port)) names[protocol].set(port, name);
   }
   return { name: (port, protocol) => names[protocol].get(port) ?? '' };
 }
 
+/** The first port that the file gives to a name or alias; undefined where it gives none, and without the file. */
+export function servicePort(
+  wanted: string,
+  protocol: 'tcp' | 'udp',
+  path = '/etc/services',
+): number | undefined {
+  try {
+    for (const service of servicesIn(readBounded(path, FILE_LIMIT))) {
+      if (service.protocol !== protocol) continue;
+      if ([service.name, ...service.aliases].includes(wanted)) return service.port;
+    }
+  } catch {
+    // As getservbyname(3) does.
+  }
+  return undefined;
+}
+
+interface Service {
+  readonly name: string;
+  readonly port: number;
+  readonly protocol: 'tcp' | 'udp';
+  readonly aliases: readonly string[];
+}
+
+function* servicesIn(bytes: Uint8Array): Generator<Service> {
+  // latin1 never fails; a byte of anything but ASCII then fails the pattern.
+  for (const line of Buffer.from(bytes).toString('latin1').split('\n')) {
+    const [, name, digits, protocol, aliases = ''] = LINE.exec(line) ?? [];
+    const port = Number(digits);
+    if (name === undefined || !isProtocol(protocol) || port === 0 || port > 65_535) continue;
+    yield { name, port, protocol, aliases: aliases.match(/[^ \t\r]+/g) ?? [] };
+  }
+}
+
 /** Printable ASCII without `#`, which begins a comment. */
-const LINE = /^[ \t]*([!"$-~]{1,64})[ \t]+(\d{1,5})\/(tcp|udp)(?=[ \t\r#]|$)/;
+const LINE = /^[ \t]*([!"$-~]{1,64})[ \t]+(\d{1,5})\/(tcp|udp)(?=[ \t\r#]|$)([^#]*)/;
 
 function isProtocol(text: string | undefined): text is 'tcp' | 'udp' {
   return text === 'tcp' || text === 'udp';

@@ -273,7 +273,7 @@ describe('a question', () => {
     await expect(parseCommandLine(argv, {})).rejects.toThrow(new ExporterError(line));
   });
 
-  it.each(['listeners', 'destinations', 'explain', 'scan'])(
+  it.each(['listeners', 'destinations', 'explain', 'scan', 'probe'])(
     '%s has a help of its own, in at most 100 columns',
     async (command) => {
       const help = await printed([command, '--help']);
@@ -283,6 +283,33 @@ describe('a question', () => {
       expect(await printed(['--help'])).toContain(`port-exporter ${command}`);
     },
   );
+});
+
+describe('a probe', () => {
+  it.each([
+    [['localhost', '0'], '"0" does not fit; expected a port from 1 to 65535'],
+    [
+      ['localhost', 'nosuch'],
+      '"nosuch" does not fit; expected a port from 1 to 65535 or the name of a service',
+    ],
+    [['', '80'], '"" does not fit; expected a host name or an IP address'],
+    [['127.0.0.1', '80', '--source=::1'], '"::1" does not fit; expected an IPv4 address as 127.0.0.1 is'],
+    [
+      ['127.0.0.1', '80', '--source=eth0'],
+      '--source: "eth0" does not fit; expected an IP address of this machine',
+    ],
+    [['127.0.0.1', '80', '--timeout=0'], '--timeout: "0" does not fit; expected a duration from 1ms to 1d'],
+    [['127.0.0.1'], 'not enough non-option arguments: got 1, need at least 2; --help shows what is known'],
+  ])('of %j is one line', async (argv, line) => {
+    await expect(parseCommandLine(['probe', ...argv], {})).rejects.toThrow(new ExporterError(line));
+  });
+
+  it('prints JSON where it is told to', async () => {
+    expect(await parseCommandLine(['probe', 'localhost', '80'], {})).toMatchObject({ asJson: false });
+    expect(await parseCommandLine(['probe', '::1', '80', '--json'], {})).toMatchObject({
+      ...{ kind: 'report', asJson: true },
+    });
+  });
 });
 
 describe('a usage error', () => {
@@ -313,7 +340,8 @@ describe('a usage error', () => {
       '-',
       '--help',
       '--no-help',
-      ...['listeners', 'destinations', 'explain', 'scan', '--json', '--limit', '--ports', '192.0.2.1:80'],
+      ...['listeners', 'destinations', 'explain', 'scan', 'probe'],
+      ...['--json', '--limit', '--ports', '192.0.2.1:80'],
       '=',
       ':1',
     ];
@@ -321,7 +349,7 @@ describe('a usage error', () => {
     await fc.assert(
       fc.asyncProperty(fc.array(argument, { maxLength: 6 }), async (argv) => {
         try {
-          expect(['run', 'print', 'query']).toContain((await parseCommandLine(argv, {})).kind);
+          expect(['run', 'print', 'query', 'report']).toContain((await parseCommandLine(argv, {})).kind);
         } catch (thrown) {
           expect(thrown).toBeInstanceOf(ExporterError);
           expect(String(thrown)).not.toContain('\n');

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
-import { parseServices, readServices } from '../../src/owners/services.ts';
+import { parseServices, readServices, servicePort } from '../../src/owners/services.ts';
 
 const FIXTURE = new URL('../fixtures/owners/services', import.meta.url).pathname;
 
@@ -51,6 +51,26 @@ describe('/etc/services', () => {
 
   it('is not missing', () => {
     expect(services.missing).toBeUndefined();
+  });
+});
+
+describe('the port of a service', () => {
+  it.each([
+    ['ssh', 'tcp', 22],
+    ['www', 'tcp', 80],
+    ['www-http', 'tcp', 80],
+    ['krb5', 'udp', 88],
+    ['null', 'tcp', 9],
+    ['krb5', 'tcp', undefined],
+    ['#', 'tcp', undefined],
+    ['Domain', 'tcp', undefined],
+    ['', 'tcp', undefined],
+  ] as const)('%s/%s is %s', (name, protocol, port) => {
+    expect(servicePort(name, protocol, FIXTURE)).toBe(port);
+  });
+
+  it('is not known without the file', () => {
+    expect(servicePort('ssh', 'tcp', `${FIXTURE}.gone`)).toBeUndefined();
   });
 });
 

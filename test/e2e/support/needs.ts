@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { it } from 'vitest';
 
 /**
@@ -19,6 +19,12 @@ export function missingTool(tool: string, ask = '--version'): string | undefined
   } catch (error) {
     return String(error);
   }
+}
+
+/** Why `command`, which knows no `--version`, cannot be used here. */
+export function missingCommand(command: string): string | undefined {
+  const { error } = spawnSync(command, { stdio: 'ignore' });
+  return error === undefined ? undefined : String(error);
 }
 
 /** Who is nobody on every Linux. */

@@ -1,0 +1,61 @@
+import { ExporterError } from '../base/errors.ts';
+import { readServices, servicePort } from '../owners/services.ts';
+import { Lookups } from '../probes/lookups.ts';
+import { probe } from '../probes/probe.ts';
+import { Slots } from '../probes/slots.ts';
+import { parseSource } from '../probes/target.ts';
+import { probeReport } from '../reports/probeReport.ts';
+import type { Command } from './command.ts';
+import { optional, single } from './flag.ts';
+import { QUERY_FLAGS } from './queryOptions.ts';
+import { readFlags } from './readFlags.ts';
+import { parsePeriod, parsePort } from './values.ts';
+
+const PROBE = 'Probe:';
+
+const FLAGS = {
+  json: QUERY_FLAGS.json,
+  timeout: single(
+    { group: PROBE, describe: 'Time for all of it, shared by the addresses of a name', default: '5s' },
+    parsePeriod,
+  ),
+  source: optional({ group: PROBE, describe: 'Address of this machine to connect from' }, parseSource),
+};
+
+/** What `nc -zv HOST PORT` answers. */
+export const probeCommand: Command = {
+  pattern: 'probe <host> <port>',
+  describe: 'Connect once over TCP, and say what happened; ends with 1 where it did not succeed',
+  positionals: {
+    host: 'Name or IP address; each address of a name is tried in turn',
+    port: 'Number, or name of a service',
+  },
+  flags: FLAGS,
+  invoke(commandLine, environment) {
+    const { json, timeout, source } = readFlags(FLAGS, commandLine, environment);
+    const host = String(commandLine['host']);
+    if (host === '') throw new ExporterError('"" does not fit; expected a host name or an IP address');
+    const port = portOf(String(commandLine['port']));
+    const from = source === undefined ? {} : { source: parseSource(source, host) };
+    return {
+      kind: 'report',
+      asJson: json,
+      async report() {
+        const limits = { timeoutMs: timeout, longestWaitMs: timeout };
+        const places = { lookups: new Lookups(), slots: new Slots(1) };
+        const outcome = await probe({ host, port, ...from }, limits, places);
+        const service = readServices().name(port, 'tcp');
+        return probeReport({ host, port, ...from, service, timeoutMs: timeout, outcome });
+      },
+    };
+  },
+};
+
+function portOf(text: string): number {
+  if (/^\d+$/.test(text)) return parsePort(text);
+  const port = servicePort(text, 'tcp');
+  if (port !== undefined) return port;
+  throw new ExporterError(
+    `${JSON.stringify(text)} does not fit; expected a port from 1 to 65535 or the name of a service`,
+  );
+}
