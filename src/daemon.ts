@@ -4,6 +4,7 @@ import { REVISION, VERSION } from './base/version.ts';
 import type { Options } from './cli/options.ts';
 import { samplerSettings } from './cli/samplerSettings.ts';
 import { createExposition } from './metrics/exposition.ts';
+import { openProbes } from './probes/openProbes.ts';
 import { readinessOf } from './sampler/readiness.ts';
 import { Sampler, startWorker } from './sampler/sampler.ts';
 import type { Snapshot } from './sampler/snapshot.ts';
@@ -25,16 +26,18 @@ export interface Daemon {
 }
 
 /**
- * Starts everything: sampler, web, waits for the first sample, and says READY. Throws an ExporterError where the web
- * configuration is bad, an address cannot be listened on or nothing can be sampled; what was started until then is stopped.
+ * Starts everything: sampler, web, probes, waits for the first sample, and says READY. Throws an ExporterError where the web
+ * configuration or the probe file is bad, an address cannot be listened on or nothing can be sampled; what was started until
+ * then is stopped.
  */
 export async function startDaemon(options: Options, log: Logger): Promise<Daemon> {
   log.info('starting port-exporter', { version: VERSION, revision: REVISION, node: process.version });
   const webConfig = await openWebConfig(options.web.configFile, log);
   const config = () => webConfig.current;
+  const probes = await openProbes(options.probes, log);
   const settings = samplerSettings(options);
   const sampler = new Sampler(() => startWorker(settings), log);
-  const exposition = createExposition({ withProcess: true });
+  const exposition = createExposition({ withProcess: true, probes: () => probes.state });
   const app = createApp({
     telemetryPath: options.web.telemetryPath,
     version: VERSION,
@@ -61,6 +64,7 @@ export async function startDaemon(options: Options, log: Logger): Promise<Daemon
       path: options.web.telemetryPath,
       ...summaryOf(webConfig.current),
     });
+    probes.start();
     try {
       reportFirst(await firstSample, log);
     } catch (error) {
@@ -72,11 +76,13 @@ export async function startDaemon(options: Options, log: Logger): Promise<Daemon
       async stop() {
         service.stopping();
         await web.close();
+        probes.stop();
         webConfig.close();
         sampler.stop();
       },
     };
   } catch (error) {
+    probes.stop();
     webConfig.close();
     sampler.stop();
     throw error;

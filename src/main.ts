@@ -64,7 +64,8 @@ async function answer(options: Options, ask: Query['ask']): Promise<Report> {
 async function run(options: Options): Promise<void> {
   if (options.once) {
     await print(await renderOnce(options, createLogger(quietUnlessAsked(options))));
-    return;
+    // As above.
+    end(0);
   }
   const log = createLogger(options.log);
   const ended = new Promise<NodeJS.Signals>((resolve) => {

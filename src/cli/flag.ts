@@ -42,6 +42,21 @@ export function repeatable<T>(words: Words, parse: (text: string) => T): Flag<re
   };
 }
 
+/** Refuses values of one name. */
+export function distinct<T extends { readonly name: string }>(flag: Flag<readonly T[]>): Flag<readonly T[]> {
+  const checked = (values: readonly T[]): readonly T[] => {
+    const names = values.map(({ name }) => name);
+    const twice = names.find((name, index) => names.indexOf(name) < index);
+    if (twice === undefined) return values;
+    throw new ExporterError(`${quote(twice)} is given twice; expected once`);
+  };
+  return {
+    ...flag,
+    fromCommandLine: (texts) => checked(flag.fromCommandLine(texts)),
+    fromText: (text) => checked(flag.fromText(text)),
+  };
+}
+
 /** A flag that takes no value on the command line, and true or false in the environment. Off by default. */
 export function toggle(words: Omit<Words, 'default'>): Flag<boolean> {
   return {

@@ -1,6 +1,8 @@
 import { LOG_FORMATS, LOG_LEVELS, type LogFormat, type LogLevel } from '../base/logger.ts';
+import type { ProbeOptions } from '../probes/openProbes.ts';
+import { parseProbe } from '../probes/target.ts';
 import { type ListenAddress, parseListenAddress } from '../web/listenAddress.ts';
-import { repeatable, single, toggle } from './flag.ts';
+import { distinct, optional, repeatable, single, toggle } from './flag.ts';
 import type { FlagValues } from './readFlags.ts';
 import {
   oneOf,
@@ -48,6 +50,7 @@ export interface Options {
   readonly processBudgetMs: number;
   /** Whether the kernel is asked for a port at every sample. */
   readonly canary: boolean;
+  readonly probes: ProbeOptions;
   /** Mount points of proc(5) and sysfs(5). */
   readonly procfs: string;
   readonly sysfs: string;
@@ -58,6 +61,7 @@ export interface Options {
 const WEB = 'Web:';
 const SAMPLING = 'Sampling:';
 const NAMESPACES = 'Namespaces:';
+const PROBES = 'Probes:';
 const SERIES = 'Series:';
 const PATHS = 'Paths:';
 const LOG = 'Log:';
@@ -140,6 +144,20 @@ export const OPTION_FLAGS = {
     group: SAMPLING,
     describe: 'Do not ask the kernel for an ephemeral port at every sample',
   }),
+  probe: distinct(
+    repeatable(
+      {
+        group: PROBES,
+        describe: 'Connect to tcp://HOST:PORT or tcp://[IPV6]:PORT every 15s; repeatable',
+        default: '',
+      },
+      parseProbe,
+    ),
+  ),
+  'probe.file': optional(
+    { group: PROBES, describe: 'YAML file of more probes; taken up again when it changes' },
+    parseFile,
+  ),
   'destinations.limit': single(
     { group: SERIES, describe: 'Destinations to export, the fullest first', default: '20' },
     parseLimit,
@@ -201,6 +219,7 @@ export function toOptions(values: FlagValues<typeof OPTION_FLAGS>): Options {
     peakWindowMs: values['peak.window'],
     processBudgetMs: values['processes.budget'],
     canary: !values['no-canary'],
+    probes: { targets: values.probe, file: values['probe.file'] },
     procfs: values['path.procfs'],
     sysfs: values['path.sysfs'],
     log: { level: values['log.level'], format: values['log.format'] },

@@ -1,4 +1,5 @@
-import { collectDefaultMetrics, Registry } from 'prom-client';
+import { collectDefaultMetrics, type Registry } from 'prom-client';
+import { NO_PROBES, type ProbesState } from '../probes/openProbes.ts';
 import type { SamplingState } from '../sampler/state.ts';
 import { defineCanary } from './canary.ts';
 import { defineDestinations } from './destinations.ts';
@@ -9,6 +10,8 @@ import { defineListeners } from './listeners.ts';
 import { defineLocalAddresses } from './localAddresses.ts';
 import { defineNamespaces } from './namespaces.ts';
 import { defineOwners } from './owners.ts';
+import { type ExpositionFormat, newRegistries, PaintedPart } from './paintedPart.ts';
+import { defineProbes } from './probes.ts';
 import { defineRange } from './range.ts';
 import { defineSockets } from './sockets.ts';
 
@@ -26,9 +29,6 @@ const FAMILIES: readonly DefineFamily[] = [
   defineExporter,
 ];
 
-/** Prometheus text format 0.0.4 or OpenMetrics 1.0.0. */
-export type ExpositionFormat = 'text' | 'openmetrics';
-
 /**
  * Milliseconds for which the metrics of the process itself are shown again. Reading them costs more than all the rest of a
  * scrape, and no scraper comes so often that it would see.
@@ -36,54 +36,53 @@ export type ExpositionFormat = 'text' | 'openmetrics';
 const PROCESS_AGE_MS = 250;
 
 export interface Exposition {
-  /** The whole exposition of one state. What has not changed is the same text, made once. */
+  /** The whole exposition of one state, and of the probes as they are now. What has not changed is the same text, made once. */
   render(state: SamplingState, format: ExpositionFormat): Promise<string>;
 }
 
-/** @param withProcess also the metrics of this process (prom-client's defaults) */
-export function createExposition({ withProcess }: { withProcess: boolean }): Exposition {
-  const sampled = newRegistries();
-  const families = FAMILIES.map((define) => define(Object.values(sampled)));
+/**
+ * @param withProcess also the metrics of this process (prom-client's defaults)
+ * @param probes asked anew for every exposition
+ */
+export function createExposition({
+  withProcess,
+  probes = () => NO_PROBES,
+}: {
+  withProcess: boolean;
+  probes?: () => ProbesState;
+}): Exposition {
+  const sampled = new PaintedPart(FAMILIES);
+  const probing = new PaintedPart([defineProbes]);
   const own = newRegistries();
   if (withProcess) for (const register of Object.values(own)) collectProcessMetrics(register);
-  /** What a state looks like does not change: it is painted once, however often it is scraped. */
-  const painted = new Map<
-    ExpositionFormat,
-    { readonly state: SamplingState; readonly text: Promise<string> }
-  >();
+  const whole = new Map<ExpositionFormat, Whole>();
 
-  function renderSampled(state: SamplingState, format: ExpositionFormat): Promise<string> {
-    const last = painted.get(format);
-    if (last?.state === state) return last.text;
-    for (const family of families) {
-      family.clear();
-      family.paint(state);
-    }
-    // Reads every painted gauge before it first waits: nothing can be painted in between.
-    const text = sampled[format].metrics();
-    painted.set(format, { state, text });
-    return text;
-  }
-  const whole = new Map<
-    ExpositionFormat,
-    { readonly state: SamplingState; readonly atMs: number; readonly text: Promise<string> }
-  >();
-
-  async function renderWhole(state: SamplingState, format: ExpositionFormat): Promise<string> {
-    const sampledText = renderSampled(state, format);
-    return joined(await sampledText, await own[format].metrics());
+  function renderWhole(state: SamplingState, probed: ProbesState, format: ExpositionFormat): Promise<string> {
+    // All begun before the first is waited for: they tell of the same moment.
+    const parts = [sampled.render(state, format), probing.render(probed, format)];
+    if (withProcess) parts.push(own[format].metrics());
+    return Promise.all(parts).then(joined);
   }
   return {
     async render(state, format) {
-      if (!withProcess) return renderSampled(state, format);
+      const probed = probes();
       const last = whole.get(format);
       const atMs = performance.now();
-      if (last?.state === state && atMs - last.atMs < PROCESS_AGE_MS) return last.text;
-      const text = renderWhole(state, format);
-      whole.set(format, { state, atMs, text });
+      const isFresh = !withProcess || (last !== undefined && atMs - last.atMs < PROCESS_AGE_MS);
+      if (last?.state === state && last.probed === probed && isFresh) return last.text;
+      const text = renderWhole(state, probed, format);
+      whole.set(format, { state, probed, atMs, text });
       return text;
     },
   };
+}
+
+/** What was exposed last, and when. */
+interface Whole {
+  readonly state: SamplingState;
+  readonly probed: ProbesState;
+  readonly atMs: number;
+  readonly text: Promise<string>;
 }
 
 /** prom-client's defaults, without three gauges that are named like counters and whose sums the others give as well. */
@@ -94,14 +93,9 @@ function collectProcessMetrics(register: Registry): void {
   }
 }
 
-/** prom-client fixes one content type a registry: every metric is registered in both. */
-function newRegistries(): Record<ExpositionFormat, Registry> {
-  const registries = { text: new Registry(), openmetrics: new Registry() };
-  registries.openmetrics.setContentType(Registry.OPENMETRICS_CONTENT_TYPE as never);
-  return registries;
-}
-
 /** One exposition after the other; the end mark of OpenMetrics stands only at the end. */
-function joined(first: string, second: string): string {
-  return `${first.replace(/\n# EOF\n$/, '\n')}${second}`;
+function joined(parts: readonly string[]): string {
+  return parts
+    .map((text, index) => (index === parts.length - 1 ? text : text.replace(/\n# EOF\n$/, '\n')))
+    .join('');
 }

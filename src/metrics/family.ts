@@ -2,10 +2,10 @@ import type { Registry } from 'prom-client';
 import type { SamplingState } from '../sampler/state.ts';
 
 /** A group of metrics that are painted together. What its part of the state lacks it leaves out. */
-export interface Family {
+export interface Family<State = SamplingState> {
   clear(): void;
-  paint(state: SamplingState): void;
+  paint(state: State): void;
 }
 
 /** Registers the family's metrics. A metric belongs to several registries, one a content type. */
-export type DefineFamily = (registers: Registry[]) => Family;
+export type DefineFamily<State = SamplingState> = (registers: Registry[]) => Family<State>;

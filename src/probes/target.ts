@@ -1,4 +1,4 @@
-import { isIP } from 'node:net';
+import { isIP, isIPv4, isIPv6 } from 'node:net';
 import { ExporterError } from '../base/errors.ts';
 
 /** What a probe connects to. */
@@ -8,6 +8,46 @@ export interface Endpoint {
   readonly port: number;
   /** An IP address of this machine to connect from; the kernel's choice without. */
   readonly source?: string;
+}
+
+/** What is probed again and again. */
+export interface ProbeTarget extends Endpoint {
+  /** Tells it from all others. */
+  readonly name: string;
+  /** From the start of one probe to that of the next. */
+  readonly intervalMs: number;
+  /** For all of one probe: from the start of its lookup until it is connected. Not above the interval. */
+  readonly timeoutMs: number;
+}
+
+export const DEFAULT_INTERVAL_MS = 15_000;
+export const DEFAULT_TIMEOUT_MS = 5_000;
+
+/** `tcp://db.example.org:5432`, called so and probed as often as by default. Throws an ExporterError. */
+export function parseProbe(text: string): ProbeTarget {
+  return {
+    name: text,
+    ...parseEndpoint(text),
+    intervalMs: DEFAULT_INTERVAL_MS,
+    timeoutMs: DEFAULT_TIMEOUT_MS,
+  };
+}
+
+/**
+ * `tcp://HOST:PORT` or `tcp://[IPV6]:PORT`. Names are checked for their letters only; whether they resolve is what the
+ * probe finds out. Throws an ExporterError.
+ */
+export function parseEndpoint(text: string): Pick<Endpoint, 'host' | 'port'> {
+  const [, ipv6, name = '', digits = ''] =
+    /^tcp:\/\/(?:\[([^\]]*)\]|([^:/[\]]*)):(\d{1,5})$/.exec(text) ?? [];
+  const port = Number(digits);
+  const isFit = ipv6 === undefined ? isIPv4(name) || isHostName(name) : isIPv6(ipv6);
+  if (!isFit || port < 1 || port > 65_535) {
+    throw new ExporterError(
+      `${JSON.stringify(text)} does not fit; expected tcp://HOST:PORT or tcp://[IPV6]:PORT`,
+    );
+  }
+  return { host: ipv6 ?? name, port };
 }
 
 /** An IP address to connect from. Throws an ExporterError; so too where `host` is an address of the other family. */
@@ -29,4 +69,9 @@ export function parseSource(text: string, host?: string): string {
 /** `db.example.org:5432`, `[2001:db8::1]:443` */
 export function formatEndpoint({ host, port }: Endpoint): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+function isHostName(name: string): boolean {
+  // Without the second condition a mistyped IPv4 address would go to the resolver.
+  return name.length <= 255 && /^[\w-]+(?:\.[\w-]+)*\.?$/.test(name) && /[a-z]/i.test(name);
 }

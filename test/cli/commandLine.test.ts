@@ -41,6 +41,13 @@ const FLAGS: readonly (readonly [flag: string, value: string, changed: object, b
   ['namespaces', 'web-.*', { namespaces: /^(?:web-.*)$/u }, ']'],
   ['namespaces.limit', '3', { namespacesLimit: 3 }, 'all'],
   ['namespaces.full-dump-above', '0', { fullDumpAbove: 0 }, '2'],
+  [
+    'probe',
+    'tcp://[2001:db8::1]:443',
+    { probes: { targets: [{ name: 'tcp://[2001:db8::1]:443', host: '2001:db8::1', port: 443 }] } },
+    'db:5432',
+  ],
+  ['probe.file', '/etc/probes.yml', { probes: { file: '/etc/probes.yml' } }, ''],
   ['peak.window', '1h30m', { peakWindowMs: 5_400_000 }, '0'],
   ['path.procfs', '/host/proc', { procfs: '/host/proc' }, ''],
   ['path.sysfs', '/host/sys', { sysfs: '/host/sys' }, ''],
@@ -54,6 +61,7 @@ const SWITCHES: readonly (readonly [flag: string, isOn: (options: Options) => bo
   ['no-canary', ({ canary }) => !canary],
   ['once', ({ once }) => once],
 ];
+const REPEATABLE = ['web.listen-address', 'probe'];
 
 describe('without flags', () => {
   it('the defaults hold', async () => {
@@ -74,6 +82,7 @@ describe('without flags', () => {
       peakWindowMs: 60_000,
       processBudgetMs: 100,
       canary: true,
+      probes: { targets: [], file: undefined },
       namespaces: 'all',
       namespacesLimit: 500,
       fullDumpAbove: 0.05,
@@ -138,7 +147,7 @@ describe.each(FLAGS)('--%s', (flag, value, changed, bad) => {
   });
 });
 
-describe.each(FLAGS.filter(([flag]) => flag !== 'web.listen-address'))('--%s', (flag, value) => {
+describe.each(FLAGS.filter(([flag]) => !REPEATABLE.includes(flag)))('--%s', (flag, value) => {
   it('is refused when given twice', async () => {
     await expect(parseCommandLine([`--${flag}=${value}`, `--${flag}=${value}`], {})).rejects.toThrow(
       new ExporterError(`--${flag}: given 2 times ("${value}", "${value}"); expected once`),
@@ -157,6 +166,23 @@ describe('--web.listen-address', () => {
   it('has commas between several addresses in the environment', async () => {
     const { web } = await options([], { PORT_EXPORTER_WEB_LISTEN_ADDRESS: ':1, [::1]:2' });
     expect(web.listenAddresses).toEqual(both);
+  });
+});
+
+describe('--probe', () => {
+  it('may be repeated', async () => {
+    const { probes } = await options(['--probe=tcp://a:1', '--probe', 'tcp://b:2']);
+    expect(probes.targets).toEqual([
+      { name: 'tcp://a:1', host: 'a', port: 1, intervalMs: 15_000, timeoutMs: 5_000 },
+      { name: 'tcp://b:2', host: 'b', port: 2, intervalMs: 15_000, timeoutMs: 5_000 },
+    ]);
+    expect((await options([], { PORT_EXPORTER_PROBE: 'tcp://a:1, tcp://b:2' })).probes).toEqual(probes);
+  });
+
+  it('is refused when the same is given twice', async () => {
+    await expect(parseCommandLine(['--probe=tcp://a:1', '--probe=tcp://a:1'], {})).rejects.toThrow(
+      new ExporterError('--probe: "tcp://a:1" is given twice; expected once'),
+    );
   });
 });
 

@@ -46,7 +46,7 @@ describe('a whole sample', () => {
         ],
         ...['port_listeners', 'port_listener_info', 'port_listener_accept_queue'],
         ...['port_listener_accept_queue_limit', 'port_listener_dropped_total', 'port_listener_connections'],
-        ...['port_namespace_info', 'port_namespaces'],
+        ...['port_namespace_info', 'port_namespaces', 'port_probe_targets'],
         ...['port_exporter_sample_detail', 'port_exporter_sample_age_seconds'],
         ...['port_listener_in_ephemeral_range', 'port_owner_ephemeral_ports', 'port_owners'],
         ...[
@@ -258,6 +258,7 @@ describe('where sampling failed', () => {
       ['port_exporter_sample_success', 'tcp', 0],
       ['port_exporter_sample_success', 'udp', 0],
       ['port_exporter_sample_success', 'owners', 0],
+      ['port_probe_targets', undefined, 0],
     ]);
   });
 

@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
 import { createExposition } from '../../src/metrics/exposition.ts';
 import type { SamplingState } from '../../src/sampler/state.ts';
+import { PROBES } from './probeStates.ts';
 import { EMPTY_NAMESPACE, failing, RICH_NAMESPACE, sampled } from './snapshots.ts';
 
 const isMissing = spawnSync('promtool', ['--version']).error !== undefined;
@@ -17,6 +18,11 @@ describe.skipIf(isMissing && process.env['CI'] !== 'true')('promtool check metri
   it.each(STATES)('is silent on %s', async (_, state) => {
     const text = await createExposition({ withProcess: false }).render(state, 'text');
     expect(check(text)).toEqual({ status: 0, said: '' });
+  });
+
+  it('is silent on probes', async () => {
+    const exposition = createExposition({ withProcess: false, probes: () => PROBES });
+    expect(check(await exposition.render(sampled(RICH_NAMESPACE), 'text'))).toEqual({ status: 0, said: '' });
   });
 
   it('is silent on the metrics of the process as well', async () => {

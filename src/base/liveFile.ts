@@ -1,0 +1,66 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { ExporterError } from './errors.ts';
+import { FileReader } from './fileReader.ts';
+
+/**
+ * Milliseconds between two looks. The files' bytes are compared: it costs little, and unlike events and time stamps they
+ * do not depend on how a file came there: written in place, renamed, or a symbolic link that was turned elsewhere.
+ */
+const LOOK_MS = 500;
+
+/** What a file says now. */
+export interface LiveFile<T> {
+  readonly current: T;
+  close(): void;
+}
+
+export interface LiveFileParts<T> {
+  /** Reads the file, and what others it names, through `reader` alone. Throws an ExporterError where they are bad. */
+  load(reader: FileReader): Promise<T>;
+  /** Something has changed and is good; `current` is it already. */
+  taken(value: T): void;
+  /** Something has changed and is bad: once for each bad content. The last good one stays. */
+  refused(error: ExporterError): void;
+  /** Nobody looks any more, because of a defect. */
+  failed(error: unknown): void;
+  readonly lookMs?: number;
+}
+
+/** Loads a file and takes it up again whenever it has changed. Throws an ExporterError where the first one is bad. */
+export async function openLiveFile<T>(parts: LiveFileParts<T>): Promise<LiveFile<T>> {
+  const { lookMs = LOOK_MS } = parts;
+  let loaded = new FileReader();
+  let current = await parts.load(loaded);
+  const closing = new AbortController();
+
+  const look = async (): Promise<void> => {
+    let before = loaded;
+    while (!closing.signal.aborted) {
+      await sleep(lookMs, undefined, { ref: false, signal: closing.signal });
+      const seen = await loaded.again();
+      // Seen twice the same: a file that is just being written may be empty or half there, and still be valid.
+      if (!seen.equals(loaded) && seen.equals(before)) await take(seen);
+      before = seen;
+    }
+  };
+  const take = async (seen: FileReader): Promise<void> => {
+    loaded = new FileReader(seen);
+    try {
+      current = await parts.load(loaded);
+    } catch (error) {
+      if (!(error instanceof ExporterError)) throw error;
+      parts.refused(error);
+      return;
+    }
+    if (!closing.signal.aborted) parts.taken(current);
+  };
+  look().catch((error: unknown) => {
+    if (!closing.signal.aborted) parts.failed(error);
+  });
+  return {
+    get current() {
+      return current;
+    },
+    close: () => closing.abort(),
+  };
+}

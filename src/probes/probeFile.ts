@@ -1,0 +1,109 @@
+import { basename } from 'node:path';
+import { z } from 'zod';
+import { formatDuration, parseDuration } from '../base/duration.ts';
+import { ExporterError } from '../base/errors.ts';
+import type { FileReader } from '../base/fileReader.ts';
+import { parseYaml } from '../base/parseYaml.ts';
+import {
+  DEFAULT_INTERVAL_MS,
+  DEFAULT_TIMEOUT_MS,
+  type ProbeTarget,
+  parseEndpoint,
+  parseSource,
+} from './target.ts';
+
+/**
+ * The targets of a probe file. Throws an ExporterError that begins with the file's name and the line at fault.
+ *
+ * @param taken names that it must not use again
+ */
+export async function loadProbeFile(
+  file: string,
+  reader: FileReader,
+  taken: readonly string[],
+): Promise<readonly ProbeTarget[]> {
+  const text = (await reader.read(file)).toString('utf8');
+  return parseProbeFile(text, basename(file), taken);
+}
+
+export function parseProbeFile(text: string, name: string, taken: readonly string[]): readonly ProbeTarget[] {
+  const { values, errorAt } = parseYaml(text, name, FILE);
+  const names = new Set(taken);
+  return values.map(({ name, target, source, ...given }, index) => {
+    if (names.has(name))
+      throw errorAt([index, 'name'], `${JSON.stringify(name)} is the name of another probe`);
+    names.add(name);
+    const intervalMs = given.interval ?? DEFAULT_INTERVAL_MS;
+    const timeoutMs = given.timeout ?? Math.min(DEFAULT_TIMEOUT_MS, intervalMs);
+    if (timeoutMs > intervalMs) {
+      throw errorAt(
+        [index, 'timeout'],
+        `${formatDuration(timeoutMs)} is longer than the interval of ${formatDuration(intervalMs)}`,
+      );
+    }
+    const probe = { name, ...target, intervalMs, timeoutMs };
+    if (source === undefined) return probe;
+    try {
+      return { ...probe, source: parseSource(source, target.host) };
+    } catch (thrown) {
+      throw thrown instanceof ExporterError ? errorAt([index, 'source'], thrown.message) : thrown;
+    }
+  });
+}
+
+/** A label value that people read: what a terminal or a dashboard would not show is none. */
+const NAME = /^[^\p{C}\p{Zl}\p{Zp}]{1,128}$/u;
+
+const DAY_MS = 24 * 60 * 60 * 1000;
+
+const DURATION = 'a duration like 500ms or 15s';
+
+const PROBE = {
+  name: text().regex(NAME, 'expected 1 to 128 visible characters'),
+  target: text().transform(saying(parseEndpoint)),
+  interval: text(DURATION)
+    .transform(saying(periodFrom('1s', 1_000)))
+    .optional(),
+  timeout: text(DURATION)
+    .transform(saying(periodFrom('1ms', 1)))
+    .optional(),
+  source: text().optional(),
+};
+
+const FILE = z.array(
+  z.strictObject(PROBE, {
+    error: (issue) =>
+      issue.code === 'unrecognized_keys'
+        ? `unknown key; expected one of ${Object.keys(PROBE).join(', ')}`
+        : 'expected a map of name and target',
+  }),
+  { error: 'expected a list of probes, [] for none' },
+);
+
+function text(expected = 'a string') {
+  return z.string({
+    error: ({ input }) =>
+      input === undefined ? 'is missing' : `${JSON.stringify(input)} does not fit; expected ${expected}`,
+  });
+}
+
+/** A parser whose error is what zod says of the setting. */
+function saying<T>(parse: (text: string) => T) {
+  return (text: string, context: z.core.$RefinementCtx<string>): T => {
+    try {
+      return parse(text);
+    } catch (thrown) {
+      if (!(thrown instanceof ExporterError)) throw thrown;
+      context.issues.push({ code: 'custom', input: text, message: thrown.message });
+      return z.NEVER;
+    }
+  };
+}
+
+function periodFrom(least: string, leastMs: number): (text: string) => number {
+  return (text) => {
+    const milliseconds = parseDuration(text);
+    if (milliseconds >= leastMs && milliseconds <= DAY_MS) return milliseconds;
+    throw new ExporterError(`${JSON.stringify(text)} does not fit; expected a duration from ${least} to 1d`);
+  };
+}
