@@ -2,7 +2,7 @@ import { openLiveFile } from '../base/liveFile.ts';
 import type { Logger } from '../base/logger.ts';
 import { Lookups } from './lookups.ts';
 import { probe } from './probe.ts';
-import { loadProbeFile } from './probeFile.ts';
+
 import { ProbeReporter } from './probeReporter.ts';
 import { type ProbeResults, Prober } from './prober.ts';
 import { Slots } from './slots.ts';
@@ -54,7 +54,8 @@ export async function openProbes({ targets, file }: ProbeOptions, log: Logger): 
     file === undefined
       ? { current: [], close: () => {} }
       : await openLiveFile<readonly ProbeTarget[]>({
-          load: (reader) => loadProbeFile(file, reader, names),
+          // Loaded only here: the libraries behind it take 10 MB.
+          load: async (reader) => (await import('./probeFile.ts')).loadProbeFile(file, reader, names),
           taken(more) {
             fileIsGood = true;
             prober.setTargets([...targets, ...more]);
