@@ -39,7 +39,11 @@ async function metrics(daemon: Daemon) {
 /** No numbers, old or zero, of what is not sampled. */
 async function expectNothingSampled(daemon: Daemon): Promise<void> {
   const { names, success } = await metrics(daemon);
-  expect([...names].sort()).toEqual(['port_exporter_build_info', 'port_exporter_sample_success']);
+  expect([...names].sort()).toEqual([
+    'port_exporter_build_info',
+    'port_exporter_sample_success',
+    'port_probe_targets',
+  ]);
   expect(success).toEqual({ range: 0, tcp: 0, udp: 0, owners: 0, canary: 0 });
 }
 

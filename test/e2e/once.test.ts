@@ -40,6 +40,7 @@ const SERIES: Readonly<Record<string, number>> = {
   port_exporter_sampled_sockets: 1,
   port_exporter_source_info: 1,
   port_exporter_omitted_series: 15,
+  port_probe_targets: 1,
 };
 
 function expectWhole({ code, stdout, stderr }: Ended): void {
