@@ -16,11 +16,11 @@ export interface LoopbackBind {
  */
 export function bindOnLoopback(libc: Libc, protocol: 'tcp' | 'udp', family: 4 | 6): LoopbackBind {
   let fd: number | undefined;
-  let startedAt: number | undefined;
+  let startedAt: bigint | undefined;
   try {
     fd = libc.socket(family === 4 ? AF_INET : AF_INET6, protocol === 'tcp' ? SOCK_STREAM : SOCK_DGRAM, 0);
     const address = family === 4 ? LOOPBACK : LOOPBACK6;
-    startedAt = performance.now();
+    startedAt = process.hrtime.bigint();
     libc.bind(fd, address);
     return { seconds: secondsSince(startedAt), error: undefined };
   } catch (error) {
@@ -34,6 +34,6 @@ export function bindOnLoopback(libc: Libc, protocol: 'tcp' | 'udp', family: 4 | 
 const LOOPBACK = sockaddrIn(0x7f000001, 0);
 const LOOPBACK6 = sockaddrIn6Loopback(0);
 
-function secondsSince(startedAt: number): number {
-  return (performance.now() - startedAt) / 1000;
+function secondsSince(startedAt: bigint): number {
+  return Number(process.hrtime.bigint() - startedAt) / 1e9;
 }
