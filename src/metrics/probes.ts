@@ -30,6 +30,13 @@ export const defineProbes: DefineFamily<ProbesState> = (registers) => {
     help: 'When the last probe of the target ended, in seconds since the epoch.',
     labels: ['target'],
   });
+  const interval = new PaintedGauge(registers, {
+    name: 'port_probe_interval_seconds',
+    help:
+      'Wished-for time from the start of one probe of the target to that of the next. It is longer where too many ' +
+      'targets do not answer: see port_probe_timestamp_seconds.',
+    labels: ['target'],
+  });
   const targets = new PaintedGauge(registers, {
     name: 'port_probe_targets',
     help: 'Targets of --probe and --probe.file, probed already or not.',
@@ -38,7 +45,7 @@ export const defineProbes: DefineFamily<ProbesState> = (registers) => {
     name: 'port_probe_file_last_reload_successful',
     help: 'Whether --probe.file was good when it was last read; 0: the one before it is in force. Absent without a file.',
   });
-  const gauges = [success, duration, error, timestamp, targets, reloaded];
+  const gauges = [success, duration, error, timestamp, interval, targets, reloaded];
   return {
     clear: () => gauges.forEach((gauge) => void gauge.clear()),
     paint({ results, fileIsGood }) {
@@ -51,6 +58,7 @@ export const defineProbes: DefineFamily<ProbesState> = (registers) => {
         duration.setKnown({ ...labels, phase: 'connect' }, outcome.connectSeconds);
         if (outcome.failure !== undefined) error.set({ ...labels, reason: outcome.failure.reason }, 1);
         timestamp.set(labels, endedAtMs / 1000);
+        interval.set(labels, target.intervalMs / 1000);
       }
     },
   };

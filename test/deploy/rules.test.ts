@@ -123,7 +123,7 @@ describe('What rules and runbooks name', () => {
     expect(commands.length).toBeGreaterThan(ALERTS.length / 2);
     for (const [line, words = ''] of commands) {
       const { kind } = await parseCommandLine(words.trim().split(' ').filter(Boolean), {});
-      expect(['query', 'run'], line).toContain(kind);
+      expect(['query', 'report', 'run'], line).toContain(kind);
     }
   });
 });
@@ -139,7 +139,13 @@ const TARGET = ['job', 'instance'];
 /** Series that Prometheus makes itself, with the labels that rules may ask for. */
 const PROMETHEUS_OWN = new Map([
   ['up', []],
-  ['ALERTS_FOR_STATE', ['alertname', 'netns', 'protocol', 'scope', 'address', 'port', 'collector', 'metric']],
+  [
+    'ALERTS_FOR_STATE',
+    [
+      ...['alertname', 'netns', 'protocol', 'scope', 'family', 'address', 'port'],
+      ...['target', 'collector', 'metric'],
+    ],
+  ],
 ]);
 
 /** Labels of all metrics that an expression names. Throws where one is not known, or is matched by a label it has not. */

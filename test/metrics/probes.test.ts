@@ -28,6 +28,9 @@ describe('probes', () => {
       'port_probe_timestamp_seconds{target="db"} 1700000000.5',
       'port_probe_timestamp_seconds{target="typo"} 1700000000.5',
       'port_probe_timestamp_seconds{target="gateway \\"ü\\""} 1700000000.5',
+      'port_probe_interval_seconds{target="db"} 15',
+      'port_probe_interval_seconds{target="typo"} 15',
+      'port_probe_interval_seconds{target="gateway \\"ü\\""} 15',
       'port_probe_targets 4',
       'port_probe_file_last_reload_successful 0',
     ]);
