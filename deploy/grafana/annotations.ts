@@ -12,7 +12,7 @@ export function alertAnnotations(): AnnotationQueryBuilder[] {
 }
 
 function alerts(name: string, state: string, color: string): AnnotationQueryBuilder {
-  // Alerts on the exporter itself have no namespace.
+  // Alerts on probes and on the exporter itself have no namespace.
   const expr = `ALERTS{alertstate="${state}", ${HOST}, netns=~"|$netns"}`;
   return new AnnotationQueryBuilder()
     .name(name)
@@ -20,6 +20,6 @@ function alerts(name: string, state: string, color: string): AnnotationQueryBuil
     .iconColor(color)
     .target(new DataqueryBuilder().datasource(DATASOURCE).refId('Anno').expr(expr).range())
     .titleFormat('{{alertname}}')
-    .textFormat('{{netns}} {{protocol}} {{scope}}')
+    .textFormat('{{netns}} {{protocol}} {{scope}} {{target}}')
     .tagKeys('severity');
 }

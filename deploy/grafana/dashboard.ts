@@ -7,12 +7,14 @@ import {
 import { alertAnnotations } from './annotations.ts';
 import { dashboardLinks, HOMEPAGE } from './links.ts';
 import { blockedPortsRow } from './rows/blockedPorts.ts';
+import { canaryRow } from './rows/canary.ts';
 import { destinationsRow } from './rows/destinations.ts';
 import { exporterRow } from './rows/exporter.ts';
 import { fleetRow } from './rows/fleet.ts';
 import { listenersRow } from './rows/listeners.ts';
 import { namespacesRow } from './rows/namespaces.ts';
 import { ownersRow } from './rows/owners.ts';
+import { probesRow } from './rows/probes.ts';
 import { regimesRow } from './rows/regimes.ts';
 import { socketsRow } from './rows/sockets.ts';
 import { dashboardVariables } from './variables.ts';
@@ -49,6 +51,8 @@ function rows() {
     regimesRow(),
     destinationsRow(),
     blockedPortsRow(),
+    canaryRow(),
+    probesRow(),
     listenersRow(),
     ownersRow(),
     namespacesRow(),

@@ -7,6 +7,7 @@ import { newWorld, times } from '../live/support/exact.ts';
 import { newHolder } from '../live/support/holder.ts';
 import { SLOWNESS } from '../live/support/kernel.ts';
 import { describeInCgroups } from '../live/support/privilege.ts';
+import { untilRefused } from '../live/support/world.ts';
 import { parseExposition, type Series } from '../support/exposition.ts';
 import {
   type Choices,
@@ -39,8 +40,8 @@ const NOT_THE_EXPORTERS: Readonly<Record<string, readonly string[]>> = {
   ALERTS: ['alertname', 'alertstate', 'netns', 'severity'],
 };
 
-/** Of everything that the dashboard shows. */
-function populate(): void {
+/** Of everything that the dashboard shows → what to probe. */
+function populate(): string {
   const world = newWorld({ range: [40_000, 40_199] });
   // In the range: blocked.
   world.listen('127.0.0.1', 40_010);
@@ -53,6 +54,15 @@ function populate(): void {
   world.timeWait(10, '127.0.0.3');
   times(5, () => world.connectUdp('127.0.0.1'));
   world.bound('127.0.0.1', 5353, { type: 'udp' });
+  // No ::1: the canary has nothing to ask for there.
+  world.sysctl('net.ipv6.conf.lo.disable_ipv6', '1');
+  world.listen('127.0.0.1', 8003);
+  untilRefused(() => world.connect('127.0.0.4', 8001, { from: '127.0.0.8', noPort: true }));
+  return [
+    '- {name: well, target: "tcp://localhost:8003", interval: 1s}',
+    '- {name: down, target: "tcp://127.0.0.4:8009", interval: 1s}',
+    '- {name: without a port, target: "tcp://127.0.0.4:8001", interval: 1s, source: 127.0.0.8}',
+  ].join('\n');
 }
 
 /** A pod of one container, which does nothing, in a network namespace of its own → what that is called. */
@@ -69,12 +79,14 @@ describeInCgroups('the Grafana dashboard', () => {
     missingTool('prometheus'),
     'shows something in every panel, asked of a real Prometheus',
     async () => {
-      populate();
+      const probeFile = join(newDirectory(), 'probes.yml');
+      writeFileSync(probeFile, populate());
       const pod = await startPod();
       const daemon = await Daemon.started(
         [
           `--web.listen-address=${INSTANCE}`,
           `--namespaces=${pod}`,
+          `--probe.file=${probeFile}`,
           '--sample.interval=500ms',
           '--sample.max-duty=1',
         ],
@@ -83,6 +95,9 @@ describeInCgroups('the Grafana dashboard', () => {
       const prometheus = await Prometheus.started(configuration());
       await metBy(prometheus, 'ALERTS{alertstate="firing"}');
       await metBy(prometheus, 'ALERTS{alertstate="pending"}');
+      await metBy(prometheus, 'port_probe_success{target="well"} == 1');
+      await metBy(prometheus, 'port_probe_error_info{target="down", reason="refused"}');
+      await metBy(prometheus, 'port_probe_error_info{target="without a port", reason="no_local_port"}');
       await metBy(prometheus, `count_over_time(up{job="${JOB}"}[1m]) >= 5`);
 
       const netnses = await valuesOf(prometheus, 'netns', { job: [JOB], instance: INSTANCE });
