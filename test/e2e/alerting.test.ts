@@ -1,9 +1,9 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, vi } from 'vitest';
+import { describe, expect, vi } from 'vitest';
 import { parse, stringify } from 'yaml';
 import { DEPLOY } from '../deploy/ruleFile.ts';
-import { times } from '../live/support/exact.ts';
+import { newWorld, times } from '../live/support/exact.ts';
 import { SLOWNESS } from '../live/support/kernel.ts';
 import { NamedNamespace } from '../live/support/namedNamespace.ts';
 import { describeLive } from '../live/support/privilege.ts';
@@ -123,6 +123,113 @@ describeLive('A real Prometheus and Alertmanager, with what is deployed but fast
       expect(webhook.received.filter((one) => JSON.stringify(one).includes('error expanding'))).toEqual([]);
     },
   );
+
+  itNeeding(missing, 'tell that we have no port from that they are down', async () => {
+    const world = newWorld({ range: [40_000, 40_199] });
+    world.listen('127.0.0.2', 8001);
+    const probeFile = join(newDirectory(), 'probes.yml');
+    writeFileSync(
+      probeFile,
+      [
+        '- {name: up, target: "tcp://127.0.0.2:8001", interval: 1s}',
+        '- {name: up from elsewhere, target: "tcp://127.0.0.2:8001", interval: 1s, source: 127.0.0.9}',
+        '- {name: down, target: "tcp://127.0.0.3:8001", interval: 1s}',
+      ].join('\n'),
+    );
+    const daemon = await Daemon.started([
+      ...['--sample.interval=1s', '--sample.max-duty=1', '--peak.window=2s'],
+      `--probe.file=${probeFile}`,
+    ]);
+    const prometheus = await Prometheus.started(fasterScrapes(daemon.port));
+    const firing = async () => {
+      const { alerts } = await prometheus.ask<{ alerts: PrometheusAlert[] }>('alerts');
+      return alerts.filter(({ state }) => state === 'firing');
+    };
+    const saysOf = async (name: RegExp) =>
+      (await firing())
+        .map(({ labels }) => `${labels['alertname']} ${labels['target'] ?? labels['protocol']}`)
+        .filter((one) => name.test(one))
+        .toSorted();
+    const OF_BOTH_SIDES = /^PortProbe|^PortExhaustionImminent/;
+
+    await until(async () => expect(await saysOf(OF_BOTH_SIDES)).toEqual(['PortProbeTargetDown down']));
+
+    const held: number[] = [];
+    await until(async () => {
+      // Again, because a probe may have had the last port just then.
+      untilRefused(() => held.push(world.connect('127.0.0.2')));
+      expect(await saysOf(OF_BOTH_SIDES)).toEqual([
+        'PortExhaustionImminent tcp',
+        'PortProbeNoLocalPort up',
+        'PortProbeTargetDown down',
+      ]);
+    });
+    // Its other side is there for whoever has a port.
+    expect((await daemon.get('/metrics')).text).toContain(
+      '\nport_probe_success{target="up from elsewhere"} 1\n',
+    );
+    const [alert] = (await firing()).filter(({ labels }) => labels['alertname'] === 'PortProbeNoLocalPort');
+    expect(alert?.labels).toEqual({
+      alertname: 'PortProbeNoLocalPort',
+      severity: 'critical',
+      job: 'port-exporter',
+      instance: `127.0.0.1:${daemon.port}`,
+      target: 'up',
+    });
+    expect(alert?.annotations['description']).toMatch(
+      /^connect\(\) from 127\.0\.0\.1:\d+ to up fails with EADDRNOTAVAIL: .* may be well\. Since 20.* \+0000 UTC\.$/,
+    );
+
+    held.forEach((fd) => void world.abort(fd));
+    await until(async () => expect(await saysOf(OF_BOTH_SIDES)).toEqual(['PortProbeTargetDown down']));
+    world.listen('127.0.0.3', 8001);
+    await until(async () => expect(await saysOf(OF_BOTH_SIDES)).toEqual([]));
+
+    // Never was anything else said to be down.
+    const query = 'ALERTS{alertname="PortProbeTargetDown",alertstate="firing"}[10m]';
+    const { result } = await prometheus.ask<{ result: Range[] }>(`query?query=${encodeURIComponent(query)}`);
+    expect(new Set(result.map(({ metric }) => metric['target']))).toEqual(new Set(['down']));
+  });
+});
+
+describe('Alertmanager, with what is deployed', () => {
+  itNeeding(missingTool('prometheus-alertmanager'), 'says each thing once', async () => {
+    const alertmanager = await Alertmanager.started(deployed('alertmanager.yml'));
+    const of = (alertname: string, instance: string, more: Readonly<Record<string, string>> = {}) => ({
+      ...{ alertname, instance, job: 'port-exporter' },
+      ...more,
+    });
+    const tcp = { netns: 'host', protocol: 'tcp' };
+    const udp = { netns: 'host', protocol: 'udp' };
+    await alertmanager.fire(
+      of('PortExhaustionImminent', 'full', tcp),
+      of('PortProbeNoLocalPort', 'full', { target: 'gateway' }),
+      of('PortProbeTargetDown', 'full', { target: 'db' }),
+      // Elsewhere than where the probes are made.
+      of('PortExhaustionImminent', 'pod', { ...tcp, netns: 'pod' }),
+      of('PortProbeNoLocalPort', 'pod', { target: 'gateway' }),
+      of('PortProbeNoLocalPort', 'alone', { target: 'gateway' }),
+      of('PortUdpExhaustionImminent', 'udp', udp),
+      of('PortCanaryRefused', 'udp', { ...udp, family: 'ipv4' }),
+      of('PortCanaryRefused', 'udp', { ...tcp, family: 'ipv4' }),
+      of('PortBindRunningOut', 'bind', tcp),
+      of('PortCanaryRefused', 'bind', { ...tcp, family: 'ipv6' }),
+      of('PortCanaryRefused', 'bind', { ...tcp, netns: 'pod', family: 'ipv6' }),
+    );
+    await until(async () => {
+      const alerts = await alertmanager.alerts();
+      expect(alerts).toHaveLength(12);
+      const unsaid = alerts.filter(({ status }) => status.state === 'suppressed');
+      const ids = unsaid.map(({ labels }) =>
+        [labels['alertname'], labels['instance'], labels['netns'], labels['protocol']].join(' ').trim(),
+      );
+      expect(ids.toSorted()).toEqual([
+        'PortCanaryRefused bind host tcp',
+        'PortCanaryRefused udp host udp',
+        'PortProbeNoLocalPort full',
+      ]);
+    });
+  });
 });
 
 interface Sample {
@@ -134,6 +241,13 @@ interface Sample {
 interface Range {
   readonly metric: Readonly<Record<string, string>>;
   readonly values: readonly (readonly [number, string])[];
+}
+
+/** As the API of Prometheus has an alert. */
+interface PrometheusAlert {
+  readonly labels: Readonly<Record<string, string>>;
+  readonly annotations: Readonly<Record<string, string>>;
+  readonly state: 'pending' | 'firing';
 }
 
 interface Rule {
@@ -151,13 +265,14 @@ function deployed(file: string): string {
 }
 
 /** What is deployed, scraping and evaluating every second, with the deployed rules but for what they wait for. */
-function fasterScrapes(exporterPort: number, alertmanager: string): string {
+function fasterScrapes(exporterPort: number, ...alertmanagers: string[]): string {
   const rules = join(newDirectory(), 'rules.yml');
   writeFileSync(
     rules,
     deployed('rules.yml')
       .replaceAll(/^( +for:) .*$/gm, '$1 2s')
       .replaceAll(/^( +keep_firing_for:) .*$/gm, '$1 2s')
+      .replaceAll('[1m]', '[2s]')
       .replaceAll(/^ +interval: .*$/gm, ''),
   );
   const config = parse(deployed('prometheus.yml'));
@@ -165,7 +280,7 @@ function fasterScrapes(exporterPort: number, alertmanager: string): string {
   return stringify({
     global: { ...config.global, scrape_interval: '1s', evaluation_interval: '1s' },
     rule_files: [rules],
-    alerting: { alertmanagers: [{ static_configs: [{ targets: [alertmanager] }] }] },
+    alerting: { alertmanagers: [{ static_configs: [{ targets: alertmanagers }] }] },
     scrape_configs: [{ ...scrape, static_configs: [{ targets: [`127.0.0.1:${exporterPort}`] }] }],
   });
 }

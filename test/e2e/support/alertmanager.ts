@@ -1,7 +1,8 @@
 import { spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { onTestFinished } from 'vitest';
+import { onTestFinished, vi } from 'vitest';
+import { SLOWNESS } from '../../live/support/kernel.ts';
 import { newDirectory } from './procfs.ts';
 import { freePort, killed } from './prometheus.ts';
 
@@ -39,6 +40,18 @@ export class Alertmanager {
     );
     onTestFinished(() => killed(child));
     return new Alertmanager(address);
+  }
+
+  /** As Prometheus would: alerts with these labels are firing. It may still be starting. */
+  async fire(...alerts: readonly Readonly<Record<string, string>>[]): Promise<void> {
+    const send = () =>
+      fetch(`http://${this.address}/api/v2/alerts`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify(alerts.map((labels) => ({ labels }))),
+      });
+    const { ok, status } = await vi.waitFor(send, { timeout: 20_000 * SLOWNESS, interval: 100 });
+    if (!ok) throw new Error(`Alertmanager says ${status}`);
   }
 
   /** Alerts that are firing, inhibited ones too. */
