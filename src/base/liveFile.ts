@@ -15,22 +15,26 @@ export interface LiveFile<T> {
 }
 
 export interface LiveFileParts<T> {
-  /** Reads the file, and what others it names, through `reader` alone. Throws an ExporterError where they are bad. */
-  load(reader: FileReader): Promise<T>;
+  /**
+   * Reads the file, and what others it names, through `reader` alone. Throws an ExporterError where they are bad.
+   *
+   * @param before what it said until now; undefined at the start
+   */
+  load(reader: FileReader, before: T | undefined): Promise<T>;
   /** Something has changed and is good; `current` is it already. */
   taken(value: T): void;
   /** Something has changed and is bad: once for each bad content. The last good one stays. */
   refused(error: ExporterError): void;
   /** Nobody looks any more, because of a defect. */
   failed(error: unknown): void;
-  readonly lookMs?: number;
+  readonly lookMs?: number | undefined;
 }
 
 /** Loads a file and takes it up again whenever it has changed. Throws an ExporterError where the first one is bad. */
 export async function openLiveFile<T>(parts: LiveFileParts<T>): Promise<LiveFile<T>> {
   const { lookMs = LOOK_MS } = parts;
   let loaded = new FileReader();
-  let current = await parts.load(loaded);
+  let current = await parts.load(loaded, undefined);
   const closing = new AbortController();
 
   const look = async (): Promise<void> => {
@@ -38,7 +42,7 @@ export async function openLiveFile<T>(parts: LiveFileParts<T>): Promise<LiveFile
     while (!closing.signal.aborted) {
       await sleep(lookMs, undefined, { ref: false, signal: closing.signal });
       const seen = await loaded.again();
-      // Seen twice the same: a file that is just being written may be empty or half there, and still be valid.
+      // Seen twice the same: a file that is just being written may be empty or half there, and still be valid YAML.
       if (!seen.equals(loaded) && seen.equals(before)) await take(seen);
       before = seen;
     }
@@ -46,7 +50,7 @@ export async function openLiveFile<T>(parts: LiveFileParts<T>): Promise<LiveFile
   const take = async (seen: FileReader): Promise<void> => {
     loaded = new FileReader(seen);
     try {
-      current = await parts.load(loaded);
+      current = await parts.load(loaded, current);
     } catch (error) {
       if (!(error instanceof ExporterError)) throw error;
       parts.refused(error);

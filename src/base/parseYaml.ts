@@ -8,49 +8,119 @@ import {
   LineCounter,
   type Node,
   parseDocument,
+  visit,
 } from 'yaml';
-import type { z } from 'zod';
+import { z } from 'zod';
 import { ExporterError } from './errors.ts';
+
+// Whoever imports this loads two libraries, 11 MB and 50 ms: import() it where there is a file to read.
 
 type Path = readonly PropertyKey[];
 
 export interface ParsedYaml<T> {
   readonly values: T;
-  /** An error of the setting at `path`, in the line where it stands: `probes.yml:7: interval: ...`. */
-  errorAt(path: Path, what: string): ExporterError;
+  /** An error of the setting at `path`, in the line where it stands: `web.yml:3: tls_server_config.key_file: ...`. */
+  errorAt(path: Path, what: string, cause?: unknown): ExporterError;
 }
 
 /**
- * A YAML text whose values fit `schema`. Throws an ExporterError that begins with `name` and the line of the first one
- * that does not, and says what the schema has to say to that.
+ * A YAML text whose values fit `schema`; those of an empty one are null. Throws an ExporterError that begins with `name` and
+ * the line of the first one that does not, and says what the schema has to say to that. Beyond that it shows names of keys
+ * only, no value: a password may stand anywhere.
+ *
+ * @param privateMaps keys of the outermost map under which anybody chooses the keys: these are not shown either, and the
+ *   schema gets them as a Map, where any name is as good as another
  */
-export function parseYaml<T>(text: string, name: string, schema: z.ZodType<T>): ParsedYaml<T> {
+export function parseYaml<T>(
+  text: string,
+  name: string,
+  schema: z.ZodType<T>,
+  privateMaps: readonly string[] = [],
+): ParsedYaml<T> {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
-  const [flaw] = [...document.errors, ...document.warnings];
-  if (flaw !== undefined) {
-    const { line, col } = lines.linePos(flaw.pos[0]);
-    // The library's own message would quote the text.
-    const what = flaw.code.toLowerCase().replaceAll('_', ' ');
-    throw new ExporterError(`${name}:${line}: not the YAML expected: ${what} at column ${col}`);
-  }
-  const errorAt = (path: Path, what: string): ExporterError => {
-    const { line } = lines.linePos(offsetOf(document, path));
-    const place = path.filter((step) => typeof step === 'string').join('.');
-    return new ExporterError(`${name}:${line}: ${place === '' ? '' : `${place}: `}${what}`);
+  const unusable = (offset: number, what: string) => {
+    const { line, col } = lines.linePos(offset);
+    return new ExporterError(`${name}:${line}: not the YAML expected: ${what} at column ${col}`);
   };
-  const parsed = schema.safeParse(plainValues(document));
+  const [flaw] = [...document.errors, ...document.warnings];
+  // The library's own message would quote the text.
+  if (flaw !== undefined) throw unusable(flaw.pos[0], flaw.code.toLowerCase().replaceAll('_', ' '));
+  const loose = looseAlias(document);
+  if (loose !== undefined) throw unusable(loose, 'alias without its anchor');
+
+  const lineOf = (path: Path) => lines.linePos(offsetOf(document, path)).line;
+  const errorAt = (path: Path, what: string, cause?: unknown) => {
+    const place = placeOf(path, privateMaps);
+    return new ExporterError(
+      `${name}:${lineOf(path)}: ${place === '' ? '' : `${place}: `}${what}`,
+      cause === undefined ? {} : { cause },
+    );
+  };
+  const plain = plainValues(document, privateMaps);
+  if (plain === undefined) throw unusable(0, 'aliases that multiply');
+  const parsed = schema.safeParse(plain);
   if (parsed.success) return { values: parsed.data, errorAt };
+
   const [issue] = parsed.error.issues;
-  const unknown = issue?.code === 'unrecognized_keys' ? issue.keys.slice(0, 1) : [];
-  throw errorAt([...(issue?.path ?? []), ...unknown], issue?.message ?? 'does not fit');
+  if (issue?.code === 'unrecognized_keys') {
+    const [key = ''] = issue.keys;
+    const place = placeOf(issue.path, privateMaps);
+    const unknown = `unknown key ${JSON.stringify(key)}${place === '' ? '' : ` in ${place}`}`;
+    throw new ExporterError(`${name}:${lineOf([...issue.path, key])}: ${unknown}; ${issue.message}`);
+  }
+  throw errorAt(issue?.path ?? [], messageOf(issue));
 }
 
-function plainValues(document: Document.Parsed): unknown {
+/** A map of these keys and no others. To what is no map the schema says `expected`. */
+export function mapOf<Shape extends z.ZodRawShape>(shape: Shape, expected = 'expected a map') {
+  return z.strictObject(shape, {
+    error: ({ code }) =>
+      code === 'unrecognized_keys' ? `expected one of ${Object.keys(shape).join(', ')}` : expected,
+  });
+}
+
+/** Where an alias of nothing stands: something unquoted that begins with `*`. */
+function looseAlias(document: Document.Parsed): number | undefined {
+  const anchors = new Set<string>();
+  let offset: number | undefined;
+  visit(document, {
+    Value(_, { anchor }) {
+      if (anchor !== undefined) anchors.add(anchor);
+    },
+    Alias(_, { source, range }) {
+      if (anchors.has(source)) return undefined;
+      offset = range?.[0] ?? 0;
+      return visit.BREAK;
+    },
+  });
+  return offset;
+}
+
+/** An item of the outermost list is told by its line. */
+function placeOf(path: Path, privateMaps: readonly string[]): string {
+  const [outermost, ...inside] = path;
+  if (typeof outermost !== 'string') return inside.join('.');
+  return privateMaps.includes(outermost) ? outermost : path.join('.');
+}
+
+/** What is wrong with a key of a Map is an issue of its own inside that of the Map. */
+function messageOf(issue: z.core.$ZodIssue | undefined): string {
+  const inner = issue?.code === 'invalid_key' ? issue.issues[0] : issue;
+  return inner?.message ?? 'does not fit';
+}
+
+/** undefined where a few aliases would become millions of values (`maxAliasCount` of the library). */
+function plainValues(document: Document.Parsed, privateMaps: readonly string[]): unknown {
   try {
-    return document.toJS();
+    const values: unknown = document.toJS() ?? null;
+    if (typeof values !== 'object' || values === null || Array.isArray(values)) return values;
+    const maps = privateMaps.flatMap((key) => {
+      const map = resolved(document, document.getIn([key], true));
+      return isMap(map) ? [[key, map.toJS(document, { mapAsMap: true })]] : [];
+    });
+    return { ...values, ...Object.fromEntries(maps) };
   } catch {
-    // An alias that contains itself, or aliases that multiply to millions.
     return undefined;
   }
 }

@@ -1,9 +1,8 @@
-import { basename } from 'node:path';
 import { z } from 'zod';
 import { formatDuration, parseDuration } from '../base/duration.ts';
 import { ExporterError } from '../base/errors.ts';
 import type { FileReader } from '../base/fileReader.ts';
-import { parseYaml } from '../base/parseYaml.ts';
+import { mapOf, parseYaml } from '../base/parseYaml.ts';
 import {
   DEFAULT_INTERVAL_MS,
   DEFAULT_TIMEOUT_MS,
@@ -23,7 +22,7 @@ export async function loadProbeFile(
   taken: readonly string[],
 ): Promise<readonly ProbeTarget[]> {
   const text = (await reader.read(file)).toString('utf8');
-  return parseProbeFile(text, basename(file), taken);
+  return parseProbeFile(text, file, taken);
 }
 
 export function parseProbeFile(text: string, name: string, taken: readonly string[]): readonly ProbeTarget[] {
@@ -70,15 +69,9 @@ const PROBE = {
   source: text().optional(),
 };
 
-const FILE = z.array(
-  z.strictObject(PROBE, {
-    error: (issue) =>
-      issue.code === 'unrecognized_keys'
-        ? `unknown key; expected one of ${Object.keys(PROBE).join(', ')}`
-        : 'expected a map of name and target',
-  }),
-  { error: 'expected a list of probes, [] for none' },
-);
+const FILE = z.array(mapOf(PROBE, 'expected a map of name and target'), {
+  error: 'expected a list of probes, [] for none',
+});
 
 function text(expected = 'a string') {
   return z.string({

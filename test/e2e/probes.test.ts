@@ -135,7 +135,7 @@ describeLive('the daemon probes', () => {
     const good = 'port_probe_file_last_reload_successful';
     expect((await daemon.get('/metrics')).text).toContain(`\n${good} 0\n`);
     expect(linesOf(daemon, /level=error/).map((line) => /msg=.*/.exec(line)?.[0])).toEqual([
-      'msg="the probe file changed and cannot be used, the last good one stays" error="probes.yml:2: interval: ' +
+      `msg="the probe file changed and cannot be used, the last good one stays" error="${file}:2: interval: ` +
         '\\"1sec\\" is not a duration; expected one like 500ms, 15s or 1h30m"',
     ]);
     writeFileSync(file, b);
@@ -245,13 +245,13 @@ describe('targets that are none are one line', () => {
     const file = probeFile('# ours', '- name: db', '  target: tcp://db:5432', '  interval: often');
     expectOneLine(
       await run([...args, `--probe.file=${file}`]),
-      'probes.yml:4: interval: "often" is not a duration; expected one like 500ms, 15s or 1h30m',
+      `${file}:4: interval: "often" is not a duration; expected one like 500ms, 15s or 1h30m`,
     );
     expectOneLine(await run([...args, '--probe.file=/nowhere/probes.yml']), '/nowhere/probes.yml: ENOENT');
     const [flag, taken] = ['--probe=tcp://db:1', probeFile('- {name: "tcp://db:1", target: "tcp://db:2"}')];
     expectOneLine(
       await run([...args, flag, `--probe.file=${taken}`]),
-      'probes.yml:1: name: "tcp://db:1" is the name of another probe',
+      `${taken}:1: name: "tcp://db:1" is the name of another probe`,
     );
   });
 });

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ExporterError } from '../../src/base/errors.ts';
 import { parseProbeFile } from '../../src/probes/probeFile.ts';
+import { multiplied } from '../support/yaml.ts';
 
 const parse = (text: string, taken: string[] = []) => parseProbeFile(text, 'probes.yml', taken);
 
@@ -43,7 +44,7 @@ describe('a probe file', () => {
   it.each([
     [
       `${good}  intervall: 3s\n`,
-      '3: intervall: unknown key; expected one of name, target, interval, timeout, source',
+      '3: unknown key "intervall"; expected one of name, target, interval, timeout, source',
     ],
     [`${good}- name: a\n  target: tcp://b:1\n`, '3: name: "a" is the name of another probe'],
     [`${good}- name: flag\n  target: tcp://b:1\n`, '3: name: "flag" is the name of another probe'],
@@ -76,6 +77,8 @@ describe('a probe file', () => {
     ['- name: a\n  name: b\n', '2: not the YAML expected: duplicate key at column 3'],
     ['- name: "a\n', '2: not the YAML expected: missing char at column 1'],
     ['- &a [*a]\n', '1: expected a map of name and target'],
+    ['- name: a\n  target: *b\n', '2: not the YAML expected: alias without its anchor at column 11'],
+    [multiplied('- '), '1: not the YAML expected: aliases that multiply at column 1'],
   ])('%j is refused with its line', (text, line) => {
     expect(() => parse(text, ['flag'])).toThrow(new ExporterError(`probes.yml:${line}`));
   });

@@ -1,5 +1,5 @@
 import { dirname, resolve } from 'node:path';
-import type { FileReader } from './fileReader.ts';
+import type { FileReader } from '../../base/fileReader.ts';
 import { parseWebConfig } from './parseWebConfig.ts';
 import { loadTls } from './tlsSettings.ts';
 import type { WebConfig } from './webConfig.ts';

@@ -1,5 +1,6 @@
 import { validateHeaderValue } from 'node:http';
 import { z } from 'zod';
+import { mapOf } from '../../base/parseYaml.ts';
 import { CIPHERS, CURVES, TLS_VERSIONS, TLS13_CIPHERS } from './tlsNames.ts';
 import { CLIENT_AUTH_TYPES } from './webConfig.ts';
 
@@ -28,68 +29,47 @@ const keysOf = <T extends object>(table: T) => anyOf(Object.keys(table) as (stri
 
 const headerValue = text.refine(isHeaderValue, 'expected the text of an HTTP header in one line');
 
-const headers = z.strictObject(
-  {
-    'Content-Security-Policy': headerValue.nullish(),
-    'X-Frame-Options': anyOf(['deny', 'sameorigin'], ['']).nullish(),
-    'X-Content-Type-Options': anyOf(['nosniff'], ['']).nullish(),
-    'X-XSS-Protection': headerValue.nullish(),
-    'Strict-Transport-Security': headerValue.nullish(),
-  },
-  { error: 'expected a map' },
-);
+const headers = mapOf({
+  'Content-Security-Policy': headerValue.nullish(),
+  'X-Frame-Options': anyOf(['deny', 'sameorigin'], ['']).nullish(),
+  'X-Content-Type-Options': anyOf(['nosniff'], ['']).nullish(),
+  'X-XSS-Protection': headerValue.nullish(),
+  'Strict-Transport-Security': headerValue.nullish(),
+});
 
-const tls = z.strictObject(
-  {
-    cert: text.nullish(),
-    cert_file: text.nullish(),
-    key: text.nullish(),
-    key_file: text.nullish(),
-    client_ca: text.nullish(),
-    client_ca_file: text.nullish(),
-    // RequireClientCert is how the toolkit once misspelt RequireAnyClientCert.
-    client_auth_type: anyOf([...CLIENT_AUTH_TYPES], ['', 'RequireClientCert']).nullish(),
-    client_allowed_sans: listOf(text),
-    min_version: keysOf(TLS_VERSIONS).nullish(),
-    max_version: keysOf(TLS_VERSIONS).nullish(),
-    cipher_suites: listOf(anyOf([...TLS13_CIPHERS, ...(Object.keys(CIPHERS) as (keyof typeof CIPHERS)[])])),
-    curve_preferences: listOf(keysOf(CURVES)),
-    prefer_server_cipher_suites: flag.nullish(),
-  },
-  { error: 'expected a map' },
-);
+const tls = mapOf({
+  cert: text.nullish(),
+  cert_file: text.nullish(),
+  key: text.nullish(),
+  key_file: text.nullish(),
+  client_ca: text.nullish(),
+  client_ca_file: text.nullish(),
+  // RequireClientCert is how the toolkit once misspelt RequireAnyClientCert.
+  client_auth_type: anyOf([...CLIENT_AUTH_TYPES], ['', 'RequireClientCert']).nullish(),
+  client_allowed_sans: listOf(text),
+  min_version: keysOf(TLS_VERSIONS).nullish(),
+  max_version: keysOf(TLS_VERSIONS).nullish(),
+  cipher_suites: listOf(anyOf([...TLS13_CIPHERS, ...(Object.keys(CIPHERS) as (keyof typeof CIPHERS)[])])),
+  curve_preferences: listOf(keysOf(CURVES)),
+  prefer_server_cipher_suites: flag.nullish(),
+});
 
-const http = z.strictObject(
-  {
-    // Only HTTP/1.1 is spoken, which every client falls back to: nothing is lost by either value.
-    http2: flag.nullish(),
-    headers: headers.nullish(),
-  },
-  { error: 'expected a map' },
-);
+const http = mapOf({
+  // Only HTTP/1.1 is spoken, which every client falls back to: nothing is lost by either value.
+  http2: flag.nullish(),
+  headers: headers.nullish(),
+});
 
-export const webConfigSchema = z.strictObject(
-  {
-    tls_server_config: tls.nullish(),
-    http_server_config: http.nullish(),
-    basic_auth_users: z.map(user, hash, { error: 'expected a map of users to bcrypt hashes' }).nullish(),
-  },
-  { error: 'expected a map' },
-);
+const sections = mapOf({
+  tls_server_config: tls.nullish(),
+  http_server_config: http.nullish(),
+  basic_auth_users: z.map(user, hash, { error: 'expected a map of users to bcrypt hashes' }).nullish(),
+});
+
+/** An empty file asks for nothing. */
+export const webConfigSchema = z.preprocess((values) => values ?? {}, sections);
 export type WebConfigFile = z.infer<typeof webConfigSchema>;
 export type TlsSection = z.infer<typeof tls>;
-
-/** The keys that may stand in the map at `path`, as in `tls_server_config`; empty for what is none of ours. */
-export function keysAt(path: string): readonly string[] {
-  const maps = {
-    '': webConfigSchema,
-    tls_server_config: tls,
-    http_server_config: http,
-    'http_server_config.headers': headers,
-  };
-  const found = Object.entries(maps).find(([known]) => known === path);
-  return found === undefined ? [] : Object.keys(found[1].shape);
-}
 
 function isHeaderValue(value: string): boolean {
   try {

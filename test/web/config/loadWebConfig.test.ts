@@ -2,8 +2,8 @@ import { mkdirSync, renameSync, rmSync, symlinkSync, truncateSync, writeFileSync
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { errorLine } from '../../../src/base/errors.ts';
+import { FileReader } from '../../../src/base/fileReader.ts';
 import { createLogger } from '../../../src/base/logger.ts';
-import { FileReader } from '../../../src/web/config/fileReader.ts';
 import { openWebConfig } from '../../../src/web/config/liveWebConfig.ts';
 import { loadWebConfig } from '../../../src/web/config/loadWebConfig.ts';
 import { NO_WEB_CONFIG, type WebConfig } from '../../../src/web/config/webConfig.ts';

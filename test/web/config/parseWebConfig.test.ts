@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ExporterError } from '../../../src/base/errors.ts';
 import { parseWebConfig } from '../../../src/web/config/parseWebConfig.ts';
+import { multiplied } from '../../support/yaml.ts';
 
 const HASH = `$2y$10$${'a'.repeat(53)}`;
 const PASSWORD = 'hunter2';
@@ -164,6 +165,16 @@ describe('a mistake is told with its line:', () => {
       'a key twice',
       `basic_auth_users:\n  a: ${HASH}\n  a: ${HASH}\n`,
       'web.yml:3: not the YAML expected: duplicate key at column 3',
+    ],
+    [
+      'an alias of nothing',
+      'tls_server_config:\n  cert_file: *a\n',
+      'web.yml:2: not the YAML expected: alias without its anchor at column 14',
+    ],
+    [
+      'aliases of aliases',
+      multiplied('tls_server_config: '),
+      'web.yml:1: not the YAML expected: aliases that multiply at column 1',
     ],
     ['two documents', 'a: 1\n---\nb: 2\n', /^web\.yml:2: not the YAML expected: multiple docs at column 1$/],
   ])('%s', (_, text, expected) => {
