@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { findViolations, type Sources, specifiersOf } from './layers.ts';
+import { findViolations, loadedWith, type Sources, specifiersOf } from './layers.ts';
 
 /** From the top down: a file imports its own folder and those below it. */
 const LAYERS = [
@@ -36,6 +36,17 @@ describe('the house', () => {
       const importers = Object.entries(sources).filter(([, text]) => specifiersOf(text).includes(name));
       expect(importers.every(([file]) => file.startsWith(`${layer}/`)) && importers.length > 0).toBe(true);
     }
+  });
+});
+
+describe('what reads YAML', () => {
+  it('is not loaded before there is a file to read: it takes 11 MB', () => {
+    for (const thread of ['main.ts', 'sampler/worker.ts']) {
+      const loaded = loadedWith(thread, readSources());
+      expect(loaded).toContain('node:fs');
+      expect([...loaded].filter((name) => ['yaml', 'zod'].includes(name))).toEqual([]);
+    }
+    expect(loadedWith('probes/probeFile.ts', readSources())).toContain('zod');
   });
 });
 
@@ -114,6 +125,14 @@ describe('a house that', () => {
     expect(check({ 'top/a.ts': text })).toEqual([
       expect.stringMatching(/^top\/a\.ts imports koffi\S*, which only low may$/),
     ]);
+  });
+
+  it('loads what it imports by statements, at any depth, and not for types', () => {
+    const sources = {
+      'a.ts': "import {\n  type B,\n  b,\n} from './b.ts';\nimport type { D } from 'd';\nawait import('e');",
+      'b.ts': "import 'c';\nexport { f } from 'f';\nimport { a } from './a.ts';",
+    };
+    expect([...loadedWith('a.ts', sources)].toSorted()).toEqual(['c', 'f']);
   });
 
   it('says so in a comment only is in order', () => {

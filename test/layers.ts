@@ -55,6 +55,18 @@ export function specifiersOf(text: string): string[] {
   return patterns.flatMap((pattern) => [...code.matchAll(pattern)].map(([, , specifier = '']) => specifier));
 }
 
+/** Packages that are loaded together with `file`: neither for types alone, nor later by an import(). */
+export function loadedWith(file: string, sources: Sources, seen = new Set<string>()): Set<string> {
+  const statement = /^(?:import|export)\s+(?!type\b)(?:[^'";]*?\bfrom\s+)?(['"])(.+?)\1/gm;
+  for (const [, , specifier = ''] of (sources[file] ?? '').matchAll(statement)) {
+    const next = specifier.startsWith('.') ? resolve(file, specifier, sources) : specifier;
+    if (next === undefined || seen.has(next)) continue;
+    seen.add(next);
+    loadedWith(next, sources, seen);
+  }
+  return new Set([...seen].filter((name) => !(name in sources)));
+}
+
 /** A `.js` may be what a `.ts` is built to. */
 function resolve(file: string, specifier: string, sources: Sources): string | undefined {
   const path = join(dirname(file), specifier);
