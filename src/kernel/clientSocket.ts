@@ -1,5 +1,4 @@
 import ipaddr from 'ipaddr.js';
-import { HOST_IS_LITTLE_ENDIAN } from './endian.ts';
 import {
   AF_INET,
   AF_INET6,
@@ -23,10 +22,9 @@ import { sockaddrIn, sockaddrIn6 } from './sockaddr.ts';
 export function openClientSocket(libc: Libc, family: 4 | 6, from?: string): number {
   const fd = libc.socket(family === 4 ? AF_INET : AF_INET6, SOCK_STREAM, 0);
   try {
-    // struct linger: whether, and for how many seconds.
-    libc.setsockopt(fd, SOL_SOCKET, SO_LINGER, new Uint8Array([...int32(1), ...int32(0)]));
+    libc.setsockopt(fd, SOL_SOCKET, SO_LINGER, RESET_AT_CLOSE);
     if (from !== undefined) {
-      libc.setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, int32(1));
+      libc.setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, ON);
       libc.bind(fd, anyPortOf(from));
     }
     return fd;
@@ -36,10 +34,13 @@ export function openClientSocket(libc: Libc, family: 4 | 6, from?: string): numb
   }
 }
 
-function int32(value: number): Uint8Array {
-  const bytes = new Uint8Array(4);
-  new DataView(bytes.buffer).setInt32(0, value, HOST_IS_LITTLE_ENDIAN);
-  return bytes;
+const ON = int32s(1);
+
+/** `struct linger` (`linux/socket.h`): int whether, int for how many seconds. */
+const RESET_AT_CLOSE = int32s(1, 0);
+
+function int32s(...values: number[]): Uint8Array {
+  return new Uint8Array(Int32Array.from(values).buffer);
 }
 
 function anyPortOf(address: string): Uint8Array {
