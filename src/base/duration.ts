@@ -1,4 +1,4 @@
-import { ExporterError } from './errors.ts';
+import { ExporterError, unfit } from './errors.ts';
 
 const SECOND = 1000;
 const MINUTE = 60 * SECOND;
@@ -38,6 +38,13 @@ export function parseDuration(text: string): number {
     throw new ExporterError(`${JSON.stringify(text)} is too long a duration; expected at most 292y`);
   }
   return milliseconds;
+}
+
+/** A duration in milliseconds, from `leastMs` to a day: timers count in 31 bits, and longer ones would fire at once. */
+export function parsePeriod(text: string, leastMs = 1): number {
+  const milliseconds = parseDuration(text);
+  if (milliseconds >= leastMs && milliseconds <= DAY) return milliseconds;
+  throw unfit(text, `a duration from ${formatDuration(leastMs)} to ${formatDuration(DAY)}`);
 }
 
 /**

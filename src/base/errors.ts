@@ -21,6 +21,11 @@ export class KernelError extends ExporterError {
   }
 }
 
+/** The refusal of a text that the user gave. */
+export function unfit(text: string, expected: string): ExporterError {
+  return new ExporterError(`${JSON.stringify(text)} does not fit; expected ${expected}`);
+}
+
 /** The one line to show for anything thrown: the message, and that of its cause where there is one. */
 export function errorLine(thrown: unknown): string {
   if (!(thrown instanceof Error)) return String(thrown);

@@ -1,3 +1,4 @@
+import { parsePeriod } from '../base/duration.ts';
 import { LOG_FORMATS, LOG_LEVELS, type LogFormat, type LogLevel } from '../base/logger.ts';
 import type { ProbeOptions } from '../probes/openProbes.ts';
 import { parseProbe } from '../probes/target.ts';
@@ -6,15 +7,13 @@ import { distinct, optional, repeatable, single, toggle } from './flag.ts';
 import type { FlagValues } from './readFlags.ts';
 import {
   oneOf,
-  parseDirectory,
-  parseFile,
   parseLimit,
   parseNamespaces,
-  parsePeriod,
   parsePeriodOrNone,
   parseRatio,
   parseShare,
   parseTelemetryPath,
+  pathOf,
 } from './values.ts';
 
 /** What the exporter was told to do. Frozen throughout. */
@@ -25,8 +24,8 @@ export interface Options {
     /** Serve on the sockets that systemd hands over instead. */
     readonly systemdSocket: boolean;
     readonly telemetryPath: string;
-    /** Empty for none. */
-    readonly configFile: string;
+    /** Undefined for none. */
+    readonly configFile: string | undefined;
     /** At a time; 0 for any number. */
     readonly maxRequests: number;
     /** Whether `/` is the status page. */
@@ -84,14 +83,10 @@ export const OPTION_FLAGS = {
     { group: WEB, describe: 'Path of the metrics', default: '/metrics' },
     parseTelemetryPath,
   ),
-  'web.config.file': {
-    ...single(
-      { group: WEB, describe: 'TLS, passwords and headers, in the format of exporter-toolkit', default: '' },
-      parseFile,
-    ),
-    // Only the default is empty here.
-    fromText: (text: string) => text,
-  },
+  'web.config.file': optional(
+    { group: WEB, describe: 'TLS, passwords and headers, in the format of exporter-toolkit' },
+    pathOf('a file'),
+  ),
   'web.max-requests': single(
     { group: WEB, describe: 'Requests to answer at a time; 0 for any number', default: '40' },
     parseLimit,
@@ -156,7 +151,7 @@ export const OPTION_FLAGS = {
   ),
   'probe.file': optional(
     { group: PROBES, describe: 'YAML file of more probes; taken up again when it changes' },
-    parseFile,
+    pathOf('a file'),
   ),
   'destinations.limit': single(
     { group: SERIES, describe: 'Destinations to export, the fullest first', default: '20' },
@@ -180,9 +175,12 @@ export const OPTION_FLAGS = {
   ),
   'path.procfs': single(
     { group: PATHS, describe: 'Where procfs is mounted', default: '/proc' },
-    parseDirectory,
+    pathOf('a directory'),
   ),
-  'path.sysfs': single({ group: PATHS, describe: 'Where sysfs is mounted', default: '/sys' }, parseDirectory),
+  'path.sysfs': single(
+    { group: PATHS, describe: 'Where sysfs is mounted', default: '/sys' },
+    pathOf('a directory'),
+  ),
   'log.level': single(
     { group: LOG, describe: `Least level to log: ${LOG_LEVELS.join(', ')}`, default: 'info' },
     oneOf(LOG_LEVELS),

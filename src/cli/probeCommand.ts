@@ -1,4 +1,5 @@
-import { ExporterError } from '../base/errors.ts';
+import { parsePeriod } from '../base/duration.ts';
+import { unfit } from '../base/errors.ts';
 import { readServices, servicePort } from '../owners/services.ts';
 import { Lookups } from '../probes/lookups.ts';
 import { probe } from '../probes/probe.ts';
@@ -9,7 +10,7 @@ import type { Command } from './command.ts';
 import { optional, single } from './flag.ts';
 import { QUERY_FLAGS } from './queryOptions.ts';
 import { readFlags } from './readFlags.ts';
-import { parsePeriod, parsePort } from './values.ts';
+import { parsePort } from './values.ts';
 
 const PROBE = 'Probe:';
 
@@ -34,7 +35,7 @@ export const probeCommand: Command = {
   invoke(commandLine, environment) {
     const { json, timeout, source } = readFlags(FLAGS, commandLine, environment);
     const host = String(commandLine['host']);
-    if (host === '') throw new ExporterError('"" does not fit; expected a host name or an IP address');
+    if (host === '') throw unfit(host, 'a host name or an IP address');
     const port = portOf(String(commandLine['port']));
     const from = source === undefined ? {} : { source: parseSource(source, host) };
     return {
@@ -55,7 +56,5 @@ function portOf(text: string): number {
   if (/^\d+$/.test(text)) return parsePort(text);
   const port = servicePort(text, 'tcp');
   if (port !== undefined) return port;
-  throw new ExporterError(
-    `${JSON.stringify(text)} does not fit; expected a port from 1 to 65535 or the name of a service`,
-  );
+  throw unfit(text, 'a port from 1 to 65535 or the name of a service');
 }

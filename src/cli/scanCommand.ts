@@ -1,4 +1,5 @@
 import { ephemeralRange } from '../aggregate/range.ts';
+import { parsePeriod } from '../base/duration.ts';
 import { readPortSysctls } from '../kernel/sysctl.ts';
 import { readServices } from '../owners/services.ts';
 import { type ScannedPort, scanPorts } from '../probes/scan.ts';
@@ -13,9 +14,12 @@ import { readFlags } from './readFlags.ts';
 import { sampledNamespace } from './sampledNamespace.ts';
 import { type PortList, parsePortList, usualPorts } from './scanPortList.ts';
 import { openScanProgress } from './scanProgress.ts';
-import { parsePeriod, unfit } from './values.ts';
+import { wholeNumber } from './values.ts';
 
 const SCAN = 'Scan:';
+
+/** Descriptors bound it as well, which the scan itself finds out. */
+const MOST_AT_ONCE = 10_000;
 
 const FLAGS = {
   ...QUERY_FLAGS,
@@ -40,7 +44,7 @@ const FLAGS = {
       describe: 'Most ports to ask at once; never more than a quarter of the ephemeral ports',
       default: '256',
     },
-    parseConcurrency,
+    wholeNumber(1, MOST_AT_ONCE),
   ),
 };
 
@@ -81,15 +85,6 @@ export const scanCommand: Command = {
     });
   },
 };
-
-/** Descriptors bound it as well, which the scan itself finds out. */
-const MOST_AT_ONCE = 10_000;
-
-function parseConcurrency(text: string): number {
-  const concurrency = /^\d{1,5}$/.test(text) ? Number(text) : 0;
-  if (concurrency >= 1 && concurrency <= MOST_AT_ONCE) return concurrency;
-  throw unfit(text, `a whole number from 1 to ${MOST_AT_ONCE}`);
-}
 
 function portsToAsk(
   ports: PortList,

@@ -1,5 +1,6 @@
 import { PortSet } from '../aggregate/portSet.ts';
-import { parsePort, unfit } from './values.ts';
+import { unfit } from '../base/errors.ts';
+import { parsePort } from './values.ts';
 
 const LAST_PORT = 65_535;
 

@@ -1,16 +1,8 @@
 import ipaddr from 'ipaddr.js';
-import { formatDuration, parseDuration } from '../base/duration.ts';
-import { ExporterError } from '../base/errors.ts';
+import { parseDuration, parsePeriod } from '../base/duration.ts';
+import { unfit } from '../base/errors.ts';
 
 // What a flag's text may be. Each parser throws an ExporterError that shows the text and says what was expected.
-
-/** A duration in milliseconds from 1 ms to a day: timers count in 31 bits, and longer ones would fire at once. */
-export function parsePeriod(text: string): number {
-  const milliseconds = parseDuration(text);
-  const longest = 24 * 60 * 60 * 1000;
-  if (milliseconds >= 1 && milliseconds <= longest) return milliseconds;
-  throw unfit(text, `a duration from 1ms to ${formatDuration(longest)}`);
-}
 
 /** As parsePeriod, or 0 for never. */
 export function parsePeriodOrNone(text: string): number {
@@ -43,10 +35,14 @@ export function parseNamespaces(text: string): 'self' | 'all' | RegExp {
 }
 
 /** How many of an open-ended set to export; 0 for none. */
-export function parseLimit(text: string): number {
-  const limit = /^\d+$/.test(text) ? Number(text) : Number.NaN;
-  if (limit <= 100_000) return limit;
-  throw unfit(text, 'a whole number from 0 to 100000');
+export const parseLimit = wholeNumber(0, 100_000);
+
+export function wholeNumber(least: number, most: number): (text: string) => number {
+  return (text) => {
+    const number = /^\d+$/.test(text) ? Number(text) : Number.NaN;
+    if (number >= least && number <= most) return number;
+    throw unfit(text, `a whole number from ${least} to ${most}`);
+  };
 }
 
 /** One of `words`, spelled exactly so. */
@@ -58,14 +54,12 @@ export function oneOf<const Word extends string>(words: readonly Word[]): (text:
   };
 }
 
-export function parseDirectory(text: string): string {
-  if (text === '') throw unfit(text, 'a directory');
-  return text;
-}
-
-export function parseFile(text: string): string {
-  if (text === '') throw unfit(text, 'a file');
-  return text;
+/** The path of what is `expected` there: `a file`. */
+export function pathOf(expected: string): (text: string) => string {
+  return (text) => {
+    if (text === '') throw unfit(text, expected);
+    return text;
+  };
 }
 
 /** A path that is no other page's, of characters that mean themselves in a URL and to the router. */
@@ -99,9 +93,4 @@ export function parseEndpoint(text: string): Endpoint {
     ipv6 === undefined ? ipaddr.IPv4.isValidFourPartDecimal(address) : ipaddr.IPv6.isValid(address);
   if (!isFit) throw unfit(text, 'ADDRESS:PORT or [IPV6]:PORT');
   return { address, port: parsePort(port) };
-}
-
-/** The refusal of a flag's text. */
-export function unfit(text: string, expected: string): ExporterError {
-  return new ExporterError(`${JSON.stringify(text)} does not fit; expected ${expected}`);
 }

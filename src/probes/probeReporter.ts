@@ -1,6 +1,7 @@
+import { endpoint } from '../base/endpoint.ts';
 import type { Logger } from '../base/logger.ts';
 import type { ProbeOutcome } from './probe.ts';
-import { formatEndpoint, type ProbeTarget } from './target.ts';
+import type { ProbeTarget } from './target.ts';
 
 /** Lines of single targets within a window; what a thousand of them do at once is one line at its end. */
 const MOST_LINES = 20;
@@ -31,7 +32,7 @@ export class ProbeReporter {
       this.#unsaid[failure === undefined ? 'works_again' : 'failed']++;
       return;
     }
-    const fields = { target: name, endpoint: formatEndpoint(target) };
+    const fields = { target: name, endpoint: endpoint(target.host, target.port) };
     if (failure === undefined) {
       this.#log.info('probe works again', fields);
       return;

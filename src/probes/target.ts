@@ -1,5 +1,6 @@
 import { isIP, isIPv4, isIPv6 } from 'node:net';
-import { ExporterError } from '../base/errors.ts';
+import { isHostName } from '../base/endpoint.ts';
+import { unfit } from '../base/errors.ts';
 
 /** What a probe connects to. */
 export interface Endpoint {
@@ -43,9 +44,7 @@ export function parseEndpoint(text: string): Pick<Endpoint, 'host' | 'port'> {
   const port = Number(digits);
   const isFit = ipv6 === undefined ? isIPv4(name) || isHostName(name) : isIPv6(ipv6);
   if (!isFit || port < 1 || port > 65_535) {
-    throw new ExporterError(
-      `${JSON.stringify(text)} does not fit; expected tcp://HOST:PORT or tcp://[IPV6]:PORT`,
-    );
+    throw unfit(text, 'tcp://HOST:PORT or tcp://[IPV6]:PORT');
   }
   return { host: ipv6 ?? name, port };
 }
@@ -55,23 +54,11 @@ export function parseSource(text: string, host?: string): string {
   const family = isIP(text);
   // A link-local one would need its interface as well.
   if (family === 0 || text.includes('%')) {
-    throw new ExporterError(`${JSON.stringify(text)} does not fit; expected an IP address of this machine`);
+    throw unfit(text, 'an IP address of this machine');
   }
   const wanted = host === undefined ? 0 : isIP(host);
   if (wanted !== 0 && wanted !== family) {
-    throw new ExporterError(
-      `${JSON.stringify(text)} does not fit; expected an IPv${wanted} address as ${host} is`,
-    );
+    throw unfit(text, `an IPv${wanted} address as ${host} is`);
   }
   return text;
-}
-
-/** `db.example.org:5432`, `[2001:db8::1]:443` */
-export function formatEndpoint({ host, port }: Endpoint): string {
-  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
-}
-
-function isHostName(name: string): boolean {
-  // Without the second condition a mistyped IPv4 address would go to the resolver.
-  return name.length <= 255 && /^[\w-]+(?:\.[\w-]+)*\.?$/.test(name) && /[a-z]/i.test(name);
 }

@@ -1,8 +1,9 @@
 import { formatDuration } from '../base/duration.ts';
+import { endpoint } from '../base/endpoint.ts';
 import { escapeInvisible } from '../base/logfmt.ts';
 import { errnoText } from '../kernel/errnoText.ts';
 import type { Attempt, ProbeOutcome } from '../probes/probe.ts';
-import { type Endpoint, formatEndpoint } from '../probes/target.ts';
+import type { Endpoint } from '../probes/target.ts';
 import type { Report } from './report.ts';
 import { type Emphasis, styled } from './style.ts';
 
@@ -53,7 +54,7 @@ function linesOf(probed: Probed): Line[] {
   );
   const full = outcome.attempts.find((one) => !one.connected && one.reason === 'no_local_port');
   if (full === undefined) return lines;
-  const destination = formatEndpoint({ host: full.address, port });
+  const destination = endpoint(full.address, port);
   return [...lines, [`no local port is left for it; see: port-exporter explain ${destination}`, 'plain']];
 }
 

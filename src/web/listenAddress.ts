@@ -1,4 +1,5 @@
 import { isIPv4, isIPv6 } from 'node:net';
+import { endpoint, isHostName } from '../base/endpoint.ts';
 import { ExporterError } from '../base/errors.ts';
 
 /** Where to listen. No host: every address of the machine. `host` is an IP address without brackets or a name. */
@@ -28,16 +29,11 @@ export function parseListenAddress(text: string): ListenAddress {
 }
 
 export function formatListenAddress({ host = '', port }: ListenAddress): string {
-  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+  return endpoint(host, port);
 }
 
 function unusable(text: string): ExporterError {
   return new ExporterError(
     `${JSON.stringify(text)} is not an address to listen on; expected :PORT, HOST:PORT or [IPV6]:PORT with a port up to 65535`,
   );
-}
-
-function isHostName(name: string): boolean {
-  // Without the second condition a mistyped IPv4 address would go to the resolver, whose answer takes seconds.
-  return /^[\w-]+(?:\.[\w-]+)*\.?$/.test(name) && /[a-z]/i.test(name);
 }

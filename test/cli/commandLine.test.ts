@@ -70,7 +70,7 @@ describe('without flags', () => {
         listenAddresses: [{ port: 10_069 }],
         systemdSocket: false,
         telemetryPath: '/metrics',
-        configFile: '',
+        configFile: undefined,
         maxRequests: 40,
         page: true,
       },

@@ -1,16 +1,17 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { parsePeriod } from '../../src/base/duration.ts';
 import { ExporterError } from '../../src/base/errors.ts';
 import {
   oneOf,
-  parseDirectory,
   parseEndpoint,
   parseLimit,
-  parsePeriod,
   parsePeriodOrNone,
   parsePort,
   parseShare,
   parseTelemetryPath,
+  pathOf,
+  wholeNumber,
 } from '../../src/cli/values.ts';
 
 interface Case {
@@ -98,6 +99,17 @@ const PARSERS: readonly Case[] = [
     expected: 'a whole number from 0 to 100000',
   },
   {
+    name: 'a whole number',
+    parse: wholeNumber(1, 9),
+    good: [
+      ['1', 1],
+      ['9', 9],
+      ['09', 9],
+    ],
+    bad: ['', '0', '-1', '1.5', '10', '1e0', ' 1'],
+    expected: 'a whole number from 1 to 9',
+  },
+  {
     name: 'a word',
     parse: oneOf(['auto', 'netlink']),
     good: [['auto', 'auto']],
@@ -106,7 +118,7 @@ const PARSERS: readonly Case[] = [
   },
   {
     name: 'a directory',
-    parse: parseDirectory,
+    parse: pathOf('a directory'),
     good: [['/proc', '/proc']],
     bad: [''],
     expected: 'a directory',

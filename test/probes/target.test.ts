@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
-import { formatEndpoint, parseEndpoint, parseSource } from '../../src/probes/target.ts';
+import { endpoint } from '../../src/base/endpoint.ts';
+import { parseEndpoint, parseSource } from '../../src/probes/target.ts';
 
 it.each([
   ['tcp://db.example.org:5432', 'db.example.org', 5432],
@@ -11,7 +12,7 @@ it.each([
   ['tcp://[fe80::1%eth0]:443', 'fe80::1%eth0', 443],
 ] as const)('%s is an endpoint, and is written so', (text, host, port) => {
   expect(parseEndpoint(text)).toEqual({ host, port });
-  expect(`tcp://${formatEndpoint({ host, port })}`).toBe(text);
+  expect(`tcp://${endpoint(host, port)}`).toBe(text);
 });
 
 it.each([

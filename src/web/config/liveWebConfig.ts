@@ -5,16 +5,16 @@ import { NO_WEB_CONFIG, type WebConfig } from './webConfig.ts';
 
 /**
  * Loads `file` and takes it up again whenever it or a file it names has changed, keeping the last good one with one log
- * line where the new one is bad. Throws an ExporterError where the first is. An empty `file` is none.
+ * line where the new one is bad. Throws an ExporterError where the first is. Without `file` it says nothing.
  *
  * @param lookMs milliseconds between two looks
  */
 export async function openWebConfig(
-  file: string,
+  file: string | undefined,
   log: Logger,
   lookMs?: number,
 ): Promise<LiveFile<WebConfig>> {
-  if (file === '') return { current: NO_WEB_CONFIG, close: () => {} };
+  if (file === undefined) return { current: NO_WEB_CONFIG, close: () => {} };
   return await openLiveFile<WebConfig>({
     async load(reader, before = NO_WEB_CONFIG) {
       // Loaded only here: the libraries behind it take 11 MB.

@@ -292,7 +292,7 @@ describe('a web configuration that changes', () => {
 
   it('is none without a file', async () => {
     const live = await openWebConfig(
-      '',
+      undefined,
       createLogger({ level: 'info', format: 'logfmt' }, () => {}),
     );
     expect(live.current).toBe(NO_WEB_CONFIG);
