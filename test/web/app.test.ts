@@ -1,8 +1,8 @@
 import { gunzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
-import { createLogger, silentLogger } from '../../src/base/logger.ts';
-import { type AppParts, createApp } from '../../src/web/app.ts';
-import { NO_WEB_CONFIG } from '../../src/web/config/webConfig.ts';
+import { createLogger } from '../../src/base/logger.ts';
+import type { AppParts } from '../../src/web/app.ts';
+import { plainApp } from './served.ts';
 
 const EXPOSITIONS = {
   text: '# HELP a b\n# TYPE a gauge\na{x="ü"} 1\n',
@@ -10,12 +10,8 @@ const EXPOSITIONS = {
 } as const;
 
 function app(parts: Partial<AppParts> = {}) {
-  return createApp({
-    telemetryPath: '/metrics',
+  return plainApp({
     version: '1.2.3',
-    log: silentLogger,
-    maxRequests: 0,
-    config: () => NO_WEB_CONFIG,
     render: async (format) => EXPOSITIONS[format],
     readiness: () => ({ ready: true, reason: 'last sample 2s ago' }),
     ...parts,

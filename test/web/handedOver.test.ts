@@ -1,27 +1,9 @@
 import { openSync } from 'node:fs';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { ExporterError } from '../../src/base/errors.ts';
-import { silentLogger } from '../../src/base/logger.ts';
 import { AF_UNIX, loadLibc, SOCK_STREAM } from '../../src/kernel/libc.ts';
-import { createApp } from '../../src/web/app.ts';
-import { NO_WEB_CONFIG } from '../../src/web/config/webConfig.ts';
-import { type HandedOver, startWeb, type Web } from '../../src/web/startWeb.ts';
 import * as posix from '../live/support/posix.ts';
-
-async function start(...places: readonly HandedOver[]): Promise<Web> {
-  const app = createApp({
-    telemetryPath: '/metrics',
-    version: '0',
-    log: silentLogger,
-    maxRequests: 0,
-    config: () => NO_WEB_CONFIG,
-    render: async () => '',
-    readiness: () => ({ ready: true, reason: 'fresh' }),
-  });
-  const web = await startWeb(app, places, silentLogger, () => NO_WEB_CONFIG);
-  onTestFinished(() => web.close());
-  return web;
-}
+import { served } from './served.ts';
 
 function boundSocket(type: posix.Type, address: string, port = 0): number {
   const fd = posix.socketFor(address, type);
@@ -37,7 +19,10 @@ function listeningSocket(address: string, port = 0): number {
 
 describe('a web server on descriptors that were handed over', () => {
   it('answers on each of them, and says where that is', async () => {
-    const web = await start({ fd: listeningSocket('127.0.0.1') }, { fd: listeningSocket('127.0.0.2') });
+    const web = await served({}, [
+      { fd: listeningSocket('127.0.0.1') },
+      { fd: listeningSocket('127.0.0.2') },
+    ]);
     expect(web.addresses.map(({ host }) => host)).toEqual(['127.0.0.1', '127.0.0.2']);
     for (const { host, port } of web.addresses) {
       expect(await (await fetch(`http://${host}:${port}/-/healthy`)).text()).toBe('healthy\n');
@@ -48,7 +33,7 @@ describe('a web server on descriptors that were handed over', () => {
     const fd = listeningSocket('127.83.68.14', 18_069);
     const early = fetch('http://127.83.68.14:18069/-/healthy');
     await new Promise((resolve) => setTimeout(resolve, 50));
-    await start({ fd });
+    await served({}, [{ fd }]);
     expect((await early).status).toBe(200);
   });
 
@@ -61,7 +46,7 @@ describe('a web server on descriptors that were handed over', () => {
   ])('refuses %s in one line, and lets go of the others', async (_, make) => {
     const fd = make();
     const good = listeningSocket('127.83.68.15', 18_070);
-    const refused = start({ fd: good }, { fd });
+    const refused = served({}, [{ fd: good }, { fd }]);
     await expect(refused).rejects.toThrow(ExporterError);
     await expect(refused).rejects.toThrow(
       `listening on the handed-over file descriptor ${fd}: not a TCP socket that listens; expected ListenStream=[ADDRESS:]PORT and Accept=no`,

@@ -1,15 +1,13 @@
 import { gunzipSync } from 'node:zlib';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { silentLogger } from '../../src/base/logger.ts';
 import type { NamespaceSnapshot } from '../../src/sampler/snapshot.ts';
 import type { SamplingState } from '../../src/sampler/state.ts';
 import { RecordedHistory } from '../../src/status/history.ts';
 import { statusOf } from '../../src/status/status.ts';
-import { createApp } from '../../src/web/app.ts';
-import { NO_WEB_CONFIG } from '../../src/web/config/webConfig.ts';
 import { newAsset } from '../../src/web/page/assets.ts';
 import { createStatusPage } from '../../src/web/page/statusPage.ts';
 import { EMPTY_NAMESPACE, failing, RICH_NAMESPACE, sampled } from '../metrics/snapshots.ts';
+import { plainApp } from './served.ts';
 
 const SAMPLED_AT = 1_700_000_000_500;
 const ASSETS = {
@@ -34,14 +32,9 @@ function app(state: SamplingState, seen: Seen = {}) {
     hostname = 'db-7',
     telemetryPath = '/metrics',
   } = seen;
-  return createApp({
+  return plainApp({
     telemetryPath,
     version: '1.2.3',
-    log: silentLogger,
-    maxRequests: 0,
-    config: () => NO_WEB_CONFIG,
-    render: async () => '',
-    readiness: () => ({ ready: true, reason: '' }),
     readme: seen.readme,
     page: createStatusPage({
       ...{ hostname, telemetryPath, version: '1.2.3', revision: 'abc', peakWindowMs: 60_000, assets: ASSETS },

@@ -2,40 +2,21 @@ import { once } from 'node:events';
 import { type Agent, request } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
-import { afterEach, describe, expect, it, vi } from 'vitest';
-import { silentLogger } from '../../src/base/logger.ts';
-import { type AppParts, createApp } from '../../src/web/app.ts';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import type { AppParts } from '../../src/web/app.ts';
 import { NO_WEB_CONFIG } from '../../src/web/config/webConfig.ts';
-import { startWeb } from '../../src/web/startWeb.ts';
-
-const cleanups: (() => unknown)[] = [];
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
-});
+import { portOf, served } from './served.ts';
 
 const CONFIG = { ...NO_WEB_CONFIG, headers: { 'X-XSS-Protection': '0', 'Referrer-Policy': '' } };
 
 async function start(parts: Partial<AppParts> = {}): Promise<number> {
-  const config = () => CONFIG;
-  const app = createApp({
-    telemetryPath: '/metrics',
-    version: '0',
-    log: silentLogger,
-    maxRequests: 0,
-    config,
-    render: async () => 'port_example 1\n',
-    readiness: () => ({ ready: true, reason: 'fresh' }),
-    ...parts,
-  });
-  const web = await startWeb(app, [{ host: '127.0.0.1', port: 0 }], silentLogger, config);
-  cleanups.push(() => web.close());
-  return web.addresses[0]?.port ?? 0;
+  return portOf(await served({ config: () => CONFIG, ...parts }));
 }
 
 function open(port: number): Socket {
   const socket = connect({ host: '127.0.0.1', port });
   socket.on('error', () => {});
-  cleanups.push(() => socket.destroy());
+  onTestFinished(() => void socket.destroy());
   return socket;
 }
 

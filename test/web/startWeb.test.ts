@@ -4,13 +4,12 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { text } from 'node:stream/consumers';
 import { gunzipSync } from 'node:zlib';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { ExporterError } from '../../src/base/errors.ts';
-import { silentLogger } from '../../src/base/logger.ts';
-import { createApp } from '../../src/web/app.ts';
-import { NO_WEB_CONFIG } from '../../src/web/config/webConfig.ts';
 import { formatListenAddress, type ListenAddress } from '../../src/web/listenAddress.ts';
-import { startWeb, type Web } from '../../src/web/startWeb.ts';
+import type { Web } from '../../src/web/startWeb.ts';
+import { freePort } from '../e2e/support/prometheus.ts';
+import { served } from './served.ts';
 
 const hasIPv6 = Object.values(networkInterfaces()).some((list) =>
   list?.some(({ address }) => address === '::1'),
@@ -20,24 +19,8 @@ const itWithIPv6 = it.skipIf(!hasIPv6 && CI !== 'true');
 const LOOPBACK = { host: '127.0.0.1', port: 0 };
 const EXPOSITION = 'port_example 1\n'.repeat(5_000);
 
-const cleanups: (() => unknown)[] = [];
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
-});
-
-async function start(addresses: readonly ListenAddress[], render = async () => EXPOSITION): Promise<Web> {
-  const app = createApp({
-    telemetryPath: '/metrics',
-    version: '0',
-    log: silentLogger,
-    maxRequests: 0,
-    config: () => NO_WEB_CONFIG,
-    render,
-    readiness: () => ({ ready: true, reason: 'fresh' }),
-  });
-  const web = await startWeb(app, addresses, silentLogger, () => NO_WEB_CONFIG);
-  cleanups.push(() => web.close());
-  return web;
+function start(addresses: readonly ListenAddress[], render = async () => EXPOSITION): Promise<Web> {
+  return served({ render }, addresses);
 }
 
 function onlyAddress({ addresses }: Web): ListenAddress & { readonly host: string } {
@@ -49,7 +32,7 @@ function onlyAddress({ addresses }: Web): ListenAddress & { readonly host: strin
 async function occupiedPort(): Promise<number> {
   const server = createServer().listen(LOOPBACK);
   await once(server, 'listening');
-  cleanups.push(() => server.close());
+  onTestFinished(() => void server.close());
   return portOf(server);
 }
 
@@ -67,7 +50,7 @@ function oneLine(message: string) {
 async function openSocket(web: Web): Promise<Socket> {
   const socket = connect(onlyAddress(web));
   socket.on('error', () => {});
-  cleanups.push(() => socket.destroy());
+  onTestFinished(() => void socket.destroy());
   await once(socket, 'connect');
   return socket;
 }
@@ -144,8 +127,7 @@ describe('a started web server', () => {
 describe('listening', () => {
   it('on an address in use fails in one line, and the addresses before it are free again', async () => {
     const port = await occupiedPort();
-    const before = await occupiedPort();
-    await cleanups.pop()?.();
+    const before = await freePort();
     const started = start([
       { host: '127.0.0.1', port: before },
       { host: '127.0.0.1', port },
@@ -154,7 +136,7 @@ describe('listening', () => {
       oneLine(`listening on 127.0.0.1:${port}: EADDRINUSE (address already in use)`),
     );
     const again = createServer().listen({ host: '127.0.0.1', port: before });
-    cleanups.push(() => again.close());
+    onTestFinished(() => void again.close());
     await once(again, 'listening');
   });
 
@@ -180,7 +162,7 @@ describe('closing', () => {
   it('is quick with idle keep-alive connections', async () => {
     const web = await start([LOOPBACK]);
     const agent = new Agent({ keepAlive: true });
-    cleanups.push(() => agent.destroy());
+    onTestFinished(() => void agent.destroy());
     const request = get({ ...onlyAddress(web), path: '/metrics', agent });
     const [response] = await once(request, 'response');
     await text(response);

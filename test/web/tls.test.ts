@@ -6,17 +6,15 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls';
 import { hashSync } from 'bcrypt';
-import { afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { FileReader } from '../../src/base/fileReader.ts';
-import { silentLogger } from '../../src/base/logger.ts';
-import { createApp } from '../../src/web/app.ts';
 import { withSameTls } from '../../src/web/config/liveWebConfig.ts';
 import { loadWebConfig } from '../../src/web/config/loadWebConfig.ts';
 import { NO_WEB_CONFIG, type WebConfig } from '../../src/web/config/webConfig.ts';
-import { startWeb, type Web } from '../../src/web/startWeb.ts';
 import { itNeeding, missingTool } from '../e2e/support/needs.ts';
 import { newDirectory } from '../e2e/support/procfs.ts';
 import { Authority, type Certificate } from '../support/certificates.ts';
+import { portOf, served } from './served.ts';
 
 const missing = missingTool('openssl', 'version');
 const TLS = 'tls_server_config:\n  cert_file: server.crt\n  key_file: server.key\n';
@@ -40,11 +38,6 @@ beforeAll(() => {
   };
 });
 
-const cleanups: (() => unknown)[] = [];
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
-});
-
 async function load(yaml: string): Promise<WebConfig> {
   const file = join(directory, 'web.yml');
   writeFileSync(file, yaml);
@@ -54,27 +47,11 @@ async function load(yaml: string): Promise<WebConfig> {
 /** A server whose configuration can be changed. */
 async function start(yaml: string) {
   const state = { current: yaml === '' ? NO_WEB_CONFIG : await load(yaml) };
-  const config = () => state.current;
-  const app = createApp({
-    telemetryPath: '/metrics',
-    version: '0',
-    log: silentLogger,
-    maxRequests: 0,
-    config,
-    render: async () => 'port_example 1\n',
-    readiness: () => ({ ready: true, reason: 'fresh' }),
-  });
-  const web = await startWeb(app, [{ host: '127.0.0.1', port: 0 }], silentLogger, config);
-  cleanups.push(() => web.close());
+  const web = await served({ config: () => state.current });
   const change = async (changed: string) => {
     state.current = withSameTls(await load(changed), state.current);
   };
   return { web, port: portOf(web), change, state };
-}
-
-function portOf({ addresses: [address] }: Web): number {
-  if (address === undefined) throw new Error('no address');
-  return address.port;
 }
 
 const GET = 'GET /metrics HTTP/1.1\r\nHost: x\r\n';
@@ -82,7 +59,7 @@ const GET = 'GET /metrics HTTP/1.1\r\nHost: x\r\n';
 /** What one request gets on a connection of its own, or nothing where there is none. */
 async function ask(port: number, how: ConnectionOptions = {}): Promise<string> {
   const socket = connect({ host: '127.0.0.1', port, ca: authority.cert, ...how });
-  cleanups.push(() => socket.destroy());
+  onTestFinished(() => void socket.destroy());
   try {
     await once(socket, 'secureConnect');
     socket.write(`${GET}Connection: close\r\n\r\n`);
@@ -95,7 +72,7 @@ async function ask(port: number, how: ConnectionOptions = {}): Promise<string> {
 async function open(port: number, how: ConnectionOptions = {}): Promise<TLSSocket> {
   const socket = connect({ host: '127.0.0.1', port, ca: authority.cert, ...how });
   socket.on('error', () => {});
-  cleanups.push(() => socket.destroy());
+  onTestFinished(() => void socket.destroy());
   await once(socket, 'secureConnect');
   return socket;
 }
@@ -239,7 +216,7 @@ describe('when settings change', () => {
     itNeeding(missing, `connections from before are not served any more: ${what}`, async () => {
       const { port, change } = await start(before);
       const socket = before === '' ? connectPlain({ host: '127.0.0.1', port }) : await open(port);
-      cleanups.push(() => socket.destroy());
+      onTestFinished(() => void socket.destroy());
       let received = '';
       socket.on('data', (chunk) => {
         received += chunk;
@@ -259,7 +236,7 @@ describe('when settings change', () => {
   itNeeding(missing, 'a connection that stays open meets the new users, and the new headers', async () => {
     const { port, change } = await start(TLS);
     const agent = new Agent({ keepAlive: true, maxSockets: 1, ca: authority.cert });
-    cleanups.push(() => agent.destroy());
+    onTestFinished(() => void agent.destroy());
     const get = async (auth?: string) => {
       const sent = request({ host: '127.0.0.1', port, path: '/metrics', agent, auth: auth ?? null }).end();
       const [response] = await once(sent, 'response');
