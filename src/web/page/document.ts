@@ -1,5 +1,6 @@
 import { html } from 'hono/html';
 import { formatDuration } from '../../base/duration.ts';
+import { percent } from '../../base/quantities.ts';
 import { REGIMES } from '../../status/regimes.ts';
 import type { NamespaceStatus, SampleStatus, Status } from '../../status/status.ts';
 import type { Timeline } from '../../status/timeline.ts';
@@ -148,13 +149,12 @@ function rangeLine({ range, blocked, capacity }: NamespaceStatus): Html | string
 
 /** Where there are no numbers, the hour before is still worth a look. */
 function hourCharts({ regimes }: Timeline): Html {
-  const show = (ratio: number) => `${(ratio * 100).toFixed(1)} %`;
   return html`<div class="cards">${REGIMES.map(
     ({ protocol, scope }, index) =>
       html`<article class="card"><h3>${protocol.toUpperCase()} ${scope}()</h3>${sparkline(
         `${protocol.toUpperCase()} ${scope}()`,
         regimes[index] ?? [],
-        { top: 1, show, isRatio: true },
+        { top: 1, show: percent, isRatio: true },
       )}</article>`,
   )}</div>`;
 }
