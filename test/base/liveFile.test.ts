@@ -1,14 +1,13 @@
-import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it, onTestFinished, vi } from 'vitest';
 import { ExporterError } from '../../src/base/errors.ts';
 import { type LiveFile, openLiveFile } from '../../src/base/liveFile.ts';
+import { newDirectory } from '../e2e/support/procfs.ts';
 
 /** A file in a directory of its own; the text `bad` is bad. `told` is what was said of its changes. */
 async function open(write: (directory: string) => string) {
-  const directory = mkdtempSync(join(tmpdir(), 'port-exporter-live-'));
-  onTestFinished(() => rmSync(directory, { recursive: true }));
+  const directory = newDirectory();
   const file = write(directory);
   const told: string[] = [];
   const live: LiveFile<string> = await openLiveFile({

@@ -14,7 +14,7 @@ import { World } from '../live/support/world.ts';
 import { openTab, startBrowser, type Tab } from './support/browser.ts';
 import { itNeeding, missingTool } from './support/needs.ts';
 import { Daemon } from './support/program.ts';
-import { type Secured, secured } from './support/secured.ts';
+import { secured } from './support/secured.ts';
 
 const missingChromium = missingTool('chromium');
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
@@ -28,7 +28,7 @@ const HOSTILE = '<img src=x o=1>';
 
 describeLive('in a real browser, the status page', () => {
   let world: World;
-  let door: Secured;
+  let door: ReturnType<typeof secured>;
   let daemon: Daemon;
   let browser: Browser;
   const tabs: Tab[] = [];
@@ -52,7 +52,6 @@ describeLive('in a real browser, the status page', () => {
   afterAll(async () => {
     await browser?.close();
     await daemon?.end();
-    door?.end();
     world?.close();
   });
 
@@ -72,10 +71,9 @@ describeLive('in a real browser, the status page', () => {
   }
 
   async function open(options: BrowserContextOptions = {}, { path = '/', of = daemon } = {}): Promise<Tab> {
-    const { credentials } = door;
-    const tab = await openTab(browser, `${door.scheme}://127.0.0.1:${of.port}${path}`, {
+    const tab = await openTab(browser, `https://127.0.0.1:${of.port}${path}`, {
       ignoreHTTPSErrors: true,
-      ...(credentials === undefined ? {} : { httpCredentials: credentials }),
+      httpCredentials: door.credentials,
       ...options,
     });
     tab.page.setDefaultTimeout(PATIENCE_MS);
@@ -110,7 +108,7 @@ describeLive('in a real browser, the status page', () => {
       ]),
     );
     expect(tab.complaints).toEqual([]);
-    expect(tab.page.url().startsWith(door.scheme)).toBe(true);
+    expect(tab.page.url().startsWith('https:')).toBe(true);
   });
 
   itNeeding(missingChromium, 'follows the ports that are taken and given back, in place', async () => {
