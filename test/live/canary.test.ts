@@ -3,7 +3,7 @@ import { readdirSync } from 'node:fs';
 import { expect, it, vi } from 'vitest';
 import { readSocketTotals, type SocketTotals } from '../../src/kernel/sockstat.ts';
 import { newWorld, times } from './support/exact.ts';
-import { Exporter } from './support/exporter.ts';
+import { Exporter, sampled } from './support/exporter.ts';
 import { RELEASES_BOUND_PORTS, SLOWNESS } from './support/kernel.ts';
 import { raiseDescriptorLimit } from './support/limits.ts';
 import { describeLive } from './support/privilege.ts';
@@ -33,7 +33,6 @@ describeLive('The canary: the kernel is asked for one port', () => {
     ]);
     expect(exporter.values('port_canary_success').toSorted()).toEqual([0, 1, 1, 1]);
     expect(exporter.values('port_canary_disagreements_total')).toEqual([0, 0, 0, 0]);
-    exporter.close();
   });
 
   it('a family without a loopback address is no exhaustion: no success, no failure, and the reason', async () => {
@@ -46,7 +45,6 @@ describeLive('The canary: the kernel is asked for one port', () => {
         expect.objectContaining({ protocol, family: 'ipv6', error: 'EADDRNOTAVAIL' }),
       ),
     );
-    exporter.close();
   });
 
   it('the answer takes longer when the range is nearly full', async () => {
@@ -91,16 +89,9 @@ describeLive('The canary: the kernel is asked for one port', () => {
       const exporter = await sampled();
       expect(exporter.values('port_canary_success', { protocol: 'tcp' })).toEqual([]);
       expect(exporter.values('port_canary_success', { protocol: 'udp' })).toEqual([1, 1]);
-      exporter.close();
     },
   );
 });
-
-async function sampled(): Promise<Exporter> {
-  const exporter = new Exporter();
-  await exporter.sample();
-  return exporter;
-}
 
 async function medianSeconds(): Promise<number> {
   const exporter = new Exporter();

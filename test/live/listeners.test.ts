@@ -1,9 +1,8 @@
 import { readFileSync } from 'node:fs';
-import { expect, it, onTestFinished } from 'vitest';
-import type { SamplerSettings } from '../../src/sampler/settings.ts';
+import { expect, it } from 'vitest';
 import { Actor } from './support/actor.ts';
 import { newWorld, times } from './support/exact.ts';
-import { Exporter } from './support/exporter.ts';
+import { type Exporter, newExporter, sampled } from './support/exporter.ts';
 import { raiseDescriptorLimit } from './support/limits.ts';
 import { LSOF_IS_MISSING, lsofListeners, type SsSocket, serviceName, ss } from './support/peers.ts';
 import { close, sendTo, setReceiveBuffer, socketFor } from './support/posix.ts';
@@ -387,19 +386,6 @@ async function sampleAsDropped(exporter: Exporter, flags: '-ltnm' | '-lunm', por
   const shown = exporter.value('port_listener_dropped_total', { protocol, port });
   expect(shown).toBe(told());
   return shown ?? Number.NaN;
-}
-
-/** An exporter that ends with the test. */
-function newExporter(settings: Partial<SamplerSettings> = {}): Exporter {
-  const exporter = new Exporter(settings);
-  onTestFinished(() => exporter.close());
-  return exporter;
-}
-
-async function sampled(settings: Partial<SamplerSettings> = {}): Promise<Exporter> {
-  const exporter = newExporter(settings);
-  await exporter.sample();
-  return exporter;
 }
 
 function processName(): string {

@@ -4,12 +4,11 @@ import { readFileSync, rmdirSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { expect, it, onTestFinished } from 'vitest';
-import type { SamplerSettings } from '../../src/sampler/settings.ts';
 import { parseExposition, type Series } from '../support/exposition.ts';
 import { Actor } from './support/actor.ts';
 import { newCgroups, UNIQUE } from './support/cgroups.ts';
 import { newWorld, times } from './support/exact.ts';
-import { Exporter } from './support/exporter.ts';
+import { Exporter, newExporter, sampled } from './support/exporter.ts';
 import { KERNEL_SHOWS_DESCRIPTOR_INODES, SLOWNESS } from './support/kernel.ts';
 import { describeInCgroups, describeLive } from './support/privilege.ts';
 import type { World } from './support/world.ts';
@@ -413,19 +412,6 @@ function mayRead(who: readonly string[]): boolean {
 async function scrape(): Promise<Series[]> {
   const response = await fetch('http://127.0.0.1:10069/metrics', { headers: { connection: 'close' } });
   return response.ok ? parseExposition(await response.text()) : [];
-}
-
-/** An exporter that ends with the test. */
-function newExporter(settings: Partial<SamplerSettings> = {}): Exporter {
-  const exporter = new Exporter(settings);
-  onTestFinished(() => exporter.close());
-  return exporter;
-}
-
-async function sampled(settings: Partial<SamplerSettings> = {}): Promise<Exporter> {
-  const exporter = newExporter(settings);
-  await exporter.sample();
-  return exporter;
 }
 
 function portsByOwner(exporter: Exporter, protocol: 'tcp' | 'udp'): Record<string, number> {

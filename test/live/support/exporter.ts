@@ -1,3 +1,4 @@
+import { onTestFinished } from 'vitest';
 import { silentLogger } from '../../../src/base/logger.ts';
 import { createExposition } from '../../../src/metrics/exposition.ts';
 import { openRounds, type Rounds } from '../../../src/sampler/sample.ts';
@@ -82,6 +83,20 @@ export class Exporter {
   close(): void {
     this.#rounds.close();
   }
+}
+
+/** An exporter that ends with the test. */
+export function newExporter(settings: Partial<SamplerSettings> = {}): Exporter {
+  const exporter = new Exporter(settings);
+  onTestFinished(() => exporter.close());
+  return exporter;
+}
+
+/** As above, with its first sample. */
+export async function sampled(settings: Partial<SamplerSettings> = {}): Promise<Exporter> {
+  const exporter = newExporter(settings);
+  await exporter.sample();
+  return exporter;
 }
 
 /** What was calculated is what the kernel says at once, in every scenario that is sampled. */
