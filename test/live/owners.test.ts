@@ -345,6 +345,7 @@ describeLive('Without privilege', () => {
     ]);
     const successes = series.filter(({ name }) => name === 'port_exporter_sample_success');
     expect(successes.map(({ labels, value }) => [labels['collector'], value]).toSorted()).toEqual([
+      ['canary', 1],
       ['owners', 1],
       ['range', 1],
       ['tcp', 1],
