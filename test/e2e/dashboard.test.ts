@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { expect, vi } from 'vitest';
 import { newCgroups, UNIQUE } from '../live/support/cgroups.ts';
 import { newWorld, times } from '../live/support/exact.ts';
-import { newHolder } from '../live/support/holder.ts';
+import { newHolderIn } from '../live/support/holder.ts';
 import { SLOWNESS } from '../live/support/kernel.ts';
 import { describeInCgroups } from '../live/support/privilege.ts';
 import { untilRefused } from '../live/support/world.ts';
@@ -70,7 +70,7 @@ async function startPod(): Promise<string> {
   const uid = randomUUID();
   const slice = `kubepods-besteffort-pod${uid.replaceAll('-', '_')}.slice`;
   const cgroup = newCgroups().make(`${UNIQUE}.slice/${slice}/cri-containerd-${'c'.repeat(64)}.scope`);
-  await newHolder(['sh', '-c', `echo $$ > ${cgroup}/cgroup.procs && exec unshare --net sleep 1000`]);
+  await newHolderIn(cgroup);
   return uid;
 }
 

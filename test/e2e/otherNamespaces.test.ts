@@ -8,7 +8,7 @@ import { describeLive } from '../live/support/privilege.ts';
 import { parseExposition, type Series } from '../support/exposition.ts';
 import { itNeeding, missingNobody, missingTool, NOBODY } from './support/needs.ts';
 import { newDirectory } from './support/procfs.ts';
-import { Daemon, type How, run } from './support/program.ts';
+import { Daemon, type How, run, withMounts } from './support/program.ts';
 
 /** Names of the namespaces in which `collector` was tried, and whether it succeeded. */
 function successOf(series: readonly Series[], collector: string): Record<string, number> {
@@ -57,7 +57,8 @@ const without = (capability: string) => [
 ];
 /** As nobody with those capabilities, in a mount namespace that `mounts` changed. */
 const asNobodyWith = (capability: string, mounts: string) => [
-  ...['unshare', '--mount', 'sh', '-c', `${mounts} && exec "$@"`, 'sh', 'setpriv'],
+  ...withMounts(mounts),
+  'setpriv',
   ...[`--reuid=${NOBODY}`, `--regid=${NOBODY}`, '--clear-groups'],
   ...[`--inh-caps=+${capability}`, `--ambient-caps=+${capability}`, '--'],
 ];
@@ -156,10 +157,7 @@ describeLive('where some namespaces cannot be found, one line says why, and the 
   }
 
   it.each(CASES)('a name behind which is no namespace is none: %s', async (how) => {
-    const launcher = [
-      ...['unshare', '--mount', 'sh', '-c'],
-      ...[`touch /run/netns/${NAME_PREFIX}x; trap "" EXIT; exec "$@"`, 'sh'],
-    ];
+    const launcher = withMounts(`touch /run/netns/${NAME_PREFIX}x`);
     new NamedNamespace();
     const { series } = await BOTH[how]([`--namespaces=${NAME_PREFIX}x`], { launcher });
     execFileSync('rm', ['-f', `/run/netns/${NAME_PREFIX}x`]);

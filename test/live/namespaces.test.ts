@@ -2,7 +2,14 @@ import { execFileSync } from 'node:child_process';
 import { readdirSync, readlinkSync, writeFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { times } from './support/exact.ts';
-import { cgroupMount, endHolder, namespaceInodeOf, newCgroup, newHolder } from './support/holder.ts';
+import {
+  cgroupMount,
+  endHolder,
+  namespaceInodeOf,
+  newCgroup,
+  newHolder,
+  newHolderIn,
+} from './support/holder.ts';
 import { HostExporter } from './support/hostExporter.ts';
 import { sleepMs } from './support/kernel.ts';
 import { NAME_PREFIX, NamedNamespace } from './support/namedNamespace.ts';
@@ -388,17 +395,15 @@ describeLive('containers and pods are called by their cgroup', () => {
   const UID = '36b62f4e-1d2c-4b8a-9a6e-0f1e2d3c4b5a';
 
   it.skipIf(mount === undefined)('by container id, by pod uid', async () => {
-    const inCgroup = (directory: string) =>
-      newHolder(['sh', '-c', `echo $$ > ${directory}/cgroup.procs && exec unshare --net sleep 1000`]);
     const docker = newCgroup(mount ?? '', `docker-${ID}.scope`);
-    const first = await inCgroup(docker);
-    const second = await inCgroup(docker);
+    const first = await newHolderIn(docker);
+    const second = await newHolderIn(docker);
     const pod = newCgroup(
       mount ?? '',
       `kubepods-besteffort-pod${UID.replaceAll('-', '_')}.slice`,
       `cri-containerd-${ID}.scope`,
     );
-    const third = await inCgroup(pod);
+    const third = await newHolderIn(pod);
     const exporter = new HostExporter({ namespaces: 'all' });
     await exporter.sample();
     const info = ({ pid }: { pid?: number | undefined }) =>

@@ -4,7 +4,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { newDirectory } from './procfs.ts';
-import type { How } from './program.ts';
+import { type How, withMounts } from './program.ts';
 
 /** IPv4 addresses of a name; none where there is no such name, and undefined for a server that does not answer. */
 type Answer = (name: string) => readonly string[] | undefined;
@@ -40,9 +40,9 @@ export function withResolver(hosts = '127.0.0.1 localhost\n'): How & { launcher:
   for (const [name, text] of Object.entries(files)) writeFileSync(join(directory, name), text);
   writeFileSync(join(directory, 'nsswitch.conf'), 'hosts: files dns\nservices: files\n');
   const mounts = [...Object.keys(files), 'nsswitch.conf'].map(
-    (name) => `mount --bind "$0/${name}" /etc/${name}`,
+    (name) => `mount --bind ${join(directory, name)} /etc/${name}`,
   );
-  return { launcher: ['unshare', '--mount', 'sh', '-c', `${mounts.join(' && ')} && exec "$@"`, directory] };
+  return { launcher: withMounts(...mounts) };
 }
 
 /** RFC 1035, 4.1: 12 bytes of header, then the name as labels with their lengths. */

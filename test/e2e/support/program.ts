@@ -22,6 +22,11 @@ export interface How {
   readonly uid?: number;
 }
 
+/** A launcher: in a mount namespace of its own, which these commands of sh(1) change. */
+export function withMounts(...commands: readonly string[]): readonly string[] {
+  return ['unshare', '--mount', 'sh', '-c', [...commands, 'exec "$@"'].join(' && '), 'sh'];
+}
+
 export interface Ended {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;

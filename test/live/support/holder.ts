@@ -19,6 +19,11 @@ export async function newHolder(command = ['unshare', '--net', 'sleep', '1000'])
   return child;
 }
 
+/** One of that cgroup. */
+export function newHolderIn(cgroup: string): Promise<ChildProcess> {
+  return newHolder(['sh', '-c', `echo $$ > ${cgroup}/cgroup.procs && exec unshare --net sleep 1000`]);
+}
+
 export async function endHolder(child: ChildProcess): Promise<void> {
   children.delete(child);
   const ended = new Promise((resolve) => child.once('exit', resolve));
