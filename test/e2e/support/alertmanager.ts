@@ -1,10 +1,6 @@
-import { spawn } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { onTestFinished, vi } from 'vitest';
+import { vi } from 'vitest';
 import { SLOWNESS } from '../../live/support/kernel.ts';
-import { newDirectory } from './procfs.ts';
-import { freePort, killed } from './prometheus.ts';
+import { listening } from './prometheus.ts';
 
 /** As the API of Alertmanager (v2) has an alert. */
 export interface ReceivedAlert {
@@ -24,22 +20,9 @@ export class Alertmanager {
 
   /** @param config the text of its configuration file */
   static async started(config: string): Promise<Alertmanager> {
-    const directory = newDirectory();
-    const file = join(directory, 'alertmanager.yml');
-    writeFileSync(file, config);
-    const address = `127.0.0.1:${await freePort()}`;
-    const child = spawn(
-      'prometheus-alertmanager',
-      [
-        `--config.file=${file}`,
-        `--storage.path=${directory}/data`,
-        `--web.listen-address=${address}`,
-        '--cluster.listen-address=',
-      ],
-      { stdio: 'ignore' },
+    return new Alertmanager(
+      await listening('prometheus-alertmanager', config, '--storage.path=data', '--cluster.listen-address='),
     );
-    onTestFinished(() => killed(child));
-    return new Alertmanager(address);
   }
 
   /** As Prometheus would: alerts with these labels are firing. It may still be starting. */

@@ -17,17 +17,7 @@ export class Prometheus {
 
   /** @param config the text of its configuration file */
   static async started(config: string): Promise<Prometheus> {
-    const directory = newDirectory();
-    const file = join(directory, 'prometheus.yml');
-    writeFileSync(file, config);
-    const address = `127.0.0.1:${await freePort()}`;
-    const child = spawn(
-      'prometheus',
-      [`--config.file=${file}`, `--storage.tsdb.path=${directory}/data`, `--web.listen-address=${address}`],
-      { stdio: 'ignore' },
-    );
-    onTestFinished(() => killed(child));
-    return new Prometheus(address);
+    return new Prometheus(await listening('prometheus', config, '--storage.tsdb.path=data'));
   }
 
   /** `data` of what the HTTP API answers: `query?query=up`, `targets`, `rules`. */
@@ -36,6 +26,23 @@ export class Prometheus {
     const { data } = (await answer.json()) as { data: T };
     return data;
   }
+}
+
+/** Starts a program of the Prometheus family in a directory of its own → its address. It ends with the test. */
+export async function listening(
+  program: string,
+  config: string,
+  ...flags: readonly string[]
+): Promise<string> {
+  const directory = newDirectory();
+  writeFileSync(join(directory, 'config.yml'), config);
+  const address = `127.0.0.1:${await freePort()}`;
+  const child = spawn(program, ['--config.file=config.yml', `--web.listen-address=${address}`, ...flags], {
+    cwd: directory,
+    stdio: 'ignore',
+  });
+  onTestFinished(() => killed(child));
+  return address;
 }
 
 /** A port that nobody listens on now. */
@@ -47,7 +54,7 @@ export async function freePort(): Promise<number> {
   return typeof address === 'object' && address !== null ? address.port : 0;
 }
 
-export async function killed(child: ChildProcess): Promise<void> {
+async function killed(child: ChildProcess): Promise<void> {
   child.kill('SIGKILL');
   if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
 }
