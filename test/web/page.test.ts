@@ -123,7 +123,7 @@ describe('the status page', () => {
       await page(sampled({ ...RICH_NAMESPACE, tcp: { ...tcp, destinations: { total: 1, fullest } } })),
     );
     expect(text).toContain(
-      'unattributed 2\u202f000, web.service 1\u202f999, batch.service 1\u202f998, 3\u202f993 of others',
+      'held by unattributed 2\u202f000, web.service 1\u202f999, batch.service 1\u202f998, 3\u202f993 of others',
     );
   });
 

@@ -23,7 +23,7 @@ ${
     ? html`<p class="absent">Not read: this namespace uses too few ports, or TCP could not be sampled.</p>`
     : rows.length === 0
       ? html`<p class="absent">No destination holds an ephemeral port.</p>`
-      : html`${LEGEND}${table({ id: 'destinations', columns: columnsOf(range?.usable ?? 0), rows, rowId: idOf })}
+      : html`${LEGEND}${table({ id: 'destinations', columns: columnsOf(range?.usable ?? 0), rows, rowId: idOf, below: holders })}
 ${omission(destinations.total - rows.length, 'destination', 'fewer ports')}
 <p class="note">Why one has so few left, and what would help: <code>port-exporter explain ADDRESS:PORT</code></p>`
 }</section>`;
@@ -49,10 +49,7 @@ function columnsOf(usable: number): readonly [Column<Destination>, ...Column<Des
         }`,
     },
     { title: 'Left', isNumber: true, cell: ({ available }) => html`<strong>${grouped(available)}</strong>` },
-    {
-      title: 'Ports by state, and whose',
-      cell: (row) => html`${statesBar(row, usable)}${ownersLine(row.owners)}`,
-    },
+    { title: 'Ports by state', cell: (row) => statesBar(row, usable) },
     { title: 'Established', isNumber: true, cell: ({ used }) => grouped(used.established) },
     {
       title: 'TIME_WAIT',
@@ -64,14 +61,15 @@ function columnsOf(usable: number): readonly [Column<Destination>, ...Column<Des
   ];
 }
 
-/** Known from the second sample on that finds the destination among the fullest. */
-function ownersLine(owners: Destination['owners'] = []): Html | '' {
-  const shown = owners.slice(0, OWNERS_SHOWN);
+/** Whose ports they are: known from the second sample on that finds the destination among the fullest. */
+function holders({ owners = [] }: Destination): Html | '' {
+  if (owners.length === 0) return '';
   const rest = owners.slice(OWNERS_SHOWN).reduce((sum, { ports }) => sum + ports, 0);
-  if (shown.length === 0) return '';
-  return html` <span class="sub">${shown.map(({ owner, ports }, index) => html`${index > 0 ? ', ' : ''}${name(owner)} ${grouped(ports)}`)}${
-    rest > 0 ? html`, ${grouped(rest)} of others` : ''
-  }</span>`;
+  const parts = [
+    ...owners.slice(0, OWNERS_SHOWN).map(({ owner, ports }) => html`${name(owner)} ${grouped(ports)}`),
+    ...(rest > 0 ? [html`${grouped(rest)} of others`] : []),
+  ];
+  return html`held by ${parts.map((part, index) => html`<span>${part}${index < parts.length - 1 ? ',' : ''}</span> `)}`;
 }
 
 /** What it holds, and beyond that what bind() took from everyone: together all but what is left. */

@@ -16,19 +16,26 @@ interface Table<Row> {
   readonly rows: readonly Row[];
   /** The same for the same thing. */
   readonly rowId: (row: Row) => string;
+  /** What is said below a row, across all columns; '' for nothing. */
+  readonly below?: (row: Row) => Html | '';
 }
 
 /** A table that scrolls on its own where it is too wide, by keyboard too. Its first column names the row. */
-export function table<Row>({ id, columns, rows, rowId }: Table<Row>): Html {
+export function table<Row>({ id, columns, rows, rowId, below }: Table<Row>): Html {
   const [first, ...others] = columns;
   return html`<div id="${id}-scroll" class="scroll" role="region" aria-labelledby="${id}" tabindex="0"><table>
 <thead><tr>${columns.map((column) => html`<th scope="col"${numeric(column)}>${column.title}</th>`)}</tr></thead>
-<tbody>${rows.map(
-    (row) =>
-      html`<tr id="${rowId(row)}"><th scope="row">${first.cell(row)}</th>${others.map(
-        (column) => html`<td${numeric(column)}>${column.cell(row)}</td>`,
-      )}</tr>\n`,
-  )}</tbody>
+<tbody>${rows.map((row) => {
+    const id = rowId(row);
+    const more = below?.(row) ?? '';
+    return html`<tr id="${id}"><th scope="row"${more === '' ? '' : html` id="${id}-name"`}>${first.cell(row)}</th>${others.map(
+      (column) => html`<td${numeric(column)}>${column.cell(row)}</td>`,
+    )}</tr>\n${
+      more === ''
+        ? ''
+        : html`<tr id="${id}-below" class="below"><td colspan="${columns.length}" headers="${id}-name"><p>${more}</p></td></tr>\n`
+    }`;
+  })}</tbody>
 </table></div>`;
 }
 
