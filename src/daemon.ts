@@ -4,7 +4,7 @@ import { REVISION, VERSION } from './base/version.ts';
 import type { Options } from './cli/options.ts';
 import { samplerSettings } from './cli/samplerSettings.ts';
 import { createExposition } from './metrics/exposition.ts';
-import { openProbes } from './probes/openProbes.ts';
+import { openProbes, type Probes } from './probes/openProbes.ts';
 import { readinessOf } from './sampler/readiness.ts';
 import { Sampler, startWorker } from './sampler/sampler.ts';
 import type { Snapshot } from './sampler/snapshot.ts';
@@ -46,7 +46,7 @@ export async function startDaemon(options: Options, log: Logger): Promise<Daemon
     config,
     render: (format) => exposition.render(sampler.state, format),
     readiness: () => readinessOf(sampler.state, Date.now()),
-    page: options.web.page ? openPage(sampler, options) : undefined,
+    page: options.web.page ? openPage(sampler, probes, options) : undefined,
     readme: readReadme(),
   });
   const service = createService({ environment: process.env, state: () => sampler.state, log });
@@ -90,7 +90,7 @@ export async function startDaemon(options: Options, log: Logger): Promise<Daemon
 }
 
 /** The status page, and the last hour, which is remembered for it alone. */
-function openPage(sampler: Sampler, options: Options): StatusPage {
+function openPage(sampler: Sampler, probes: Probes, options: Options): StatusPage {
   const history = new RecordedHistory();
   sampler.onSample((snapshot) => history.record(snapshot, performance.now()));
   return createStatusPage({
@@ -101,7 +101,10 @@ function openPage(sampler: Sampler, options: Options): StatusPage {
     peakWindowMs: options.peakWindowMs,
     assets: loadAssets(),
     status: (wanted) =>
-      statusOf(sampler.state, history, { nowMs: Date.now(), clockMs: performance.now(), wanted }),
+      statusOf(sampler.state, history, {
+        ...{ nowMs: Date.now(), clockMs: performance.now(), wanted },
+        probes: probes.state,
+      }),
   });
 }
 

@@ -1,15 +1,18 @@
 import type { Destination } from '../aggregate/destinations.ts';
 import type { RangeSnapshot } from '../aggregate/range.ts';
 import type { TcpSnapshot } from '../aggregate/tcp.ts';
+import type { ProbesState } from '../probes/openProbes.ts';
 import type { DescribedListener } from '../sampler/describedListener.ts';
 import { readinessOf } from '../sampler/readiness.ts';
 import type { CollectorName, NamespaceSnapshot, Snapshot } from '../sampler/snapshot.ts';
 import type { SamplingState } from '../sampler/state.ts';
 import type { SourceKind } from '../sockets/source.ts';
+import { type CanaryStatus, canaryOf } from './canary.ts';
 import type { History, HourPeak } from './history.ts';
 import { levelOf, severityOf } from './level.ts';
 import { listenersOf, queueRatioOf } from './listeners.ts';
 import { type OwnerShare, ownersOf } from './owners.ts';
+import { type ProbesStatus, probesOf } from './probes.ts';
 import { type RegimeStatus, regimesOf, type WorstRegime, worstOf } from './regimes.ts';
 import type { Timeline } from './timeline.ts';
 
@@ -29,6 +32,8 @@ export interface Status {
   readonly hour: { readonly netns: string; readonly timeline: Timeline } | undefined;
   /** Namespaces that are not there any more and came near to exhaustion within the hour, the nearest first. */
   readonly gone: readonly HourPeak[];
+  /** undefined where nobody asked for any. They are of the exporter's own namespace, and there without a sample too. */
+  readonly probes: ProbesStatus | undefined;
 }
 
 export interface SampleStatus {
@@ -61,6 +66,8 @@ export interface NamespaceRow {
   readonly sockets: number | undefined;
   /** How full its fullest accept queue is; undefined where that cannot be known. */
   readonly fullestQueue: number | undefined;
+  /** When asked for a port the kernel said something else than was calculated. */
+  readonly kernelDisagrees: boolean;
 }
 
 /** A namespace in full. */
@@ -76,21 +83,25 @@ export interface NamespaceStatus extends NamespaceRow {
   readonly listeners: { readonly total: number; readonly fullest: readonly DescribedListener[] };
   /** undefined where nothing is attributed. */
   readonly owners: { readonly total: number; readonly fullest: readonly OwnerShare[] } | undefined;
+  /** undefined where the kernel was not asked. */
+  readonly canary: CanaryStatus | undefined;
 }
 
-/**
- * @param nowMs since the epoch, as the sample's times are
- * @param clockMs the clock of the history
- * @param wanted name of the namespace to show in full; undefined for the worst
- */
+/** The moment to show, and what of it. */
+export interface Asked {
+  /** Since the epoch, as the sample's times are. */
+  readonly nowMs: number;
+  /** The clock of the history. */
+  readonly clockMs: number;
+  /** Name of the namespace to show in full; undefined for the worst. */
+  readonly wanted?: string | undefined;
+  readonly probes?: ProbesState | undefined;
+}
+
 export function statusOf(
   state: SamplingState,
   history: History,
-  {
-    nowMs,
-    clockMs,
-    wanted,
-  }: { readonly nowMs: number; readonly clockMs: number; readonly wanted?: string | undefined },
+  { nowMs, clockMs, wanted, probes }: Asked,
 ): Status {
   const { ready, reason } = readinessOf(state, nowMs);
   const snapshot = state.kind === 'sampled' ? state.snapshot : undefined;
@@ -110,6 +121,7 @@ export function statusOf(
     absent: shown === undefined ? wanted : undefined,
     hour: name === undefined || timeline === undefined ? undefined : { netns: name, timeline },
     gone: snapshot === undefined ? [] : goneOf(peaks),
+    probes: probes && probesOf(probes, nowMs),
   };
 }
 
@@ -131,7 +143,7 @@ function sampleStatus(snapshot: Snapshot, nowMs: number): SampleStatus {
 }
 
 function rowOf(namespace: NamespaceSnapshot, nowMs: number, peaks: readonly HourPeak[]): NamespaceRow {
-  const { netns, detail, sampledAtMs, tcp, udp, listeners } = namespace;
+  const { netns, detail, sampledAtMs, tcp, udp, listeners, canary } = namespace;
   return {
     netns,
     detail,
@@ -142,6 +154,7 @@ function rowOf(namespace: NamespaceSnapshot, nowMs: number, peaks: readonly Hour
     fullestQueue: listeners
       .map(queueRatioOf)
       .reduce((fullest, ratio) => (ratio === undefined ? fullest : Math.max(fullest ?? 0, ratio)), undefined),
+    kernelDisagrees: canary.some(({ disagrees }) => disagrees),
   };
 }
 
@@ -159,6 +172,7 @@ function namespaceStatus(namespace: NamespaceSnapshot, row: NamespaceRow): Names
       fullest: listenersOf(namespace.listeners),
     },
     owners: ownersOf(namespace.owners),
+    canary: canaryOf(namespace.canary),
   };
 }
 

@@ -1,8 +1,9 @@
 /// <reference lib="dom" />
 /// <reference lib="dom.iterable" />
 // What is evaluated in the page knows the page's names.
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { join } from 'node:path';
 import type axe from 'axe-core';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, vi } from 'vitest';
@@ -13,6 +14,7 @@ import { describeLive } from '../live/support/privilege.ts';
 import { World } from '../live/support/world.ts';
 import { openTab, startBrowser, type Tab } from './support/browser.ts';
 import { itNeeding, missingTool } from './support/needs.ts';
+import { newDirectory } from './support/procfs.ts';
 import { Daemon } from './support/program.ts';
 import { secured } from './support/secured.ts';
 
@@ -261,6 +263,33 @@ describeLive('in a real browser, the status page', () => {
       await page.locator('#regime-tcp-connect').waitFor();
     },
   );
+
+  itNeeding(missingChromium, 'tells that no port is left here from a target that is down', async () => {
+    taken.push(world.connect('127.0.0.5'));
+    const file = join(newDirectory(), 'probes.yml');
+    const targets = { orders: '127.0.0.5:8001', search: '127.0.0.5:8009' };
+    const entries = Object.entries(targets).map(
+      ([name, target]) => `- { name: ${name}, target: "tcp://${target}", interval: 1s }\n`,
+    );
+    writeFileSync(file, entries.join(''));
+    const probing = await startDaemon(10_070, ['--namespaces=self', `--probe.file=${file}`]);
+    const { page, complaints } = await open({}, { of: probing });
+    const row = (name: string) => page.locator('#probes-scroll tbody tr', { hasText: name });
+    await row('orders').filter({ hasText: 'ok' }).waitFor();
+    await row('search').filter({ hasText: 'refused' }).waitFor();
+    taken.push(...Array.from({ length: 99 }, () => world.connect('127.0.0.5')));
+    await page.locator('#probes-alarm', { hasText: 'orders: no local port left here' }).waitFor();
+    expect(await page.locator('#probes-alarm').innerText()).toMatch(
+      /2 of 2 probes fail[\s\S]*search: refused/,
+    );
+    // All of them come from 127.0.0.1, which bind() is refused on, too; as calculated.
+    await page
+      .locator('#canary', { hasText: /TCP IPv4 refused: EADDRINUSE in .* TCP IPv6 gave one in/ })
+      .waitFor();
+    expect(await page.locator('#disagreement').count()).toBe(0);
+    expect(complaints).toEqual([]);
+    await probing.end();
+  });
 
   describe('by keyboard', () => {
     itNeeding(missingChromium, 'all that can be used is reached, in order, and seen', async () => {

@@ -4,6 +4,7 @@ import type { SamplingState } from '../../src/sampler/state.ts';
 import { RecordedHistory } from '../../src/status/history.ts';
 import { levelOf } from '../../src/status/level.ts';
 import { statusOf } from '../../src/status/status.ts';
+import { PROBES } from '../metrics/probeStates.ts';
 import { EMPTY_NAMESPACE, failing, RICH_NAMESPACE, sampled } from '../metrics/snapshots.ts';
 
 const SAMPLED_AT = 1_700_000_000_500;
@@ -270,5 +271,63 @@ describe('owners', () => {
   it('are unknown where nothing is attributed', () => {
     const owners = { tcp: undefined, udp: undefined };
     expect(status(sampled({ ...RICH_NAMESPACE, owners })).shown?.owners).toBeUndefined();
+  });
+});
+
+describe("the kernel's answers", () => {
+  it('are those where it was asked, and how often they were others than calculated', () => {
+    const { shown, namespaces } = status(sampled(RICH_NAMESPACE));
+    expect(shown?.canary?.answers.map(({ protocol, family }) => `${protocol} ${family}`)).toEqual([
+      'tcp ipv4',
+      'udp ipv4',
+    ]);
+    expect(shown?.canary?.disagreements).toBe(3);
+    expect(namespaces[0]?.kernelDisagrees).toBe(true);
+  });
+
+  it('are none where it was not', () => {
+    const { shown, namespaces } = status(sampled({ ...RICH_NAMESPACE, canary: [] }));
+    expect(shown?.canary).toBeUndefined();
+    expect(namespaces[0]?.kernelDisagrees).toBe(false);
+  });
+});
+
+describe('probes', () => {
+  const probesAt = (probes: typeof PROBES) =>
+    statusOf(FAILED, new RecordedHistory(), { nowMs: SAMPLED_AT + 3000, clockMs: 0, probes }).probes;
+
+  it('come with those that failed first, of which those that found no port are the first', () => {
+    const probes = probesAt(PROBES);
+    expect(probes?.rows.map(({ failure }) => failure?.reason)).toEqual([
+      'no_local_port',
+      'name_not_found',
+      undefined,
+    ]);
+    expect(probes).toMatchObject({ failing: 2, waiting: 1, fileIsBad: true });
+    expect(probes?.rows[2]).toMatchObject({ target: 'db', resolveSeconds: 0.25, ageMs: 3000 });
+  });
+
+  it('name the address that the failure is of', () => {
+    const [one] = PROBES.results.probed;
+    if (one === undefined) throw new Error('none');
+    const failed = { connected: false, seconds: 0.1 } as const;
+    const outcome = {
+      ...one.outcome,
+      failure: { reason: 'no_local_port', error: 'EADDRNOTAVAIL' },
+      attempts: [
+        { ...failed, address: '192.0.2.1', reason: 'no_local_port', error: 'EADDRNOTAVAIL' },
+        { ...failed, address: '192.0.2.2', reason: 'refused', error: 'ECONNREFUSED' },
+      ],
+    } as const;
+    const probes = probesAt({ ...PROBES, results: { targets: 1, probed: [{ ...one, outcome }] } });
+    expect(probes?.rows[0]?.address).toBe('192.0.2.1');
+  });
+
+  it('are undefined where nobody asked for any', () => {
+    const none = { results: { targets: 0, probed: [] }, fileIsGood: true };
+    expect(probesAt(none)).toBeUndefined();
+    expect(probesAt({ ...none, fileIsGood: undefined })).toBeUndefined();
+    expect(probesAt({ ...none, fileIsGood: false })).toMatchObject({ rows: [], fileIsBad: true });
+    expect(status(sampled(RICH_NAMESPACE)).probes).toBeUndefined();
   });
 });

@@ -1,11 +1,14 @@
 import { gunzipSync } from 'node:zlib';
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import type { ProbesState } from '../../src/probes/openProbes.ts';
 import type { NamespaceSnapshot } from '../../src/sampler/snapshot.ts';
 import type { SamplingState } from '../../src/sampler/state.ts';
 import { RecordedHistory } from '../../src/status/history.ts';
 import { statusOf } from '../../src/status/status.ts';
 import { newAsset } from '../../src/web/page/assets.ts';
+import { elapsed } from '../../src/web/page/format.ts';
 import { createStatusPage } from '../../src/web/page/statusPage.ts';
+import { PROBES } from '../metrics/probeStates.ts';
 import { EMPTY_NAMESPACE, failing, RICH_NAMESPACE, sampled } from '../metrics/snapshots.ts';
 import { plainApp } from './served.ts';
 
@@ -23,6 +26,7 @@ interface Seen {
   readonly hostname?: string;
   readonly telemetryPath?: string;
   readonly readme?: string | undefined;
+  readonly probes?: ProbesState;
 }
 
 function app(state: SamplingState, seen: Seen = {}) {
@@ -38,7 +42,7 @@ function app(state: SamplingState, seen: Seen = {}) {
     readme: seen.readme,
     page: createStatusPage({
       ...{ hostname, telemetryPath, version: '1.2.3', revision: 'abc', peakWindowMs: 60_000, assets: ASSETS },
-      status: (wanted) => statusOf(state, history, { nowMs, clockMs: 0, wanted }),
+      status: (wanted) => statusOf(state, history, { nowMs, clockMs: 0, wanted, probes: seen.probes }),
     }),
   });
 }
@@ -107,7 +111,7 @@ describe('the status page', () => {
     expect(text).toContain('2 more destinations, with fewer ports.');
     expect(text).toContain('0.0.0.0:80 http · nginx/812 · www-data · nginx.service 3 /511');
     expect(text).toContain('app.service');
-    expect(text).toMatch(/host read whole, 0s old 6\.3 %/);
+    expect(text).toMatch(/host read whole, 0s old kernel disagrees 6\.3 %/);
     expect(text).toContain('1 found, 1 sampled');
     expect(text).toContain('sampled 0s ago, every 5s, in 250ms, from netlink');
   });
@@ -196,6 +200,128 @@ describe('the status page', () => {
     const text = textOf(await page(sampled(EMPTY_NAMESPACE)));
     expect(text).toContain('No destination holds an ephemeral port.');
     expect(text).toContain('Nobody is known to listen.');
+  });
+});
+
+describe("the kernel's own word", () => {
+  const [answer] = RICH_NAMESPACE.canary;
+  if (answer === undefined) throw new Error('not asked');
+  const agreeing = { ...answer, succeeded: true, seconds: 0.000_012, error: undefined, disagrees: false };
+  const canaryOf = (...canary: NamespaceSnapshot['canary']) => sampled({ ...RICH_NAMESPACE, canary });
+
+  it('is one line of how long it took while it gives ports', async () => {
+    const text = textOf(
+      await page(canaryOf(agreeing, { ...agreeing, protocol: 'udp', family: 'ipv6', seconds: 0.0015 })),
+    );
+    expect(text).toContain(
+      'Asked for a port on loopback, the kernel gave one: TCP IPv4 in 12\u202fµs UDP IPv6 in 1.5\u202fms Fullest',
+    );
+    expect(text).not.toContain('disagree');
+  });
+
+  it('is a refusal with its errno, in the colour of exhaustion, and no contradiction where none is left', async () => {
+    const refused = { ...agreeing, succeeded: false, error: 'EADDRINUSE', calculated: 0 };
+    const html = await page(canaryOf(refused, { ...agreeing, family: 'ipv6' }));
+    expect(textOf(html)).toMatch(
+      /the kernel answered: TCP IPv4 refused: EADDRINUSE in 12\u202fµs TCP IPv6 gave one in 12\u202fµs/,
+    );
+    expect(html).toContain('level-exhausted">refused: <code>EADDRINUSE</code>');
+    expect(textOf(html)).not.toContain('disagree');
+  });
+
+  it('is said loudly, with the numbers, where it contradicts the calculation', async () => {
+    const refused = { ...agreeing, succeeded: false, error: 'EADDRINUSE', calculated: 1234 };
+    const given = { ...agreeing, family: 'ipv6', calculated: 0 } as const;
+    const html = await page(
+      canaryOf(
+        { ...refused, disagrees: true, disagreements: 2 },
+        { ...given, disagrees: true, disagreements: 1 },
+      ),
+    );
+    expect(html).toContain('<div id="disagreement" class="problem" role="alert">');
+    expect(textOf(html)).toMatch(
+      /The kernel disagrees: TCP IPv4 refused a port on loopback with EADDRINUSE , although 1\u202f234 were calculated to be left; TCP IPv6 gave a port on loopback, although none was calculated to be left\./,
+    );
+    expect(textOf(html)).toContain('3 disagreements so far');
+  });
+
+  it('that contradicts is marked on other namespaces too', async () => {
+    const other = { ...RICH_NAMESPACE, netns: 'pod', canary: [{ ...agreeing, disagrees: true }] };
+    const html = await page(sampled({ ...RICH_NAMESPACE, canary: [] }, other), {}, '/?netns=host');
+    expect(html).not.toContain('id="disagreement"');
+    expect(textOf(html)).toMatch(/pod read whole, 0s old kernel disagrees/);
+  });
+
+  it('is absent where the kernel was not asked, or has no address', async () => {
+    const none = { ...agreeing, succeeded: undefined, seconds: undefined };
+    for (const state of [canaryOf(), canaryOf(none)]) expect(await page(state)).not.toContain('id="canary"');
+  });
+});
+
+describe('probes on the page', () => {
+  it('are absent where nobody asked for any', async () => {
+    const none = { results: { targets: 0, probed: [] }, fileIsGood: undefined };
+    for (const probes of [undefined, none, { ...none, fileIsGood: true }]) {
+      expect(await page(sampled(RICH_NAMESPACE), probes && { probes })).not.toMatch(/probes/i);
+    }
+  });
+
+  it('say of each target, those that failed first, what came of it, how long it took and when', async () => {
+    const text = textOf(await page(sampled(RICH_NAMESPACE), { probes: PROBES, nowMs: SAMPLED_AT + 7000 }));
+    expect(text).toMatch(
+      /Target Result Resolve Connect gateway &quot;ü&quot; \S+ no local port left here – 0\u202fµs 7s ago EADDRNOTAVAIL : the target was not even asked typo \S+ name not found 125\u202fms – 7s ago ENOTFOUND db \S+ ok 250\u202fms 500\u202fms 7s ago/,
+    );
+    expect(text).toContain('1 target not probed yet.');
+    expect(text).toContain('bad file --probe.file changed and cannot be used: the targets of before stay.');
+  });
+
+  it('that fail are named where the page begins, and none where none does', async () => {
+    const html = await page(sampled(RICH_NAMESPACE), { probes: PROBES });
+    const text = textOf(html);
+    expect(text).toMatch(
+      /2 of 3 probes fail gateway &quot;ü&quot; : no local port left here typo : name not found/,
+    );
+    expect(html.indexOf('id="probes-alarm"')).toBeLessThan(html.indexOf('id="regimes"'));
+    const probed = PROBES.results.probed.slice(0, 1);
+    const fine = { ...PROBES, results: { targets: 1, probed } };
+    expect(await page(sampled(RICH_NAMESPACE), { probes: fine })).not.toContain('probes-alarm');
+  });
+
+  it('are there without a sample', async () => {
+    const failed: SamplingState = { kind: 'failed', reason: 'the sampling thread hangs', collectors: [] };
+    expect(textOf(await page(failed, { probes: PROBES }))).toMatch(/No numbers\..*Probes Target Result/);
+  });
+
+  it('are a table, a list and a number, however many there are', async () => {
+    const [one] = PROBES.results.probed;
+    if (one === undefined) throw new Error('none');
+    const probed = Array.from({ length: 1000 }, (_, index) => ({
+      ...one,
+      target: { ...one.target, name: `t${index}` },
+    }));
+    const html = await page(sampled(RICH_NAMESPACE), {
+      probes: { ...PROBES, results: { targets: 1000, probed } },
+    });
+    expect(textOf(html)).toContain('100 more t10 ok');
+    expect(textOf(html)).toContain('890 more targets, with no worse results.');
+    expect(html.length).toBeLessThan(60_000);
+  });
+});
+
+describe('a duration on the page', () => {
+  it.each([
+    [0, '0 µs'],
+    [0.000_012_4, '12 µs'],
+    [0.000_999_4, '999 µs'],
+    [0.000_999_6, '1.0 ms'],
+    [0.012_34, '12.3 ms'],
+    [0.099_96, '100 ms'],
+    [0.9994, '999 ms'],
+    [0.9996, '1.0 s'],
+    [2.0046, '2.0 s'],
+    [120, '120 s'],
+  ])('of %s seconds is %s', (seconds, text) => {
+    expect(elapsed(seconds)).toBe(text.replace(' ', '\u202f'));
   });
 });
 
@@ -295,20 +421,32 @@ describe('names that strangers chose', () => {
     };
   }
 
+  /** Only whoever writes the file chooses them, but that may be a program. */
+  const probes = {
+    ...PROBES,
+    results: {
+      targets: PROBES.results.targets,
+      probed: PROBES.results.probed.map(({ target, ...rest }, index) => ({
+        ...rest,
+        target: { ...target, name: `${index}${HOSTILE}`, host: HOSTILE },
+      })),
+    },
+  };
+
   it('are text, wherever they stand', async () => {
     const state = sampled(hostile(RICH_NAMESPACE));
     const history = recordedOnce(state);
-    const html = await page(state, { hostname: HOSTILE, history });
+    const html = await page(state, { hostname: HOSTILE, history, probes });
     expect(html.match(/<img|<script>|onerror=alert\(1\)>/g)).toBeNull();
     const times = html.split('&lt;img src=x onerror=alert(1)&gt;&lt;script&gt;').length - 1;
-    expect(times).toBeGreaterThan(15);
+    expect(times).toBeGreaterThan(22);
     expect(
       await page(state, { hostname: HOSTILE, history }, `/?netns=${encodeURIComponent(`${HOSTILE}!`)}`),
     ).not.toMatch(/<img|<script>/);
   });
 
   it('do not reach ids', async () => {
-    const html = await page(sampled(hostile(RICH_NAMESPACE)));
+    const html = await page(sampled(hostile(RICH_NAMESPACE)), { probes });
     const ids = [...html.matchAll(/\sid="([^"]*)"/g)].map(([, id]) => id);
     for (const id of ids) expect(id).toMatch(/^[\w-]+$/);
     expect(new Set(ids).size).toBe(ids.length);

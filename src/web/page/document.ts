@@ -5,11 +5,13 @@ import { REGIMES } from '../../status/regimes.ts';
 import type { NamespaceStatus, SampleStatus, Status } from '../../status/status.ts';
 import type { Timeline } from '../../status/timeline.ts';
 import { patterns } from './bar.ts';
+import { canaryLine, disagreement } from './canary.ts';
 import { destinationsSection } from './destinations.ts';
 import { age, grouped, type Html, name } from './format.ts';
 import { listenersSection } from './listeners.ts';
 import { namespacesSection } from './namespaces.ts';
 import { ownersSection } from './owners.ts';
+import { probesAlarm, probesSection } from './probes.ts';
 import { regimeCards } from './regimeCards.ts';
 import { sparkline } from './sparkline.ts';
 import { documentTitle, verdict } from './verdict.ts';
@@ -61,6 +63,7 @@ ${pageHeader(status, frame)}
 ${patterns()}
 ${problemOf(status)}
 ${verdict(status)}
+${probesAlarm(status)}
 ${failuresOf(status.sample)}
 ${namespaceView(status, frame)}
 </main>
@@ -109,14 +112,20 @@ function namespaceView(status: Status, frame: PageFrame): Html {
   if (shown === undefined) {
     return html`${absent === undefined || status.sample === undefined ? '' : absence(absent)}
 ${hour === undefined ? '' : html`<section id="hours"><h2>The last hour of ${name(hour.netns)}</h2>${hourCharts(hour.timeline)}</section>`}
-${status.sample === undefined ? '' : html`<div class="columns"><div>${namespacesSection(status)}</div></div>`}`;
+<div class="columns"><div>
+${probesSection(status)}
+${status.sample === undefined ? '' : namespacesSection(status)}
+</div></div>`;
   }
   return html`<section id="regimes"><h2 class="shown">${name(shown.netns)}</h2>${rangeLine(shown)}
-${regimeCards(shown.regimes, hour?.timeline.regimes, frame.peakWindowMs)}</section>
+${disagreement(shown)}
+${regimeCards(shown.regimes, hour?.timeline.regimes, frame.peakWindowMs)}
+${canaryLine(shown)}</section>
 <div class="columns"><div>
 ${destinationsSection(shown)}
 ${listenersSection(shown)}
 </div><div>
+${probesSection(status)}
 ${namespacesSection(status)}
 ${ownersSection(shown)}
 ${hour === undefined ? '' : html`<section id="sockets-section"><h2>Sockets</h2>${socketsChart(hour.timeline)}</section>`}

@@ -21,6 +21,17 @@ export function age(ms: number): string {
   return formatDuration(Math.floor(ms / step) * step);
 }
 
+/** `12 µs`, `1.3 ms`, `204 ms`, `2.0 s`: how long a call took. */
+export function elapsed(seconds: number): string {
+  const [value, unit] =
+    seconds < 0.000_999_5
+      ? [seconds * 1e6, '\u00b5s']
+      : seconds < 0.999_5
+        ? [seconds * 1e3, 'ms']
+        : [seconds, 's'];
+  return `${unit !== '\u00b5s' && value < 99.95 ? value.toFixed(1) : Math.round(value)}\u202f${unit}`;
+}
+
 /** A name that a stranger may have chosen: its direction of writing ends with it. */
 export function name(text: string): Html {
   return html`<bdi>${text}</bdi>`;

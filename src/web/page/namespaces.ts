@@ -40,7 +40,9 @@ function columnsOf(shown: string | undefined): readonly [Column<NamespaceRow>, .
     {
       title: 'Namespace',
       cell: (row) =>
-        html`${link(row, shown)} <span class="sub">${row.detail === 'full' ? 'read whole' : 'bounds only'}, ${age(row.ageMs)} old</span>`,
+        html`${link(row, shown)} <span class="sub">${row.detail === 'full' ? 'read whole' : 'bounds only'}, ${age(row.ageMs)} old</span>${
+          row.kernelDisagrees ? html` <span class="tag warn">kernel disagrees</span>` : ''
+        }`,
     },
     {
       title: 'Worst',

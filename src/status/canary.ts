@@ -1,0 +1,28 @@
+import type { CanaryAnswer } from '../sampler/canary.ts';
+
+/** The kernel's own word, beside what was calculated. */
+export interface CanaryStatus {
+  /** Those that were asked and have a loopback address. */
+  readonly answers: readonly AskedAnswer[];
+  /** How often any of them said something else than was calculated, since the namespace is sampled. */
+  readonly disagreements: number;
+}
+
+export interface AskedAnswer extends CanaryAnswer {
+  /** Whether a port was given. */
+  readonly succeeded: boolean;
+}
+
+/** undefined where the kernel was not asked. */
+export function canaryOf(answers: readonly CanaryAnswer[]): CanaryStatus | undefined {
+  const asked = answers.filter(wasAsked);
+  if (asked.length === 0) return undefined;
+  return {
+    answers: asked,
+    disagreements: answers.reduce((sum, { disagreements }) => sum + disagreements, 0),
+  };
+}
+
+function wasAsked(answer: CanaryAnswer): answer is AskedAnswer {
+  return answer.succeeded !== undefined;
+}
