@@ -173,7 +173,8 @@ describeLive('the daemon probes', () => {
       await new Promise((resolve) => setTimeout(resolve, 10));
     }
     expect(waiting).toBeGreaterThan(10);
-    expect(waiting).toBeLessThanOrEqual(64);
+    // 64 at a time; the table is not read in one moment, so that one which ends meanwhile and the next may both be seen.
+    expect(waiting).toBeLessThan(96);
     await daemon.logged(/msg="more probes changed"/);
     const said = linesOf(daemon, /msg="(probe failed|more probes changed)"/);
     expect(said.length).toBeLessThan(100);

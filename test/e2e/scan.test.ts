@@ -182,7 +182,7 @@ describeLive('scan, in a network namespace with a firewall', () => {
   itNeeding(missingFirewall ?? missingTool('prlimit'), 'with few descriptors, only more slowly', async () => {
     newWorld();
     firewall(incoming('tcp dport 8000-8299 drop'));
-    const launcher = ['prlimit', '--nofile=100:100'];
+    const launcher = ['prlimit', '--nofile=200:200'];
     const { counts } = await scan(['--ports=8000-8399', '--timeout=100ms'], { launcher });
     expect(counts).toEqual({ open: 0, closed: 100, filtered: 300 });
   });
