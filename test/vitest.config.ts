@@ -11,5 +11,7 @@ export default defineConfig({
     pool: 'forks',
     testTimeout: 30_000 * factor,
     hookTimeout: 60_000 * factor,
+    // Hundreds of these tests have real peers that share a small machine: what fails there is asked once more, and reported.
+    retry: process.env['CI'] === 'true' ? 1 : 0,
   },
 });

@@ -19,7 +19,7 @@ export function nmap(address: string, ports: string): NmapPort[] {
   const family = address.includes(':') ? ['-6'] : [];
   const output = execFileSync(
     'nmap',
-    ['-sT', '-Pn', '-n', '--datadir', names, '-p', ports, '-oX', '-', ...family, address],
+    ['-sT', '-Pn', '-n', ...PATIENCE, '--datadir', names, '-p', ports, '-oX', '-', ...family, address],
     { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] },
   );
   return [...output.matchAll(PORT)].map(([, port, state = '', service]) => ({
@@ -28,6 +28,14 @@ export function nmap(address: string, ports: string): NmapPort[] {
     service,
   }));
 }
+
+/**
+ * On loopback a rejection can come while connect() still has the socket, and is then told only after the next SYN, a second
+ * later (tcp_v6_err(), net/ipv6/tcp_ipv6.c): nmap would have given up by then.
+ */
+const PATIENCE = '--initial-rtt-timeout 2s --min-rtt-timeout 2s --max-rtt-timeout 4s --max-retries 2'.split(
+  ' ',
+);
 
 /** `<port protocol="tcp" portid="22"><state state="open" .../><service name="ssh" .../></port>` */
 const PORT =
