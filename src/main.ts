@@ -8,7 +8,6 @@ import { parseCommandLine } from './cli/commandLine.ts';
 import type { Options } from './cli/options.ts';
 import type { Query } from './cli/query.ts';
 import { samplerSettings } from './cli/samplerSettings.ts';
-import { startDaemon } from './daemon.ts';
 import { exitNow } from './kernel/libc.ts';
 import { renderOnce } from './once.ts';
 import { printReport, type Report } from './reports/report.ts';
@@ -71,6 +70,8 @@ async function run(options: Options): Promise<void> {
   const ended = new Promise<NodeJS.Signals>((resolve) => {
     for (const signal of END_SIGNALS) process.once(signal, resolve);
   });
+  // The commands that ask once do without the web and all that comes with it.
+  const { startDaemon } = await import('./daemon.ts');
   const daemon = await Promise.race([startDaemon(options, log), ended]);
   log.info('stopping', { signal: await ended });
   // A signal that comes while the first sample is still being taken leaves nothing to stop.

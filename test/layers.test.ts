@@ -41,12 +41,15 @@ describe('the house', () => {
 
 describe('what reads YAML', () => {
   it('is not loaded before there is a file to read: it takes 11 MB', () => {
-    for (const thread of ['main.ts', 'sampler/worker.ts']) {
-      const loaded = loadedWith(thread, readSources());
+    for (const start of ['main.ts', 'daemon.ts', 'sampler/worker.ts']) {
+      const loaded = loadedWith(start, readSources());
       expect(loaded).toContain('node:fs');
       expect([...loaded].filter((name) => ['yaml', 'zod'].includes(name))).toEqual([]);
     }
     expect(loadedWith('probes/probeFile.ts', readSources())).toContain('zod');
+    // What serves is loaded by who serves alone: the other commands start without it.
+    expect(loadedWith('daemon.ts', readSources())).toContain('bcrypt');
+    expect(loadedWith('main.ts', readSources())).not.toContain('bcrypt');
   });
 });
 

@@ -2,7 +2,6 @@ import { openLiveFile } from '../base/liveFile.ts';
 import type { Logger } from '../base/logger.ts';
 import { Lookups } from './lookups.ts';
 import { probe } from './probe.ts';
-
 import { ProbeReporter } from './probeReporter.ts';
 import { type ProbeResults, Prober } from './prober.ts';
 import { Slots } from './slots.ts';

@@ -67,7 +67,7 @@ export class Canary {
     return { succeeded: error === undefined, seconds, error };
   }
 
-  /** A canary must not take from the miners: on kernels that would keep the port blocked it asks only where none can be. */
+  /** On kernels that would keep the port blocked it asks only where that takes it from nobody. */
   #mayAsk(protocol: Protocol, { tcp }: Calculated): boolean {
     return protocol === 'udp' || this.#leavesNothing || tcp?.bindMayBlock === false;
   }
