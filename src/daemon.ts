@@ -21,6 +21,8 @@ import { readReadme } from './web/readme.ts';
 import { startWeb } from './web/startWeb.ts';
 
 export interface Daemon {
+  /** Reads the web configuration and the probe file again, and says what came of it. */
+  reload(): Promise<void>;
   /** Ends everything, in reverse. */
   stop(): Promise<void>;
 }
@@ -73,6 +75,12 @@ export async function startDaemon(options: Options, log: Logger): Promise<Daemon
     }
     service.ready();
     return {
+      async reload() {
+        log.info('reloaded', {
+          web_config: options.web.configFile === undefined ? 'none' : await webConfig.reload(),
+          probe_file: options.probes.file === undefined ? 'none' : await probes.reload(),
+        });
+      },
       async stop() {
         service.stopping();
         await web.close();

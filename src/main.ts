@@ -5,6 +5,7 @@ import { ExporterError, errorCode, errorLine } from './base/errors.ts';
 import { escapeInvisible } from './base/logfmt.ts';
 import { createLogger } from './base/logger.ts';
 import { parseCommandLine } from './cli/commandLine.ts';
+import { HangUps } from './cli/hangUps.ts';
 import type { Options } from './cli/options.ts';
 import type { Query } from './cli/query.ts';
 import { samplerSettings } from './cli/samplerSettings.ts';
@@ -28,9 +29,15 @@ try {
     end(report.exitCode);
   } else await run(invocation.options);
 } catch (error) {
-  if (!(error instanceof ExporterError)) throw error;
-  process.stderr.write(`port-exporter: ${escapeInvisible(errorLine(error))}\n`);
+  process.stderr.write(`port-exporter: ${escapeInvisible(lineOf(error))}\n`);
   end(1);
+}
+
+/** Anything but an ExporterError is a defect, which is one line too; its stack is for whoever asks for it. */
+function lineOf(thrown: unknown): string {
+  if (thrown instanceof ExporterError) return errorLine(thrown);
+  if (process.env['PORT_EXPORTER_LOG_LEVEL'] === 'debug') console.error(thrown);
+  return `internal error: ${errorLine(thrown)}; please report it, with its stack: PORT_EXPORTER_LOG_LEVEL=debug`;
 }
 
 /** Asks once, on this thread. */
@@ -67,12 +74,15 @@ async function run(options: Options): Promise<void> {
     end(0);
   }
   const log = createLogger(options.log);
+  // Until there is something to reload it must not end the program either, which is what it does by default.
+  const hangUps = new HangUps(log);
   const ended = new Promise<NodeJS.Signals>((resolve) => {
     for (const signal of END_SIGNALS) process.once(signal, resolve);
   });
   // The commands that ask once do without the web and all that comes with it.
   const { startDaemon } = await import('./daemon.ts');
   const daemon = await Promise.race([startDaemon(options, log), ended]);
+  if (typeof daemon !== 'string') hangUps.reloadWith(() => daemon.reload());
   log.info('stopping', { signal: await ended });
   // A signal that comes while the first sample is still being taken leaves nothing to stop.
   if (typeof daemon !== 'string') await daemon.stop();

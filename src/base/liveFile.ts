@@ -11,7 +11,16 @@ const LOOK_MS = 500;
 /** What a file says now. */
 export interface LiveFile<T> {
   readonly current: T;
+  /** Reads the file now, without waiting for the next look → what became of it. */
+  reload(): Promise<Reloaded>;
   close(): void;
+}
+
+export type Reloaded = 'unchanged' | 'changed' | 'refused';
+
+/** A file that is not there: nothing is read, and there is nothing to reload. */
+export function noFile<T>(current: T): LiveFile<T> {
+  return { current, reload: async () => 'unchanged', close() {} };
 }
 
 export interface LiveFileParts<T> {
@@ -37,26 +46,36 @@ export async function openLiveFile<T>(parts: LiveFileParts<T>): Promise<LiveFile
   let current = await parts.load(loaded, undefined);
   const closing = new AbortController();
 
+  /** One change is taken after the other, whoever has seen it. */
+  let last: Promise<unknown> = Promise.resolve();
+  const inTurn = <R>(act: () => Promise<R>): Promise<R> => {
+    const mine = last.then(act);
+    last = mine.catch(() => {});
+    return mine;
+  };
+  let before = loaded;
   const look = async (): Promise<void> => {
-    let before = loaded;
     while (!closing.signal.aborted) {
       await sleep(lookMs, undefined, { ref: false, signal: closing.signal });
-      const seen = await loaded.again();
-      // Seen twice the same: a file that is just being written may be empty or half there, and still be valid YAML.
-      if (!seen.equals(loaded) && seen.equals(before)) await take(seen);
-      before = seen;
+      await inTurn(async () => {
+        const seen = await loaded.again();
+        // Seen twice the same: a file that is just being written may be empty or half there, and still be valid YAML.
+        if (!seen.equals(loaded) && seen.equals(before)) await take(seen);
+        before = seen;
+      });
     }
   };
-  const take = async (seen: FileReader): Promise<void> => {
+  const take = async (seen: FileReader): Promise<Reloaded> => {
     loaded = new FileReader(seen);
     try {
       current = await parts.load(loaded, current);
     } catch (error) {
       if (!(error instanceof ExporterError)) throw error;
       parts.refused(error);
-      return;
+      return 'refused';
     }
     if (!closing.signal.aborted) parts.taken(current);
+    return 'changed';
   };
   look().catch((error: unknown) => {
     if (!closing.signal.aborted) parts.failed(error);
@@ -65,6 +84,12 @@ export async function openLiveFile<T>(parts: LiveFileParts<T>): Promise<LiveFile
     get current() {
       return current;
     },
+    reload: () =>
+      inTurn(async () => {
+        const seen = await loaded.again();
+        before = seen;
+        return seen.equals(loaded) ? 'unchanged' : await take(seen);
+      }),
     close: () => closing.abort(),
   };
 }

@@ -1,6 +1,8 @@
 import { readdirSync, readlinkSync, statfsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { ExporterError, errorCode } from '../base/errors.ts';
+import { isRefused } from '../base/ifReadable.ts';
+import { whyDenied } from '../kernel/capabilities.ts';
 import type { FoundNamespace } from './found.ts';
 
 export interface Discovery {
@@ -12,9 +14,6 @@ export interface Discovery {
 
 /** NSFS_MAGIC of `include/uapi/linux/magic.h`: what a file in /run/netns is while a namespace is mounted on it. */
 const NSFS_MAGIC = 0x6e736673;
-/** What happens to processes and names while one looks at them. */
-const GONE = ['ENOENT', 'ESRCH', 'ENOTDIR'];
-const REFUSED = ['EACCES', 'EPERM'];
 
 /**
  * Every network namespace that a process is in or `ip netns` has a name for.
@@ -24,15 +23,17 @@ const REFUSED = ['EACCES', 'EPERM'];
 export function discoverNamespaces(procfs: string, netnsDirectory: string): Discovery {
   const byInode = new Map<number, FoundNamespace>();
   const obstacles = new Set<string>();
+  const denied: number[] = [];
   const pids = pidsOf(procfs);
-  if (pids[0] !== 1) obstacles.add(`${procfs} hides processes (hidepid=): to see them needs CAP_SYS_PTRACE`);
+  if (pids[0] !== 1) obstacles.add(`${procfs} hides processes (hidepid=): ${whyDenied('CAP_SYS_PTRACE')}`);
   for (const pid of pids) {
     const path = join(procfs, String(pid), 'ns/net');
     const inode = inodeOfLink(path);
-    if (typeof inode === 'string') obstacles.add(linkObstacle(procfs, inode));
+    if (typeof inode === 'string') denied.push(pid);
     else if (inode !== undefined && !byInode.has(inode))
       byInode.set(inode, { inode, path, pid, name: undefined });
   }
+  if (denied[0] !== undefined) obstacles.add(linkObstacle(procfs, denied[0]));
   const names = namesIn(netnsDirectory);
   if (typeof names === 'string') obstacles.add(`reading the directory ${netnsDirectory}: ${names}`);
   for (const name of typeof names === 'string' ? [] : names) {
@@ -53,10 +54,9 @@ export function parseNamespaceLink(link: string): number | undefined {
   return inode === undefined ? undefined : Number(inode);
 }
 
-/** Not which of them: processes come and go, and one line says it all. */
-function linkObstacle(procfs: string, code: string): string {
-  const needs = REFUSED.includes(code) ? ' (to read all of them needs CAP_SYS_PTRACE)' : '';
-  return `readlink() of ${procfs}/<pid>/ns/net: ${code}${needs}`;
+/** Only the lowest of them: the others come and go, and one line says it all. */
+function linkObstacle(procfs: string, pid: number): string {
+  return `readlink() of ${procfs}/<pid>/ns/net: ${whyDenied('CAP_SYS_PTRACE')}: pid ${pid}`;
 }
 
 /** Lowest first. */
@@ -71,35 +71,37 @@ function pidsOf(procfs: string): number[] {
   }
 }
 
-/** undefined where the process is gone, an errno's name where the link cannot be read. */
+/** undefined where the process is gone, an errno's name where the link is not ours to read. */
 function inodeOfLink(path: string): number | string | undefined {
   try {
     return parseNamespaceLink(readlinkSync(path));
   } catch (error) {
-    return codeUnlessGone(error);
+    return refusalOf(error);
   }
 }
 
-/** An errno's name where they cannot be read. */
+/** An errno's name where the directory, which is root's own, is there and cannot be read. */
 function namesIn(directory: string): string[] | string {
   try {
     return readdirSync(directory).toSorted();
   } catch (error) {
-    return codeUnlessGone(error) ?? [];
+    const code = errorCode(error) ?? '';
+    return code === 'ENOENT' || code === 'ENOTDIR' ? [] : code;
   }
 }
 
-/** undefined where no namespace is mounted there, any more or yet; an errno's name where one cannot look. */
+/** undefined where no namespace is mounted there, any more or yet, or a loop of links is; an errno's name where one may not look. */
 function inodeOfMount(path: string): number | string | undefined {
   try {
     return statfsSync(path).type === NSFS_MAGIC ? statSync(path).ino : undefined;
   } catch (error) {
-    return codeUnlessGone(error);
+    return refusalOf(error);
   }
 }
 
-function codeUnlessGone(error: unknown): string | undefined {
+/** The errno where privilege is missing; undefined for any other, which is of this entry alone. */
+function refusalOf(error: unknown): string | undefined {
   const code = errorCode(error);
   if (code === undefined) throw error;
-  return GONE.includes(code) ? undefined : code;
+  return isRefused(error) ? code : undefined;
 }

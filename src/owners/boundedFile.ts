@@ -1,14 +1,15 @@
-import { closeSync, openSync, readSync } from 'node:fs';
+import { closeSync, constants, openSync, readSync } from 'node:fs';
 
 /** Most of what is read in one go: larger than any of the files of a process. */
 const CHUNK = 4000;
 
 /**
  * The first `limit` bytes of a file at most. Unlike readFileSync this costs three system calls for a short file, and
- * takes no 64 KiB for one of /proc, whose size is shown as 0. Throws what `node:fs` throws.
+ * takes no 64 KiB for one of /proc, whose size is shown as 0. A named pipe in its place is empty: opening it waits for no
+ * writer. Throws what `node:fs` throws.
  */
 export function readBounded(path: string, limit: number): Buffer {
-  const fd = openSync(path, 'r');
+  const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
     let buffer = Buffer.allocUnsafe(Math.min(limit, CHUNK));
     for (let filled = 0; ; ) {

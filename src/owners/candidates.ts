@@ -1,8 +1,8 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { errorCode } from '../base/errors.ts';
+import { ifReadable } from '../base/ifReadable.ts';
 import { readBounded } from './boundedFile.ts';
-import { ifVisible } from './vanishing.ts';
 
 /** The most processes Linux allows are 2^22, of up to 8 bytes each here. */
 const FILE_LIMIT = 32 * 1024 * 1024;
@@ -35,11 +35,12 @@ function activatedBy(cgroupPath: string): string[] {
 /** A threaded cgroup has no cgroup.procs to read (EOPNOTSUPP): its processes are listed above it. */
 function pidsIn(cgroupMount: string, cgroupPath: string): number[] {
   try {
-    const bytes = ifVisible(() => readBounded(join(cgroupMount, cgroupPath, 'cgroup.procs'), FILE_LIMIT));
-    return bytes === undefined ? [] : parsePids(bytes);
+    return parsePids(readBounded(join(cgroupMount, cgroupPath, 'cgroup.procs'), FILE_LIMIT));
   } catch (thrown) {
-    if (errorCode(thrown) !== 'EOPNOTSUPP' && errorCode(thrown) !== 'ENOTSUP') throw thrown;
-    return cgroupPath === '/' ? [] : pidsIn(cgroupMount, join(cgroupPath, '..'));
+    const code = errorCode(thrown);
+    if (code === undefined) throw thrown;
+    const isThreaded = code === 'EOPNOTSUPP' || code === 'ENOTSUP';
+    return isThreaded && cgroupPath !== '/' ? pidsIn(cgroupMount, join(cgroupPath, '..')) : [];
   }
 }
 
@@ -56,6 +57,6 @@ export function parsePids(bytes: Uint8Array): number[] {
 }
 
 function everyPid(procfs: string): number[] {
-  const names = ifVisible(() => readdirSync(procfs)) ?? [];
+  const names = ifReadable(() => readdirSync(procfs)) ?? [];
   return parsePids(Buffer.from(names.join('\n')));
 }

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { ifReadable } from '../base/ifReadable.ts';
 import { readBounded } from './boundedFile.ts';
-import { ifVisible } from './vanishing.ts';
 
 /** A line of mountinfo for a file system of type cgroup2. */
 export interface CgroupMount {
@@ -19,7 +19,7 @@ const FILE_LIMIT = 64 * 1024 * 1024;
  */
 export function findCgroupMount(procfs: string, sysfs: string): string | undefined {
   for (const directory of ['thread-self', 'self']) {
-    const bytes = ifVisible(() => readBounded(join(procfs, directory, 'mountinfo'), FILE_LIMIT));
+    const bytes = ifReadable(() => readBounded(join(procfs, directory, 'mountinfo'), FILE_LIMIT));
     if (bytes === undefined) continue;
     return rankCgroupMounts(parseCgroupMounts(bytes), sysfs)
       .map(({ mountPoint }) => mountPoint)

@@ -1,5 +1,5 @@
 import { lstatSync, readdirSync } from 'node:fs';
-import { ifVisible } from './vanishing.ts';
+import { ifReadable } from '../base/ifReadable.ts';
 
 /** cgroup id → path below the mount, `/system.slice/nginx.service`; the mount itself is `/`. */
 export type CgroupTree = ReadonlyMap<number, string>;
@@ -7,17 +7,19 @@ export type CgroupTree = ReadonlyMap<number, string>;
 export interface TreeLimits {
   readonly depth: number;
   readonly cgroups: number;
+  /** Of a path below the mount, in UTF-16 units. */
+  readonly pathLength: number;
 }
 
-/** Five times the deepest and ten times the largest trees known from Kubernetes nodes. */
-const LIMITS: TreeLimits = { depth: 64, cgroups: 50_000 };
+/** Several times the deepest, largest and longest known from Kubernetes nodes: whoever may make cgroups can make any. */
+const LIMITS: TreeLimits = { depth: 64, cgroups: 50_000, pathLength: 1024 };
 
 /**
  * Every cgroup below a cgroup v2 mount, widest first, so that what a limit leaves out is the deepest. A cgroup's id is
  * the inode number of its directory: 64 bits that count up (kernfs_get_inode of fs/kernfs/inode.c), as a double exact
  * for the first 2^53. Directories that vanish half-way are left out, and so are those whose names are not UTF-8.
  */
-export function walkCgroups(mount: string, { depth, cgroups }: TreeLimits = LIMITS): CgroupTree {
+export function walkCgroups(mount: string, { depth, cgroups, pathLength }: TreeLimits = LIMITS): CgroupTree {
   const tree = new Map<number, string>();
   const root = stat(mount);
   if (root === undefined) return tree;
@@ -28,6 +30,7 @@ export function walkCgroups(mount: string, { depth, cgroups }: TreeLimits = LIMI
     for (const parent of level) {
       for (const name of directoriesIn(mount + parent)) {
         const path = `${parent}/${name}`;
+        if (path.length > pathLength) continue;
         const stats = stat(mount + path);
         // Whatever is mounted below numbers its directories in its own way.
         if (stats === undefined || stats.dev !== root.dev) continue;
@@ -48,10 +51,10 @@ export function walkCgroups(mount: string, { depth, cgroups }: TreeLimits = LIMI
 const LEAF_LINKS = 2;
 
 function stat(path: string): { ino: number; dev: number; nlink: number } | undefined {
-  return ifVisible(() => lstatSync(path, { throwIfNoEntry: false }));
+  return ifReadable(() => lstatSync(path, { throwIfNoEntry: false }));
 }
 
 function directoriesIn(path: string): string[] {
-  const entries = ifVisible(() => readdirSync(path, { withFileTypes: true })) ?? [];
+  const entries = ifReadable(() => readdirSync(path, { withFileTypes: true })) ?? [];
   return entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
 }

@@ -1,8 +1,9 @@
 import { readFileSync, readlinkSync } from 'node:fs';
 import { ExporterError } from '../base/errors.ts';
+import { ifReadable } from '../base/ifReadable.ts';
+import { holds } from '../kernel/capabilities.ts';
 import { AF_UNIX, loadLibc, SOCK_DGRAM } from '../kernel/libc.ts';
 import { readBounded } from './boundedFile.ts';
-import { ifVisible } from './vanishing.ts';
 
 /** A directory of /proc/<pid> with an entry for every descriptor of the process. */
 export interface DescriptorView {
@@ -36,17 +37,8 @@ let usable: readonly DescriptorView[] | undefined;
 
 /** The cheaper first. One that is refused anyway is not among them: to try costs as much as to look. */
 export function descriptorViews(): readonly DescriptorView[] {
-  usable ??= mayTraceOthers() ? [links, infos] : [links];
+  usable ??= holds('CAP_SYS_PTRACE') ? [links, infos] : [links];
   return usable;
-}
-
-/** CAP_SYS_PTRACE of `linux/capability.h`, as a bit of `CapEff:` in proc_pid_status(5). */
-const CAP_SYS_PTRACE = 1n << 19n;
-
-function mayTraceOthers(): boolean {
-  const status = ifVisible(() => readFileSync('/proc/self/status', 'latin1')) ?? '';
-  const [, effective = '0'] = /^CapEff:\t([0-9a-f]+)$/m.exec(status) ?? [];
-  return (BigInt(`0x${effective}`) & CAP_SYS_PTRACE) !== 0n;
 }
 
 /** What an eventpoll or inotify descriptor shows may be long; these two come first. */
@@ -79,7 +71,7 @@ function readSocketMount(): number | undefined {
     const libc = loadLibc();
     const fd = libc.socket(AF_UNIX, SOCK_DGRAM, 0);
     try {
-      const info = ifVisible(() => readFileSync(`/proc/self/fdinfo/${fd}`));
+      const info = ifReadable(() => readFileSync(`/proc/self/fdinfo/${fd}`));
       return info && parseDescriptorInfo(info).mount;
     } finally {
       libc.close(fd);

@@ -1,6 +1,7 @@
 import { type Dir, opendirSync } from 'node:fs';
+import { errorCode } from '../base/errors.ts';
+import { ifReadable, isRefused } from '../base/ifReadable.ts';
 import { type DescriptorView, descriptorViews } from './descriptorViews.ts';
-import { isGone, isRefused } from './vanishing.ts';
 
 /** Directory entries per system call, and descriptors between two looks at the clock. */
 const BATCH = 64;
@@ -16,8 +17,8 @@ export class Descriptors {
 
   /**
    * Goes on where it stopped, and hands over each socket's inode and descriptor. `more` where the time was over (or
-   * `found` had enough, by returning false), `done` at the end, which is also that of a process; `refused` for lack of
-   * privilege.
+   * `found` had enough, by returning false), `done` at the end, which is also that of a process and of whatever else
+   * cannot be read on; `refused` for lack of privilege.
    */
   read(
     found: (inode: number, fd: string) => boolean,
@@ -31,15 +32,18 @@ export class Descriptors {
       const { view, directory } = this.#open;
       for (let entries = 1; ; entries++) {
         const entry = directory.readSync();
-        if (entry === null) return this.#end('done');
+        if (entry === null) {
+          this.close();
+          return 'done';
+        }
         const inode = socketInode(view, this.#process, entry.name);
         if (inode !== undefined && !found(inode, entry.name)) return 'more';
         if (entries % BATCH === 0 && timeIsOver()) return 'more';
       }
     } catch (thrown) {
-      if (isGone(thrown)) return this.#end('done');
-      if (isRefused(thrown)) return this.#end('refused');
       this.close();
+      if (isRefused(thrown)) return 'refused';
+      if (errorCode(thrown) !== undefined) return 'done';
       throw thrown;
     }
   }
@@ -48,21 +52,11 @@ export class Descriptors {
     this.#open?.directory.closeSync();
     this.#open = undefined;
   }
-
-  #end<T>(result: T): T {
-    this.close();
-    return result;
-  }
 }
 
 /** Whether this descriptor is, still, that socket. */
 export function holdsSocket(procfs: string, pid: number, fd: string, inode: number): boolean {
-  try {
-    return throughAnyView((view) => socketInode(view, `${procfs}/${pid}`, fd)) === inode;
-  } catch (thrown) {
-    if (isRefused(thrown)) return false;
-    throw thrown;
-  }
+  return ifReadable(() => throughAnyView((view) => socketInode(view, `${procfs}/${pid}`, fd))) === inode;
 }
 
 /** With the first view that is not refused; throws where all are. */
@@ -79,12 +73,15 @@ function throughAnyView<T>(look: (view: DescriptorView) => T): T {
   throw refusal;
 }
 
-/** undefined for anything that is no socket, and for a descriptor closed meanwhile. */
+/**
+ * undefined for anything that is no socket, and for a descriptor closed meanwhile. A refusal is of all descriptors of the
+ * process, and thrown; any other errno is of this one alone: ENAMETOOLONG where its path is longer than PATH_MAX.
+ */
 function socketInode(view: DescriptorView, process: string, fd: string): number | undefined {
   try {
     return view.socketInode(`${process}/${view.directory}/${fd}`);
   } catch (thrown) {
-    if (isGone(thrown)) return undefined;
-    throw thrown;
+    if (isRefused(thrown) || errorCode(thrown) === undefined) throw thrown;
+    return undefined;
   }
 }

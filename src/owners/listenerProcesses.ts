@@ -1,10 +1,10 @@
 import { statSync } from 'node:fs';
+import { ifReadable } from '../base/ifReadable.ts';
 import { readBounded } from './boundedFile.ts';
 import { candidatePids } from './candidates.ts';
 import { Descriptors, holdsSocket } from './descriptors.ts';
 import { type ProcessStat, parseProcessStat } from './processStat.ts';
 import type { UserNames } from './users.ts';
-import { ifVisible } from './vanishing.ts';
 
 /** A listening socket to find the process of. */
 export interface WantedSocket {
@@ -44,7 +44,7 @@ export class ListenerProcesses {
   /** One per cgroup with sockets to look for, the next in turn first. */
   readonly #searches = new Map<string | undefined, Search>();
   #round = 0;
-  #refused = false;
+  #refusedPid: number | undefined;
 
   constructor(options: {
     readonly procfs: string;
@@ -56,12 +56,9 @@ export class ListenerProcesses {
     this.#users = options.users;
   }
 
-  /**
-   * Some socket has no holder because descriptors could not be read: those of other users' processes need
-   * CAP_SYS_PTRACE, and before Linux 5.14 CAP_DAC_READ_SEARCH too.
-   */
-  get refused(): boolean {
-    return this.#refused;
+  /** A process whose descriptors were denied, where some socket has no holder because of that; else undefined. */
+  get refusedPid(): number | undefined {
+    return this.#refusedPid;
   }
 
   holder(inode: number): SocketHolder | undefined {
@@ -186,7 +183,7 @@ export class ListenerProcesses {
       search.waiting = new Set();
       search.pids = candidatePids(this.#procfs, this.#cgroupMount, cgroupPath);
       search.next = 0;
-      search.refused = false;
+      search.refusedPid = undefined;
       search.descriptors?.close();
       search.descriptors = undefined;
     }
@@ -197,11 +194,11 @@ export class ListenerProcesses {
       search.descriptors ??= new Descriptors(this.#procfs, pid);
       const result = search.descriptors.read((inode, fd) => this.#found(search, inode, pid, fd), isOver);
       if (result === 'more' && search.sought.size > 0) return false;
-      if (result === 'refused') search.refused = true;
+      if (result === 'refused') search.refusedPid ??= pid;
       search.descriptors.close();
       search.descriptors = undefined;
     }
-    if (search.refused && search.sought.size > 0) this.#refused = true;
+    if (search.sought.size > 0) this.#refusedPid ??= search.refusedPid;
     search.sought.clear();
     return true;
   }
@@ -241,7 +238,7 @@ export class ListenerProcesses {
 
   /** The owner of `/proc/<pid>` is the effective user; the kernel hides it below, not there, for a setuid program. */
   #look(pid: number): (ProcessStat & { uid: number }) | undefined {
-    return ifVisible(() => {
+    return ifReadable(() => {
       const stat = parseProcessStat(readBounded(`${this.#procfs}/${pid}/stat`, STAT_LIMIT));
       return stat && { ...stat, uid: statSync(`${this.#procfs}/${pid}`).uid };
     });
@@ -274,11 +271,19 @@ interface Search {
   pids: readonly number[];
   next: number;
   descriptors: Descriptors | undefined;
-  refused: boolean;
+  /** The first whose descriptors were denied. */
+  refusedPid: number | undefined;
 }
 
 function newSearch(): Search {
-  return { waiting: new Set(), sought: new Set(), pids: [], next: 0, descriptors: undefined, refused: false };
+  return {
+    waiting: new Set(),
+    sought: new Set(),
+    pids: [],
+    next: 0,
+    descriptors: undefined,
+    refusedPid: undefined,
+  };
 }
 
 /** → whether so many milliseconds have passed. */

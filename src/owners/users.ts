@@ -1,8 +1,8 @@
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
+import { ifReadable } from '../base/ifReadable.ts';
 import { readBounded } from './boundedFile.ts';
 import { printable } from './printable.ts';
-import { ifVisible } from './vanishing.ts';
 
 /** Some 300 000 users. */
 const FILE_LIMIT = 32 * 1024 * 1024;
@@ -22,10 +22,10 @@ export class UserNames {
 
   /** Reads the file again where it changed. One that is gone or unreadable names nobody. */
   refresh(): void {
-    const stats = ifVisible(() => statSync(this.#path));
+    const stats = ifReadable(() => statSync(this.#path));
     const version = stats && [stats.ino, stats.size, stats.mtimeMs, stats.ctimeMs].join();
     if (version === this.#version) return;
-    const bytes = stats?.isFile() ? ifVisible(() => readBounded(this.#path, FILE_LIMIT)) : undefined;
+    const bytes = stats?.isFile() ? ifReadable(() => readBounded(this.#path, FILE_LIMIT)) : undefined;
     this.#version = version;
     this.#names = bytes === undefined ? new Map() : parsePasswd(bytes);
   }

@@ -1,4 +1,4 @@
-import { openLiveFile } from '../base/liveFile.ts';
+import { noFile, openLiveFile, type Reloaded } from '../base/liveFile.ts';
 import type { Logger } from '../base/logger.ts';
 import { Lookups } from './lookups.ts';
 import { probe } from './probe.ts';
@@ -30,6 +30,8 @@ export interface Probes {
   start(): void;
   /** Probes each target once. */
   probeAll(): Promise<void>;
+  /** Reads the file now. */
+  reload(): Promise<Reloaded>;
   stop(): void;
 }
 
@@ -51,7 +53,7 @@ export async function openProbes({ targets, file }: ProbeOptions, log: Logger): 
   const names = targets.map(({ name }) => name);
   const live =
     file === undefined
-      ? { current: [], close: () => {} }
+      ? noFile<readonly ProbeTarget[]>([])
       : await openLiveFile<readonly ProbeTarget[]>({
           // Loaded only here: the libraries behind it take 10 MB.
           load: async (reader) => (await import('./probeFile.ts')).loadProbeFile(file, reader, names),
@@ -81,6 +83,7 @@ export async function openProbes({ targets, file }: ProbeOptions, log: Logger): 
       prober.start();
     },
     probeAll: () => prober.probeAll(),
+    reload: () => live.reload(),
     stop() {
       live.close();
       prober.stop();

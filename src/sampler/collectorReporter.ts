@@ -1,4 +1,5 @@
 import type { Logger } from '../base/logger.ts';
+import { costsNumbers } from './failure.ts';
 import type { Snapshot } from './snapshot.ts';
 
 /** Says in the log when a collector begins to fail, fails for another reason, and works again; not at every sample. */
@@ -19,9 +20,9 @@ export class CollectorReporter {
         if (error !== undefined) failing.set(key, error);
         if (error === this.#failing.get(key)) continue;
         if (error === undefined) this.#log.info('collector works again', { netns, collector });
-        // What may be missing is privilege, and the rest goes on.
+        // Where what is missing is names or privilege, the numbers go on.
         else
-          this.#log[collector === 'enter' ? 'warn' : 'error']('collector failed', {
+          this.#log[costsNumbers({ collector }) ? 'error' : 'warn']('collector failed', {
             netns,
             collector,
             error,

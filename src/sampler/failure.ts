@@ -1,9 +1,19 @@
-import type { CollectorOutcome, Snapshot } from './snapshot.ts';
+import type { CollectorName, CollectorOutcome, Snapshot } from './snapshot.ts';
 
-/** What failed of the own namespace. That others cannot be found or entered is not among it: it takes privilege. */
+/**
+ * Collectors whose failure costs names, or the sight of others, and no number of the own namespace: to be seen in
+ * port_exporter_sample_success and no reason to call the exporter not ready.
+ */
+const COSTS_NO_NUMBER: ReadonlySet<CollectorName> = new Set(['enter', 'owners', 'processes']);
+
+export function costsNumbers({ collector }: Pick<CollectorOutcome, 'collector'>): boolean {
+  return !COSTS_NO_NUMBER.has(collector);
+}
+
+/** What failed of the own namespace and costs numbers. */
 export function ownFailure({ namespaces }: Pick<Snapshot, 'namespaces'>): CollectorFailure | undefined {
   const [own] = namespaces;
-  return own && failuresOf([own]).find(({ collector }) => collector !== 'enter');
+  return own && failuresOf([own]).find(costsNumbers);
 }
 
 /** Every collector that failed, whichever namespace's. */

@@ -1,5 +1,6 @@
 import type { Destination } from '../aggregate/destinations.ts';
 import { Destinations } from '../aggregate/destinations.ts';
+import type { Listener } from '../aggregate/listeners.ts';
 import { ExporterError, errorLine } from '../base/errors.ts';
 import { netDirectory } from '../kernel/procfs.ts';
 import { readSocketTotals, type SocketTotals } from '../kernel/sockstat.ts';
@@ -14,6 +15,7 @@ import type { NamespaceIdentity } from './namespaceLabels.ts';
 import type { NamespaceRegistry } from './namespaceRegistry.ts';
 import { NamespaceSampler } from './namespaceSampler.ts';
 import type { Ownership } from './ownership.ts';
+import type { Protocol } from './protocol.ts';
 import type { SamplerSettings } from './settings.ts';
 import type { CollectorOutcome, NamespaceSample, NamespaceSnapshot } from './snapshot.ts';
 
@@ -75,8 +77,10 @@ export class HostSampler {
     for (const { identity, latest } of surveyed) {
       if (latest !== undefined) samples.push([identity, latest]);
     }
+    const shared = shareLimits(samples, settings.limits);
+    const processes = this.#lookUpProcesses(shared);
     return {
-      namespaces: this.#describe(shareLimits(samples, settings.limits)),
+      namespaces: this.#describe(withOutcomeOfOwn(shared, processes)),
       found: 1 + (registry?.size ?? 0),
       omitted: members.length - chosen.length,
     };
@@ -163,19 +167,24 @@ export class HostSampler {
     return new NamespaceSampler(source, settings, ownership, this.#destinations, newCanary?.());
   }
 
+  /** Looks who holds the listening sockets of the whole host → how that went. */
+  #lookUpProcesses(samples: readonly [NamespaceIdentity, NamespaceSample][]): CollectorOutcome {
+    const outcomes: CollectorOutcome[] = [];
+    collect('processes', outcomes, () => {
+      const listeners = samples.flatMap(([, sample]) => listenersIn(sample).map(({ listener }) => listener));
+      this.#parts.ownership.lookUpProcesses(listeners);
+    });
+    return outcomes[0] as CollectorOutcome;
+  }
+
   /** Says who the listeners of all namespaces are. */
   #describe(samples: readonly [NamespaceIdentity, NamespaceSample][]): NamespaceSnapshot[] {
     const { ownership } = this.#parts;
     const found = samples.map(([identity, sample]) => ({
       identity,
       sample,
-      listeners: (['tcp', 'udp'] as const).flatMap((protocol) => {
-        const listeners =
-          sample[protocol]?.listeners ?? (protocol === 'tcp' ? sample.bounds?.listeners : undefined);
-        return (listeners?.fullest ?? []).map((listener) => ({ protocol, listener }));
-      }),
+      listeners: listenersIn(sample),
     }));
-    ownership.lookUpProcesses(found.flatMap(({ listeners }) => listeners.map(({ listener }) => listener)));
     return found.map(({ identity, sample, listeners }) => ({
       ...sample,
       identity,
@@ -183,6 +192,27 @@ export class HostSampler {
       listeners: listeners.map(({ protocol, listener }) => ownership.describe(protocol, listener)),
     }));
   }
+}
+
+function listenersIn(
+  sample: NamespaceSample,
+): { readonly protocol: Protocol; readonly listener: Listener }[] {
+  return (['tcp', 'udp'] as const).flatMap((protocol) => {
+    const listeners =
+      sample[protocol]?.listeners ?? (protocol === 'tcp' ? sample.bounds?.listeners : undefined);
+    return (listeners?.fullest ?? []).map((listener) => ({ protocol, listener }));
+  });
+}
+
+/** Of what is done once for the whole host, the outcome stands with the own namespace. */
+function withOutcomeOfOwn(
+  samples: readonly [NamespaceIdentity, NamespaceSample][],
+  outcome: CollectorOutcome,
+): [NamespaceIdentity, NamespaceSample][] {
+  return samples.map(([identity, sample], index) => [
+    identity,
+    index === 0 ? { ...sample, collectors: [...sample.collectors, outcome] } : sample,
+  ]);
 }
 
 /** Looks which other namespaces there are → how that went; undefined where none is wanted. */

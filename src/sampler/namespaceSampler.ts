@@ -74,7 +74,10 @@ export class NamespaceSampler {
     const udp = collect('udp', outcomes, () => this.#sampleUdp(needed(base).range));
     const owners = collect('owners', outcomes, () => {
       if (tcp === undefined && udp === undefined) throw new Error('not sampled: no sockets are known');
-      return { tcp: this.#ownersOf(tcp), udp: this.#ownersOf(udp) };
+      const named = { tcp: this.#ownersOf(tcp), udp: this.#ownersOf(udp) };
+      const { failure } = this.#ownership;
+      if (failure !== undefined) throw new Error(failure);
+      return named;
     });
     const range = base && rangeSnapshot(base.range, base.sysctls);
     const canary = this.#canary;

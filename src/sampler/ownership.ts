@@ -1,5 +1,7 @@
 import type { Listener } from '../aggregate/listeners.ts';
+import { errorLine } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
+import { whyDenied } from '../kernel/capabilities.ts';
 import { findCgroupMount } from '../owners/cgroupMount.ts';
 import { CgroupPaths } from '../owners/cgroups.ts';
 import { ListenerProcesses } from '../owners/listenerProcesses.ts';
@@ -13,12 +15,14 @@ import type { SamplerSettings } from './settings.ts';
 /** Whose sockets these are: of the whole host, whatever the network namespace. Remembers what it found. */
 export class Ownership {
   readonly #settings: SamplerSettings;
-  readonly #log: Logger;
   readonly #cgroups: CgroupPaths;
   readonly #processes: ListenerProcesses;
   readonly #services: ServiceNames;
   readonly #names = new Map<string, string>();
+  readonly #log: Logger;
   #saidRefused = false;
+  /** Why cgroups got no name in this round; a defect, since no errno gets here. */
+  #failure: string | undefined;
 
   /** @param seesCgroups whether sockets come with their cgroup */
   constructor(settings: SamplerSettings, seesCgroups: boolean, log: Logger) {
@@ -38,11 +42,29 @@ export class Ownership {
 
   /** To be called once before the sockets of a sample are named. */
   beginRound(): void {
+    this.#failure = undefined;
     this.#cgroups.beginRound();
   }
 
-  /** Systemd unit, container, pod or path of a cgroup; undefined where it is gone, or out of sight. */
+  /**
+   * Systemd unit, container, pod or path of a cgroup; undefined where it is gone, or out of sight. Never throws: numbers are
+   * counted by these names, and a name must not stop them. `failure` says what went wrong.
+   */
   ownerOf(cgroupId: number): string | undefined {
+    try {
+      return this.#nameOf(cgroupId);
+    } catch (thrown) {
+      this.#failure ??= errorLine(thrown);
+      return undefined;
+    }
+  }
+
+  /** Why owners are unknown that should not be, in this round. */
+  get failure(): string | undefined {
+    return this.#failure;
+  }
+
+  #nameOf(cgroupId: number): string | undefined {
     const path = this.#cgroups.path(cgroupId);
     if (path === undefined) return undefined;
     const known = this.#names.get(path);
@@ -64,12 +86,12 @@ export class Ownership {
       })),
       this.#settings.processBudgetMs,
     );
-    if (!this.#processes.refused || this.#saidRefused) return;
+    const { refusedPid } = this.#processes;
+    if (refusedPid === undefined || this.#saidRefused) return;
     this.#saidRefused = true;
-    this.#log.warn(
-      "processes of some listeners stay unknown: reading the descriptors of other users' processes needs " +
-        'CAP_SYS_PTRACE, and before Linux 5.14 CAP_DAC_READ_SEARCH too',
-    );
+    this.#log.warn('the processes of some listeners stay unknown', {
+      error: `reading /proc/<pid>/fd of other users: ${whyDenied('CAP_SYS_PTRACE')}: pid ${refusedPid}`,
+    });
   }
 
   describe(protocol: Protocol, listener: Listener): DescribedListener {

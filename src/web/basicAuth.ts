@@ -1,7 +1,7 @@
 import { createHmac, randomBytes } from 'node:crypto';
-import { compare, getRounds } from 'bcrypt';
 import type { MiddlewareHandler } from 'hono';
 import { auth } from 'hono/utils/basic-auth';
+import { loadBcrypt } from './bcrypt.ts';
 import type { WebConfig } from './config/webConfig.ts';
 
 /** bcrypt looks at no more bytes: beyond them any password would do that begins with the right one. */
@@ -30,7 +30,7 @@ export class PasswordCheck {
   readonly #running = new Map<string, Promise<boolean>>();
   #last: Promise<unknown> = Promise.resolve();
 
-  constructor(compareHash: Compare = compare) {
+  constructor(compareHash: Compare = compareByBcrypt) {
     this.#compare = compareHash;
   }
 
@@ -57,12 +57,12 @@ export class PasswordCheck {
    * dummies of cost c, c+1, ... up to one below the highest add up to just that, since each cost is twice the one before.
    */
   async #isRight(users: WebConfig['users'], hash: string | undefined, password: string): Promise<boolean> {
-    const highest = Math.max(...[...users.values()].map(getRounds));
+    const highest = Math.max(...[...users.values()].map(costOf));
     const fits = Buffer.byteLength(password) <= LONGEST_PASSWORD_BYTES;
     const matches = await this.#compare(password, hash ?? dummyHash(highest));
     if (hash === undefined) return false;
     if (matches && fits) return true;
-    for (let cost = getRounds(hash); cost < highest; cost++) await this.#compare(password, dummyHash(cost));
+    for (let cost = costOf(hash); cost < highest; cost++) await this.#compare(password, dummyHash(cost));
     return false;
   }
 
@@ -83,6 +83,15 @@ export class PasswordCheck {
     if (oldest !== undefined && this.#granted.size >= MOST_REMEMBERED) this.#granted.delete(oldest);
     this.#granted.add(mark);
   }
+}
+
+async function compareByBcrypt(password: string, hash: string): Promise<boolean> {
+  return await (await loadBcrypt()).compare(password, hash);
+}
+
+/** The exponent in `$2b$10$…`: each is twice the work of the one before. */
+function costOf(hash: string): number {
+  return Number(hash.split('$', 3)[2]);
 }
 
 /** A hash of the right form that no password is known for. */

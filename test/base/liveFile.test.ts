@@ -50,6 +50,20 @@ it('a file is taken up when it changes, and the last good one kept while it is b
   await becomes('taken two', 'refused bad 1', 'refused bad 2', '/file: ENOENT', 'taken two');
 });
 
+it('a file is read at once by who asks for it, and told of once', async () => {
+  const { live, file, told, becomes } = await open(written);
+  expect(await live.reload()).toBe('unchanged');
+  writeFileSync(file, 'two');
+  await live.reload();
+  expect(live.current).toBe('two');
+  writeFileSync(file, 'bad');
+  await live.reload();
+  expect(live.current).toBe('two');
+  await becomes('taken two', 'refused bad');
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  expect(told).toEqual(['taken two', 'refused bad']);
+});
+
 it('so is one that is renamed into its place, and one behind a link that is turned elsewhere', async () => {
   const { directory, becomes } = await open((where) => {
     // As Kubernetes mounts it: file → ..data/file, ..data → a directory of its own for each version.

@@ -8,7 +8,7 @@ import { itNeeding, missingTool } from './support/needs.ts';
 import { BOTH, expectOneLine } from './support/oneLine.ts';
 import { newDirectory } from './support/procfs.ts';
 import { type Ended, run } from './support/program.ts';
-import { mainWithoutFfi } from './support/withoutFfi.ts';
+import { mainWithoutFfi } from './support/withoutPackage.ts';
 
 /** What an exposition says of where it comes from, and whether it is whole. */
 function sourceOf({ stdout }: Ended): unknown {

@@ -1,11 +1,47 @@
 import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
-import { describe, expect, it } from 'vitest';
+import { join } from 'node:path';
+import { describe, expect, it, vi } from 'vitest';
 import { SLOWNESS } from '../live/support/kernel.ts';
 import { get, keepingAgent } from './support/http.ts';
+import { newDirectory } from './support/procfs.ts';
 import { Daemon } from './support/program.ts';
 
 const LISTEN = '--web.listen-address=127.0.0.1:0';
+
+describe('SIGHUP', () => {
+  it('reloads the web configuration and the probe file, says so, and goes on', async () => {
+    const directory = newDirectory();
+    const [web, probes] = [join(directory, 'web.yml'), join(directory, 'probes.yml')];
+    writeFileSync(web, 'http_server_config:\n  headers:\n    X-Frame-Options: deny\n');
+    writeFileSync(probes, '[]\n');
+    const daemon = await Daemon.started([`--web.config.file=${web}`, `--probe.file=${probes}`]);
+    const hangUp = async (line: RegExp): Promise<void> => {
+      const before = daemon.lines.length;
+      daemon.child.kill('SIGHUP');
+      await vi.waitFor(() => expect(daemon.lines.slice(before).join('\n')).toMatch(line), 5000 * SLOWNESS);
+    };
+    await hangUp(/level=info msg=reloaded web_config=unchanged probe_file=unchanged$/m);
+    writeFileSync(web, 'http_server_config:\n  headers:\n    X-Frame-Options: sameorigin\n');
+    await hangUp(/msg=reloaded web_config=(changed|unchanged) probe_file=unchanged$/m);
+    expect((await daemon.get('/metrics')).headers['x-frame-options']).toBe('sameorigin');
+    writeFileSync(web, 'nonsense: true\n');
+    await hangUp(/msg=reloaded web_config=(refused|unchanged) /m);
+    expect(daemon.lines.filter((line) => line.includes('the last good one stays'))).toHaveLength(1);
+    expect((await daemon.get('/metrics')).headers['x-frame-options']).toBe('sameorigin');
+    expect(await daemon.end('SIGTERM')).toMatchObject({ code: 0, signal: null });
+  });
+
+  it('goes on where there is nothing to reload, and before the first sample', async () => {
+    const daemon = new Daemon([LISTEN]);
+    await daemon.logged(/msg="starting port-exporter"/);
+    daemon.child.kill('SIGHUP');
+    await daemon.logged(/msg=reloaded web_config=none probe_file=none$/);
+    expect((await daemon.get('/-/healthy')).status).toBe(200);
+    expect(await daemon.end('SIGTERM')).toMatchObject({ code: 0, signal: null });
+  });
+});
 
 describe.each(['SIGTERM', 'SIGINT'] as const)('%s ends it within a second, with exit code 0,', (signal) => {
   async function expectEnd(daemon: Daemon): Promise<void> {

@@ -86,6 +86,21 @@ describe.skipIf(isSkipped)(`under systemd as PID 1${isSkipped ? ` (skipped: ${mi
       expect(await machine.ask('systemctl', 'status', UNIT)).toMatch(/Status: "worst: .* in host;/);
     });
 
+    it('reloads without a restart', async () => {
+      await machine.ask('systemctl', 'start', UNIT);
+      const pid = await machine.property(UNIT, 'MainPID');
+      await machine.ask('systemctl', 'reload', UNIT);
+      await vi.waitFor(
+        async () =>
+          expect((await machine.run('journalctl', '--unit', UNIT, '--output=cat')).stdout).toMatch(
+            /msg=reloaded /,
+          ),
+        10_000 * SLOWNESS,
+      );
+      expect(await machine.property(UNIT, 'MainPID')).toBe(pid);
+      await expectCleanStop();
+    });
+
     it('stops within a second, cleanly', async () => {
       await machine.ask('systemctl', 'start', UNIT);
       await get(PORT, '/metrics');

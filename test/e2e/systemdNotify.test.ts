@@ -7,7 +7,7 @@ import { itNeeding, missingTool } from './support/needs.ts';
 import { expectOneLine } from './support/oneLine.ts';
 import { newDirectory } from './support/procfs.ts';
 import { Daemon, run } from './support/program.ts';
-import { mainWithoutFfi } from './support/withoutFfi.ts';
+import { mainWithoutFfi } from './support/withoutPackage.ts';
 
 const PATIENCE = { timeout: 20_000 * SLOWNESS, interval: 20 };
 const WORST = 'worst: \\w+ \\w+ [\\d.]+ % used, \\d+ ports left, in \\S+; 1 namespace; a sample every 5s';

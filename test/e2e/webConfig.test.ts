@@ -1,4 +1,4 @@
-import { mkdirSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
 import { Agent } from 'node:https';
 import { join } from 'node:path';
 import { connect } from 'node:tls';
@@ -12,6 +12,7 @@ import { expectOneLine } from './support/oneLine.ts';
 import { newDirectory } from './support/procfs.ts';
 import { Daemon, run } from './support/program.ts';
 import { Prometheus } from './support/prometheus.ts';
+import { mainWithoutBcrypt } from './support/withoutPackage.ts';
 
 const missing = missingTool('openssl', 'version');
 const PASSWORD = 'correct horse';
@@ -88,6 +89,40 @@ describe('a bad web configuration', () => {
 
   it('does not matter to who asks once', async () => {
     expect(await run(['--once', '--web.config.file=/nonexistent/web.yml'])).toMatchObject({ code: 0 });
+  });
+});
+
+describe('the native code of bcrypt', () => {
+  const isLoaded = ({ child }: Daemon) => readFileSync(`/proc/${child.pid}/maps`, 'utf8').includes('bcrypt');
+  const withUsers = () => {
+    const file = join(newDirectory(), 'web.yml');
+    writeFileSync(file, USERS);
+    return file;
+  };
+
+  it('is loaded where there are users, and nowhere else', async () => {
+    expect(isLoaded(await Daemon.started([]))).toBe(false);
+    expect(isLoaded(await Daemon.started([`--web.config.file=${withUsers()}`]))).toBe(true);
+  });
+
+  it('is not missed without users where there is none; with users one line says so', async () => {
+    const main = mainWithoutBcrypt();
+    const daemon = await Daemon.started([], { main });
+    expect((await daemon.get('/metrics')).status).toBe(200);
+    const file = withUsers();
+    expectOneLine(
+      await run([`--web.config.file=${file}`, '--log.level=error', '--web.listen-address=127.0.0.1:0'], {
+        main,
+      }),
+      /web\.yml: basic_auth_users needs the native code of bcrypt, which cannot be loaded here \(\w+\): No native build was found/,
+    );
+    const live = join(newDirectory(), 'web.yml');
+    writeFileSync(live, 'http_server_config:\n  headers:\n    X-Frame-Options: deny\n');
+    const reloading = await Daemon.started([`--web.config.file=${live}`], { main });
+    writeFileSync(live, USERS);
+    reloading.child.kill('SIGHUP');
+    expect(await reloading.logged(/last good one stays/)).toContain('native code of bcrypt');
+    expect((await reloading.get('/metrics')).headers['x-frame-options']).toBe('deny');
   });
 });
 

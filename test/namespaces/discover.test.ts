@@ -1,10 +1,13 @@
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ExporterError } from '../../src/base/errors.ts';
+import { whyDenied } from '../../src/kernel/capabilities.ts';
 import { discoverNamespaces, parseNamespaceLink } from '../../src/namespaces/discover.ts';
+import { asNobody } from '../owners/asNobody.ts';
 
 let root = '';
 let procfs = '';
@@ -50,20 +53,33 @@ describe('discoverNamespaces()', () => {
     addProcess(7, 'net:[1]');
     expect(discoverNamespaces(procfs, netns)).toMatchObject({
       found: [{ inode: 1 }],
-      obstacles: [`${procfs} hides processes (hidepid=): to see them needs CAP_SYS_PTRACE`],
+      obstacles: [`${procfs} hides processes (hidepid=): ${whyDenied('CAP_SYS_PTRACE')}`],
     });
   });
 
-  it('says in one line, of however many processes, that links cannot be read', () => {
+  it('says in one line, of however many processes, that links may not be read', () => {
     addProcess(1, 'net:[1]');
-    for (const pid of [2, 3]) {
+    for (const pid of [3, 2]) {
       addProcess(pid);
-      // EINVAL: there is something, and it is no link.
-      writeFileSync(join(procfs, String(pid), 'ns/net'), '');
+      chmodSync(join(procfs, String(pid), 'ns'), 0);
     }
-    expect(discoverNamespaces(procfs, netns).obstacles).toEqual([
-      `readlink() of ${procfs}/<pid>/ns/net: EINVAL`,
+    chmodSync(root, 0o755);
+    expect(asNobody(() => discoverNamespaces(procfs, netns)).obstacles).toEqual([
+      `readlink() of ${procfs}/<pid>/ns/net: ${asNobody(() => whyDenied('CAP_SYS_PTRACE'))}: pid 2`,
     ]);
+    for (const pid of [2, 3]) chmodSync(join(procfs, String(pid), 'ns'), 0o755);
+  });
+
+  it('passes over links and names that cannot be read for any other reason', () => {
+    addProcess(1, 'net:[1]');
+    addProcess(2);
+    // EINVAL: there is something, and it is no link.
+    writeFileSync(join(procfs, '2/ns/net'), '');
+    mkdirSync(netns);
+    // ELOOP.
+    symlinkSync('loop', join(netns, 'loop'));
+    execFileSync('mkfifo', [join(netns, 'pipe')]);
+    expect(discoverNamespaces(procfs, netns)).toMatchObject({ found: [{ inode: 1 }], obstacles: [] });
   });
 
   it('takes only namespaces for names: not plain files, links to nowhere, directories', () => {

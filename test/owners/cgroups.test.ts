@@ -52,12 +52,19 @@ describe('a walk', () => {
     chmodSync(join(mount, 'a'), 0o755);
   });
 
+  it('is limited in the length of a path', () => {
+    for (const path of ['/a/bcd/e', '/f']) make(path);
+    expect([...walkCgroups(mount, { depth: 9, cgroups: 100, pathLength: 4 }).values()].sort()).toEqual(
+      ['/', '/a', '/f'].sort(),
+    );
+  });
+
   it('is limited in depth and number, and leaves out the deepest', () => {
     for (const path of ['/a/b/c/d', '/e/f', '/g']) make(path);
-    expect([...walkCgroups(mount, { depth: 2, cgroups: 100 }).values()].sort()).toEqual(
+    expect([...walkCgroups(mount, { depth: 2, cgroups: 100, pathLength: 1024 }).values()].sort()).toEqual(
       ['/', '/a', '/a/b', '/e', '/e/f', '/g'].sort(),
     );
-    expect([...walkCgroups(mount, { depth: 9, cgroups: 4 }).values()].sort()).toEqual([
+    expect([...walkCgroups(mount, { depth: 9, cgroups: 4, pathLength: 1024 }).values()].sort()).toEqual([
       '/',
       '/a',
       '/e',

@@ -43,7 +43,7 @@ describe('the holder of a socket', () => {
     host.process(21, 'other', sockets(500));
     processes.lookup(wanted(500), AMPLE);
     expect(processes.holder(500)).toBeUndefined();
-    expect(processes.refused).toBe(false);
+    expect(processes.refusedPid).toBeUndefined();
   });
 
   it('is the lowest pid of several', () => {

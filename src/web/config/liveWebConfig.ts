@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import { type LiveFile, openLiveFile } from '../../base/liveFile.ts';
+import { type LiveFile, noFile, openLiveFile } from '../../base/liveFile.ts';
 import type { Logger } from '../../base/logger.ts';
 import { NO_WEB_CONFIG, type WebConfig } from './webConfig.ts';
 
@@ -14,7 +14,7 @@ export async function openWebConfig(
   log: Logger,
   lookMs?: number,
 ): Promise<LiveFile<WebConfig>> {
-  if (file === undefined) return { current: NO_WEB_CONFIG, close: () => {} };
+  if (file === undefined) return noFile(NO_WEB_CONFIG);
   return await openLiveFile<WebConfig>({
     async load(reader, before = NO_WEB_CONFIG) {
       // Loaded only here: the libraries behind it take 11 MB.

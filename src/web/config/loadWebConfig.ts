@@ -1,5 +1,6 @@
 import { dirname, resolve } from 'node:path';
 import type { FileReader } from '../../base/fileReader.ts';
+import { loadBcrypt } from '../bcrypt.ts';
 import { parseWebConfig } from './parseWebConfig.ts';
 import { loadTls } from './tlsSettings.ts';
 import type { WebConfig } from './webConfig.ts';
@@ -14,6 +15,8 @@ export async function loadWebConfig(file: string, reader: FileReader): Promise<W
   const { basic_auth_users, http_server_config } = parsed.values;
   // As the toolkit does it, paths are relative to the file that names them.
   const tls = await loadTls(parsed, (named) => reader.read(resolve(dirname(file), named)));
+  // Now, and not at the first request: a daemon that can check nobody's password must not start.
+  if ((basic_auth_users?.size ?? 0) > 0) await loadBcrypt(file);
   return {
     tls,
     users: basic_auth_users ?? new Map(),

@@ -1,8 +1,9 @@
 import { html } from 'hono/html';
 import { formatDuration } from '../../base/duration.ts';
 import { percent } from '../../base/quantities.ts';
+import { costsNumbers } from '../../sampler/failure.ts';
 import { REGIMES } from '../../status/regimes.ts';
-import type { NamespaceStatus, SampleStatus, Status } from '../../status/status.ts';
+import type { Failure, NamespaceStatus, SampleStatus, Status } from '../../status/status.ts';
 import type { Timeline } from '../../status/timeline.ts';
 import { patterns } from './bar.ts';
 import { canaryLine, disagreement } from './canary.ts';
@@ -67,7 +68,7 @@ ${probesAlarm(status)}
 ${failuresOf(status.sample)}
 ${namespaceView(status, frame)}
 </main>
-${pageFooter(frame)}
+${pageFooter(status, frame)}
 </div>
 </body>
 </html>
@@ -97,14 +98,25 @@ function problemOf({ problem }: Status): Html | string {
 const FAILURES_SHOWN = 5;
 
 function failuresOf(sample: SampleStatus | undefined): Html | string {
-  const failures = sample?.failures ?? [];
-  if (failures.length === 0) return '';
-  const items = failures.map(
-    ({ netns, collector, error }) => html`<li>${name(netns)} <code>${collector}</code>: ${name(error)}</li>`,
-  );
+  const items = (sample?.failures ?? []).filter(costsNumbers).map(failureItem);
+  if (items.length === 0) return '';
   const [shown, more] = [items.slice(0, FAILURES_SHOWN), items.slice(FAILURES_SHOWN)];
   return html`<section id="failures" class="failures" aria-label="Failing collectors"><h2>Not sampled</h2><ul>${shown}</ul>
 ${more.length === 0 ? '' : html`<details id="more-failures"><summary>${more.length} more</summary><ul>${more}</ul></details>`}</section>`;
+}
+
+/** What the exporter may not look at costs names or the sight of others: no business of whoever is in an incident. */
+function blindSpotsOf(sample: SampleStatus | undefined): Html | string {
+  const items = (sample?.failures ?? []).filter((failure) => !costsNumbers(failure)).map(failureItem);
+  if (items.length === 0) return '';
+  const more = items.length - BLIND_SPOTS_SHOWN;
+  return html`<section id="blind-spots" aria-label="Not seen"><p>Not seen from here:</p><ul>${items.slice(0, BLIND_SPOTS_SHOWN)}</ul>${more > 0 ? `and ${more} more` : ''}</section>`;
+}
+
+const BLIND_SPOTS_SHOWN = 5;
+
+function failureItem({ netns, collector, error }: Failure): Html {
+  return html`<li>${name(netns)} <code>${collector}</code>: ${name(error)}</li>`;
 }
 
 function namespaceView(status: Status, frame: PageFrame): Html {
@@ -177,13 +189,13 @@ function socketsChart({ sockets }: Timeline): Html {
   });
 }
 
-function pageFooter({ telemetryPath, version, revision }: PageFrame): Html {
+function pageFooter({ sample }: Status, { telemetryPath, version, revision }: PageFrame): Html {
   const links = [
     [`.${telemetryPath}`, 'Metrics'],
     ['./-/healthy', 'Healthy'],
     ['./-/ready', 'Ready'],
     ['./readme', 'README'],
   ] as const;
-  return html`<footer><nav aria-label="Pages">${links.map(([href, text]) => html`<a href="${href}">${text}</a> `)}</nav>
+  return html`<footer>${blindSpotsOf(sample)}<nav aria-label="Pages">${links.map(([href, text]) => html`<a href="${href}">${text}</a> `)}</nav>
 <p>port-exporter ${version} (${revision}), Node.js ${process.version}</p></footer>`;
 }

@@ -1,0 +1,22 @@
+import { errorCode } from './errors.ts';
+
+const REFUSED: ReadonlySet<string | undefined> = new Set(['EACCES', 'EPERM']);
+
+/** Whether something failed for lack of privilege. */
+export function isRefused(thrown: unknown): boolean {
+  return REFUSED.has(errorCode(thrown));
+}
+
+/**
+ * What `look` returns; undefined where a system call of it failed, with whatever errno. What is looked at belongs to
+ * others: it may end or be hidden meanwhile, have a path longer than PATH_MAX (readlink() of a descriptor: ENAMETOOLONG),
+ * or be made to fail in ways that nobody thought of. None of that is a failure of the exporter's. Defects are thrown on.
+ */
+export function ifReadable<T>(look: () => T): T | undefined {
+  try {
+    return look();
+  } catch (thrown) {
+    if (errorCode(thrown) === undefined) throw thrown;
+    return undefined;
+  }
+}
