@@ -4,16 +4,15 @@ import { constants } from 'node:os';
 import { ExporterError, errorCode, errorLine } from './base/errors.ts';
 import { escapeInvisible } from './base/logfmt.ts';
 import { createLogger } from './base/logger.ts';
+import { answer, quietUnlessAsked } from './cli/answer.ts';
 import { parseCommandLine } from './cli/commandLine.ts';
 import { HangUps } from './cli/hangUps.ts';
 import type { Options } from './cli/options.ts';
 import type { Query } from './cli/query.ts';
-import { samplerSettings } from './cli/samplerSettings.ts';
 import { exitNow } from './kernel/libc.ts';
 import { renderOnce } from './once.ts';
 import { printReport, type Report } from './reports/report.ts';
 import { terminalOf } from './reports/terminal.ts';
-import { openRounds } from './sampler/sample.ts';
 
 /** What a program ends with that was told to end. */
 const END_SIGNALS = ['SIGTERM', 'SIGINT'] as const;
@@ -41,9 +40,9 @@ function lineOf(thrown: unknown): string {
 }
 
 /** Asks once, on this thread. */
-async function runQuery({ options, asJson, ask }: Query): Promise<void> {
-  const report = await answer(options, ask);
-  await show(report, asJson);
+async function runQuery(query: Query): Promise<void> {
+  const report = await answer(query);
+  await show(report, query.asJson);
   process.exitCode = report.exitCode;
 }
 
@@ -55,15 +54,6 @@ async function show(report: Report, asJson: boolean): Promise<void> {
     if (error instanceof ExporterError && errorCode(error.cause) === 'EPIPE')
       end(128 + constants.signals.SIGPIPE);
     throw error;
-  }
-}
-
-async function answer(options: Options, ask: Query['ask']): Promise<Report> {
-  const rounds = openRounds(samplerSettings(options), createLogger(quietUnlessAsked(options)));
-  try {
-    return await ask(rounds);
-  } finally {
-    rounds.close();
   }
 }
 
@@ -87,11 +77,6 @@ async function run(options: Options): Promise<void> {
   // A signal that comes while the first sample is still being taken leaves nothing to stop.
   if (typeof daemon !== 'string') await daemon.stop();
   end(0);
-}
-
-/** One answer needs no running commentary. */
-function quietUnlessAsked({ log }: Options): Options['log'] {
-  return { ...log, level: log.level === 'info' ? 'warn' : log.level };
 }
 
 /** Writes to stdout, which may be a full disk or a pipe that nobody reads any more. */

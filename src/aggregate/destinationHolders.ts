@@ -2,7 +2,6 @@ import { type Family, type SocketRecord, TcpState, TIME_WAIT_MS } from '../socke
 import { ADDRESS_WORDS, writeLocal, writeRemote } from './address.ts';
 import { cgroupIdOf, newDestinationTable, writeDestination } from './destinationKey.ts';
 import type { Destination } from './destinations.ts';
-import type { PortSet } from './portSet.ts';
 
 /** What holds the ports of one destination. */
 export interface DestinationHolders {
@@ -10,6 +9,8 @@ export interface DestinationHolders {
   readonly byCgroup: ReadonlyMap<number, HeldPorts>;
   /** Milliseconds until each TIME_WAIT socket gives its port back, in no order; those of unknown age left out. */
   readonly timeWaitLeftMs: readonly number[];
+  /** Inodes of the sockets that a process may hold, by their cgroup. */
+  readonly inodes: ReadonlyMap<number, readonly number[]>;
 }
 
 export interface HeldPorts {
@@ -20,24 +21,22 @@ export interface HeldPorts {
   other: number;
 }
 
-/** Finds out, in a second walk of the connections, what holds the ports of destinations that the first one found. */
+/** Finds out, from the connections that were walked, what holds the ports of destinations. */
 export class DestinationHoldersTally {
-  readonly #usable: PortSet;
   readonly #tables = { 4: newDestinationTable(4), 6: newDestinationTable(6) } as const;
   readonly #rows: { 4: MutableHolders[]; 6: MutableHolders[] } = { 4: [], 6: [] };
 
-  constructor(destinations: readonly Destination[], usable: PortSet) {
-    this.#usable = usable;
+  constructor(destinations: readonly Destination[]) {
     for (const destination of destinations) {
       const family: Family = destination.remoteAddress.includes(':') ? 6 : 4;
       writeDestination(this.#tables[family].key, family, destination);
       this.#tables[family].upsert();
-      this.#rows[family].push({ byCgroup: new Map(), timeWaitLeftMs: [] });
+      this.#rows[family].push(nobody());
     }
   }
 
+  /** An outbound connection from a usable port. */
   add(record: SocketRecord): void {
-    if (!this.#usable.has(record.localPort)) return;
     const table = this.#tables[record.family];
     const words = ADDRESS_WORDS[record.family];
     writeLocal(table.key, 0, record);
@@ -50,19 +49,28 @@ export class DestinationHoldersTally {
     holders.byCgroup.set(cgroupId, held);
     held[kindOf(record.state)]++;
     if (record.timeWaitAgeMs >= 0) holders.timeWaitLeftMs.push(TIME_WAIT_MS - record.timeWaitAgeMs);
+    if (record.inode === 0) return;
+    const inodes = holders.inodes.get(cgroupId);
+    if (inodes === undefined) holders.inodes.set(cgroupId, [record.inode]);
+    else inodes.push(record.inode);
   }
 
   /** Of one of the destinations given at the start. */
   holdersOf(destination: Destination): DestinationHolders {
     const family: Family = destination.remoteAddress.includes(':') ? 6 : 4;
     writeDestination(this.#tables[family].key, family, destination);
-    return this.#rows[family][this.#tables[family].find()] ?? { byCgroup: new Map(), timeWaitLeftMs: [] };
+    return this.#rows[family][this.#tables[family].find()] ?? nobody();
   }
 }
 
 interface MutableHolders extends DestinationHolders {
   readonly byCgroup: Map<number, HeldPorts>;
   readonly timeWaitLeftMs: number[];
+  readonly inodes: Map<number, number[]>;
+}
+
+function nobody(): MutableHolders {
+  return { byCgroup: new Map(), timeWaitLeftMs: [], inodes: new Map() };
 }
 
 function kindOf(state: number): keyof HeldPorts {

@@ -2,6 +2,7 @@ import type { PortSysctls } from '../kernel/sysctl.ts';
 import { type SocketRecord, TcpState } from '../sockets/record.ts';
 import type { Destinations, DestinationsSnapshot } from './destinations.ts';
 import { type Regime, regime } from './exhaustion.ts';
+import type { HeldConnections } from './heldConnections.ts';
 import type { NamespaceMemory } from './inference.ts';
 import type { Limits } from './limits.ts';
 import { Listeners, type ListenersSnapshot } from './listeners.ts';
@@ -62,10 +63,12 @@ export class TcpTally {
   readonly #boundPorts: PortSet;
   /** Of listeners and bound-only sockets together. */
   readonly #known: PortSet;
+  readonly #held: HeldConnections | undefined;
 
   /**
    * @param destinations cleared and reused, because it is the one large part
    * @param watched destinations whose owners are counted
+   * @param held takes the outbound connections that are counted
    */
   constructor(
     range: EphemeralRange,
@@ -73,7 +76,9 @@ export class TcpTally {
     destinations: Destinations,
     owners = new OwnerPorts(range.usable),
     watched?: WatchedDestinations,
+    held?: HeldConnections,
   ) {
+    this.#held = held;
     this.#range = range;
     this.#sysctls = sysctls;
     this.#destinations = destinations;
@@ -106,6 +111,7 @@ export class TcpTally {
     this.#connections.add(isInbound ? 0 : 1, record.state);
     if (isInbound || !this.#range.usable.has(record.localPort)) return;
     this.#destinations.add(record, this.#range, this.#known, this.#sysctls);
+    this.#held?.add(record);
   }
 
   /**

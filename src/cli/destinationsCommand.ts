@@ -1,11 +1,13 @@
-import { destinationsReport } from '../reports/destinationsReport.ts';
+import { destinationsReport, type OwnedDestination } from '../reports/destinationsReport.ts';
+import { availableAtMost } from '../reports/uncertain.ts';
 import type { Command } from './command.ts';
 import { single } from './flag.ts';
-import type { Query } from './query.ts';
+import { ALL } from './netns.ts';
+import type { Asked, Query } from './query.ts';
 import { QUERY_FLAGS, queryInvocation } from './queryOptions.ts';
 import { readFlags } from './readFlags.ts';
-import { sampledNamespace } from './sampledNamespace.ts';
 import { parseLimit } from './values.ts';
+import { isWhole, type WholeNamespace } from './wholeNamespace.ts';
 
 const FLAGS = {
   ...QUERY_FLAGS,
@@ -22,16 +24,28 @@ export const destinationsCommand: Command = {
   flags: FLAGS,
   invoke(commandLine, environment) {
     const { limit, ...values } = readFlags(FLAGS, commandLine, environment);
-    const ask: Query['ask'] = (rounds) => {
-      const namespace = sampledNamespace(rounds);
-      const shown = namespace.tcp.destinations.fullest;
-      const holders = shown.length === 0 ? [] : rounds.holdersOf(shown);
-      const rows = shown.map((destination, index) => ({
-        destination,
-        holders: holders[index] ?? { owners: [], timeWaitLeftMs: [] },
-      }));
-      return destinationsReport(namespace, rows);
+    const ask: Query['ask'] = (asked) => {
+      const namespaces = asked.sample().filter(isWhole);
+      const rows = namespaces.flatMap((namespace) => ownedDestinations(namespace, asked));
+      const [own] = namespaces;
+      const totals = namespaces.map(({ tcp }) => tcp.destinations.total);
+      return destinationsReport(
+        asked.isAll || own === undefined ? ALL : own.netns,
+        totals.reduce((sum, total) => sum + total, 0),
+        rows.toSorted((a, b) => b.destination.ratio - a.destination.ratio).slice(0, limit),
+      );
     };
     return queryInvocation(values, ask, { destinationsLimit: limit });
   },
 };
+
+function ownedDestinations({ netns, tcp }: WholeNamespace, { rounds, isAll }: Asked): OwnedDestination[] {
+  const shown = tcp.destinations.fullest;
+  const holders = rounds.holdersOf(netns, shown);
+  return shown.map((destination, index) => ({
+    ...(isAll ? { netns } : {}),
+    destination,
+    availableAtMost: availableAtMost(destination, tcp),
+    owners: holders[index]?.owners ?? [],
+  }));
+}

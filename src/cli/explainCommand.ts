@@ -1,14 +1,17 @@
 import ipaddr from 'ipaddr.js';
 import type { Destination } from '../aggregate/destinations.ts';
 import { regime } from '../aggregate/exhaustion.ts';
-import type { ExplainedDestination } from '../reports/explained.ts';
+import type { Explained, ExplainedDestination, KnownElsewhere } from '../reports/explained.ts';
 import { explainReport } from '../reports/explainReport.ts';
 import type { NamedHolders } from '../sampler/namedHolders.ts';
+import { explainCommand as commandFor } from '../status/explainCommand.ts';
+import { regimesOf, worstOf } from '../status/regimes.ts';
 import type { Command } from './command.ts';
+import type { Asked } from './query.ts';
 import { QUERY_FLAGS, queryInvocation } from './queryOptions.ts';
 import { readFlags } from './readFlags.ts';
-import { sampledNamespace, type WholeNamespace } from './sampledNamespace.ts';
 import { type Endpoint, parseEndpoint } from './values.ts';
+import { isWhole, type WholeNamespace } from './wholeNamespace.ts';
 
 /** Why ports run out, and what would help. */
 export const explainCommand: Command = {
@@ -19,26 +22,91 @@ export const explainCommand: Command = {
   invoke(commandLine, environment) {
     const named = commandLine['destination'];
     const wanted = named === undefined ? undefined : parseEndpoint(String(named));
-    return queryInvocation(readFlags(QUERY_FLAGS, commandLine, environment), (rounds) => {
-      const namespace = sampledNamespace(rounds);
-      const { netns, tcp, udp, range } = namespace;
-      // The fullest one: several source addresses may be connected to it.
-      const destination = tcp.destinations.fullest.find((one) => isSame(one, wanted));
-      const [holders = NOBODY] = destination === undefined ? [] : rounds.holdersOf([destination]);
+    const values = readFlags(QUERY_FLAGS, commandLine, environment);
+    return queryInvocation(values, (asked) => {
+      const [own, ...others] = asked.sample();
+      const candidates = [own, ...others.filter(isWhole)];
+      const namespace =
+        wanted === undefined ? worstNamespace(own, candidates) : fullestNamespace(own, candidates, wanted);
       return explainReport({
-        netns,
-        destination: destination ?? unused(wanted, namespace),
-        sourceAddresses: destination === undefined ? 0 : sourcesOf(destination, tcp.destinations.fullest),
-        holders,
-        tcp,
-        udp,
-        range,
+        ...explained(namespace, wanted, asked),
+        isNetnsNamed: values.netns !== undefined,
+        elsewhere: wanted === undefined ? [] : elsewhereOf(namespace, candidates, wanted, asked),
       });
     });
   },
 };
 
-const NOBODY: NamedHolders = { owners: [], timeWaitLeftMs: [] };
+/** Time to look for the processes that hold a destination's ports. */
+const PROCESS_BUDGET_MS = 5_000;
+const NOBODY: NamedHolders = { owners: [], timeWaitLeftMs: [], inodes: new Map() };
+const NO_PROCESSES = { processes: [], unknown: 0, refused: false } as const;
+
+function explained(
+  namespace: WholeNamespace,
+  wanted: Endpoint | undefined,
+  { rounds, pathOf }: Asked,
+): Omit<Explained, 'isNetnsNamed' | 'elsewhere'> {
+  const { netns, tcp, udp, range } = namespace;
+  const destination = fullestOf(namespace, wanted);
+  const [holders = NOBODY] = destination === undefined ? [] : rounds.holdersOf(netns, [destination]);
+  return {
+    ...{ netns, holders, tcp, udp, range, netnsPath: pathOf(netns) },
+    destination: destination ?? unused(wanted, namespace),
+    sourceAddresses: destination === undefined ? 0 : sourcesOf(destination, tcp.destinations.fullest),
+    processes: destination === undefined ? NO_PROCESSES : rounds.processesOf(holders, PROCESS_BUDGET_MS),
+    worst: worstOf(regimesOf(namespace)),
+  };
+}
+
+/** The fullest one: several source addresses may be connected to it. */
+function fullestOf({ tcp }: WholeNamespace, wanted: Endpoint | undefined): Destination | undefined {
+  return tcp.destinations.fullest.find((one) => isSame(one, wanted));
+}
+
+/** The own one unless another is worse. */
+function worstNamespace(own: WholeNamespace, candidates: readonly WholeNamespace[]): WholeNamespace {
+  const ratioOf = (namespace: WholeNamespace) => worstOf(regimesOf(namespace))?.numbers.ratio ?? 0;
+  return candidates.reduce((worst, one) => (ratioOf(one) > ratioOf(worst) ? one : worst), own);
+}
+
+/** Where the destination is fullest; the own one where nobody knows it. */
+function fullestNamespace(
+  own: WholeNamespace,
+  candidates: readonly WholeNamespace[],
+  wanted: Endpoint,
+): WholeNamespace {
+  const ratioOf = (namespace: WholeNamespace) => fullestOf(namespace, wanted)?.ratio ?? -1;
+  return candidates.reduce((fullest, one) => (ratioOf(one) > ratioOf(fullest) ? one : fullest), own);
+}
+
+/** Other namespaces are looked into where all were asked, or where the one that was does not know the destination. */
+function elsewhereOf(
+  namespace: WholeNamespace,
+  candidates: readonly WholeNamespace[],
+  wanted: Endpoint,
+  asked: Asked,
+): Explained['elsewhere'] {
+  if (asked.isAll)
+    return knownTo(
+      candidates.filter((one) => one !== namespace),
+      wanted,
+    );
+  if (fullestOf(namespace, wanted) !== undefined) return [];
+  return asked.lookElsewhere((namespaces) => knownTo(namespaces, wanted));
+}
+
+function knownTo(namespaces: readonly WholeNamespace[], wanted: Endpoint): KnownElsewhere[] {
+  return namespaces
+    .flatMap((namespace) => {
+      const destination = fullestOf(namespace, wanted);
+      if (destination === undefined) return [];
+      const { netns } = namespace;
+      const { localAddress, available, ratio } = destination;
+      return [{ netns, localAddress, available, ratio, command: commandFor(netns, destination) }];
+    })
+    .toSorted((a, b) => b.ratio - a.ratio);
+}
 
 /** What a destination has that nobody is connected to: ports may be blocked for it as for every other. */
 function unused(wanted: Endpoint | undefined, { tcp, range }: WholeNamespace): ExplainedDestination {

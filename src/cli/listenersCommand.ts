@@ -1,8 +1,8 @@
 import { listenersReport } from '../reports/listenersReport.ts';
 import type { Command } from './command.ts';
+import { ALL } from './netns.ts';
 import { QUERY_FLAGS, queryInvocation } from './queryOptions.ts';
 import { readFlags } from './readFlags.ts';
-import { sampledNamespace } from './sampledNamespace.ts';
 import { parsePort } from './values.ts';
 
 /** What `netstat -nltp` and `lsof -i :PORT` answer. */
@@ -16,7 +16,14 @@ export const listenersCommand: Command = {
     const wanted = port === undefined ? undefined : parsePort(String(port));
     return queryInvocation(
       readFlags(QUERY_FLAGS, commandLine, environment),
-      (rounds) => listenersReport(sampledNamespace(rounds), wanted),
+      (asked) => {
+        const [own, ...others] = asked.sample();
+        if (!asked.isAll) return listenersReport(own, wanted);
+        const listeners = [own, ...others].flatMap(({ netns, listeners }) =>
+          listeners.map((listener) => ({ ...listener, netns })),
+        );
+        return listenersReport({ netns: ALL, listeners }, wanted);
+      },
       // Whoever asks waits for an answer rather than for a part of it.
       { processBudgetMs: 10_000 },
     );

@@ -8,6 +8,7 @@ import { parseSource } from '../probes/target.ts';
 import { probeReport } from '../reports/probeReport.ts';
 import type { Command } from './command.ts';
 import { optional, single } from './flag.ts';
+import { beginInNetns, NETNS } from './netns.ts';
 import { QUERY_FLAGS } from './queryOptions.ts';
 import { readFlags } from './readFlags.ts';
 import { parsePort } from './values.ts';
@@ -16,6 +17,8 @@ const PROBE = 'Probe:';
 
 const FLAGS = {
   json: QUERY_FLAGS.json,
+  netns: NETNS,
+  'path.procfs': QUERY_FLAGS['path.procfs'],
   timeout: single(
     { group: PROBE, describe: 'Time for all of it, shared by the addresses of a name', default: '5s' },
     parsePeriod,
@@ -33,7 +36,13 @@ export const probeCommand: Command = {
   },
   flags: FLAGS,
   invoke(commandLine, environment) {
-    const { json, timeout, source } = readFlags(FLAGS, commandLine, environment);
+    const {
+      json,
+      netns,
+      timeout,
+      source,
+      'path.procfs': procfs,
+    } = readFlags(FLAGS, commandLine, environment);
     const host = String(commandLine['host']);
     if (host === '') throw unfit(host, 'a host name or an IP address');
     const port = portOf(String(commandLine['port']));
@@ -42,11 +51,12 @@ export const probeCommand: Command = {
       kind: 'report',
       asJson: json,
       async report() {
+        beginInNetns(netns, procfs);
         const limits = { timeoutMs: timeout, longestWaitMs: timeout };
         const places = { lookups: new Lookups(), slots: new Slots(1) };
         const outcome = await probe({ host, port, ...from }, limits, places);
         const service = readServices().name(port, 'tcp');
-        return probeReport({ host, port, ...from, service, timeoutMs: timeout, outcome });
+        return probeReport({ host, port, ...from, service, timeoutMs: timeout, outcome, netns });
       },
     };
   },

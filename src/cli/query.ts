@@ -1,11 +1,32 @@
 import type { Report } from '../reports/report.ts';
 import type { Rounds } from '../sampler/sample.ts';
+import type { NamespaceSnapshot } from '../sampler/snapshot.ts';
 import type { Options } from './options.ts';
+import type { WholeNamespace } from './wholeNamespace.ts';
 
 /** A question that samples, or probes, answer. */
 export interface Query {
   readonly options: Options;
+  /** What `--netns` says. */
+  readonly netns: string | undefined;
+  /** It connects, which resolves names on other threads: then the whole program must be in the namespace. */
+  readonly connects: boolean;
   readonly asJson: boolean;
   /** Throws an ExporterError where the kernel could not be asked. */
-  readonly ask: (rounds: Rounds) => Report | Promise<Report>;
+  readonly ask: (asked: Asked) => Report | Promise<Report>;
+}
+
+/** Network namespaces that answer: the own one, which `--netns` may have changed, or all. */
+export interface Asked {
+  readonly isAll: boolean;
+  readonly rounds: Rounds;
+  /**
+   * Every namespace asked, in one new sample, the own one first. Throws an ExporterError where a number of that is
+   * missing.
+   */
+  sample(): readonly [WholeNamespace, ...NamespaceSnapshot[]];
+  /** A file to enter a sampled namespace by; undefined for the one that the shell is in, as far as one can know. */
+  pathOf(netns: string): string | undefined;
+  /** Whatever is found in a sample of the other namespaces; a text: why they cannot be looked into. */
+  lookElsewhere<T>(find: (namespaces: readonly WholeNamespace[]) => T): T | string;
 }

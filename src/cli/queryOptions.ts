@@ -1,5 +1,6 @@
 import type { Invocation } from './command.ts';
 import { toggle } from './flag.ts';
+import { NETNS_OR_ALL } from './netns.ts';
 import { OPTION_FLAGS, toOptions } from './options.ts';
 import type { Query } from './query.ts';
 import { type FlagValues, readFlags } from './readFlags.ts';
@@ -9,6 +10,7 @@ const OUTPUT = 'Output:';
 /** Flags of every command that asks the kernel once: those of sampling, and how to print. */
 export const QUERY_FLAGS = {
   json: toggle({ group: OUTPUT, describe: 'Print JSON for programs' }),
+  netns: NETNS_OR_ALL,
   'sample.source': OPTION_FLAGS['sample.source'],
   'path.procfs': OPTION_FLAGS['path.procfs'],
   'path.sysfs': OPTION_FLAGS['path.sysfs'],
@@ -29,9 +31,9 @@ const UNLIMITED = {
 export function queryInvocation(
   values: FlagValues<typeof QUERY_FLAGS>,
   ask: Query['ask'],
-  { processBudgetMs = 0, destinationsLimit = UNLIMITED.destinationsLimit } = {},
+  { processBudgetMs = 0, destinationsLimit = UNLIMITED.destinationsLimit, connects = false } = {},
 ): Invocation {
-  const { json, ...given } = values;
+  const { json, netns, ...given } = values;
   const options = {
     // What else the exporter was told, and may have been told wrongly, is none of a question's business.
     ...toOptions({ ...readFlags(OPTION_FLAGS, {}, {}), ...given }),
@@ -39,5 +41,5 @@ export function queryInvocation(
     destinationsLimit,
     processBudgetMs,
   };
-  return { kind: 'query', query: { options, asJson: json, ask } };
+  return { kind: 'query', query: { options, netns, connects, asJson: json, ask } };
 }

@@ -9,9 +9,10 @@ import { type Scan, scanReport } from '../reports/scanReport.ts';
 import type { DescribedListener } from '../sampler/describedListener.ts';
 import type { Command } from './command.ts';
 import { single, toggle } from './flag.ts';
+import { NETNS } from './netns.ts';
+import type { Query } from './query.ts';
 import { QUERY_FLAGS, queryInvocation } from './queryOptions.ts';
 import { readFlags } from './readFlags.ts';
-import { sampledNamespace } from './sampledNamespace.ts';
 import { type PortList, parsePortList, usualPorts } from './scanPortList.ts';
 import { openScanProgress } from './scanProgress.ts';
 import { wholeNumber } from './values.ts';
@@ -23,6 +24,7 @@ const MOST_AT_ONCE = 10_000;
 
 const FLAGS = {
   ...QUERY_FLAGS,
+  netns: NETNS,
   ports: single(
     {
       group: SCAN,
@@ -59,15 +61,15 @@ export const scanCommand: Command = {
   invoke(commandLine, environment) {
     const host = String(commandLine['host'] ?? 'localhost');
     const { ports, ipv6, timeout, concurrency, ...values } = readFlags(FLAGS, commandLine, environment);
-    return queryInvocation(values, async (rounds) => {
+    const ask: Query['ask'] = async (asked) => {
       const target = await findScanTarget(host, ipv6);
-      const listeners = () => (target.isThisHost ? sampledNamespace(rounds).listeners : []);
+      const listeners = () => (target.isThisHost ? asked.sample()[0].listeners : []);
       const before = listeners();
       const services = readServices();
       const service = (port: number) => services.name(port, 'tcp');
-      const asked = portsToAsk(ports, before, service);
+      const toAsk = portsToAsk(ports, before, service);
       const startedAt = performance.now();
-      const { scanned, wasInterrupted } = await watchedScan(target, asked, !values.json, {
+      const { scanned, wasInterrupted } = await watchedScan(target, toAsk, !values.json, {
         timeoutMs: timeout,
         concurrency: Math.min(concurrency, fairShare(values['path.procfs'])),
       });
@@ -76,13 +78,14 @@ export const scanCommand: Command = {
         ports: target.isThisHost
           ? compareWithListeners(scanned, target.address, before, listeners())
           : scanned.map((port) => ({ ...port, listener: undefined, difference: undefined })),
-        toAsk: asked.length,
+        toAsk: toAsk.length,
         seconds: (performance.now() - startedAt) / 1000,
         wasInterrupted,
         service,
       };
       return scanReport(scan);
-    });
+    };
+    return queryInvocation(values, ask, { connects: true });
   },
 };
 

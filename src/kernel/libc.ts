@@ -58,6 +58,23 @@ export function exitNow(code: number): void {
   loading(() => loadKoffi().load(null).func('void _exit(int)'))(code);
 }
 
+/**
+ * execvp(3): this process becomes another program, in the namespaces of the calling thread, with the same stdin, stdout and
+ * stderr. Throws a KernelError, and an ExporterError as `loadLibc` does.
+ */
+export function becomeProgram(words: readonly [string, ...string[]]): never {
+  const koffi = loading(loadKoffi);
+  const lib = koffi.load(null);
+  // Node lets no program that it starts inherit these unasked.
+  const fcntl = lib.func('int fcntl(int, int, ...)');
+  for (const fd of [0, 1, 2]) fcntl(fd, F_SETFD, 'int', 0);
+  lib.func('int execvp(const char *, const char **)')(words[0], [...words, null]);
+  throw new KernelError(`execvp() of ${words[0]}`, koffi.errno());
+}
+
+/** `asm-generic/fcntl.h` */
+const F_SETFD = 2;
+
 /** strerror(3) in the C locale: `Connection refused`. Throws an ExporterError as `loadLibc` does. */
 export function strerror(errno: number): string {
   return loading(() => loadKoffi().load(null).func('str strerror(int)'))(errno);

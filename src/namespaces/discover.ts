@@ -48,6 +48,11 @@ export function discoverNamespaces(procfs: string, netnsDirectory: string): Disc
   return { found: [...byInode.values()], obstacles: [...obstacles] };
 }
 
+/** Where `ip netns` keeps its names; of another proc than our own, those of its PID 1's machine. */
+export function netnsDirectoryOf(procfs: string): string {
+  return procfs === '/proc' ? '/run/netns' : join(procfs, '1/root/run/netns');
+}
+
 /** The inode in `net:[4026531840]`; undefined for anything else. */
 export function parseNamespaceLink(link: string): number | undefined {
   const [, inode] = /^net:\[(\d{1,15})\]$/.exec(link) ?? [];

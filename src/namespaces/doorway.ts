@@ -73,6 +73,20 @@ export class Doorway {
   }
 }
 
+/**
+ * Brings the calling thread into the namespace for good. Throws NamespaceGone where it has vanished from its path, and an
+ * ExporterError where it cannot be entered.
+ */
+export function enterForGood(libc: Libc, { path, inode }: Pick<FoundNamespace, 'path' | 'inode'>): void {
+  const fd = openNamespace(path);
+  try {
+    if (fstatSync(fd).ino !== inode) throw new NamespaceGone(`${path} is not net:[${inode}] any more`);
+    libc.setns(fd, CLONE_NEWNET);
+  } finally {
+    closeSync(fd);
+  }
+}
+
 function ownPath(procfs: string): string {
   return join(procfs, 'thread-self/ns/net');
 }

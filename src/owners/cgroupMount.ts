@@ -1,6 +1,6 @@
-import { existsSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { join } from 'node:path';
-import { ifReadable } from '../base/ifReadable.ts';
+import { errorCode } from '../base/errors.ts';
 import { readBounded } from './boundedFile.ts';
 
 /** A line of mountinfo for a file system of type cgroup2. */
@@ -13,24 +13,68 @@ export interface CgroupMount {
 /** A host with ten thousand containers has about as many MB of mounts. */
 const FILE_LIMIT = 64 * 1024 * 1024;
 
+/** Where cgroup v2 can be read, or why it cannot. */
+export type CgroupMountSearch =
+  | { readonly path: string }
+  | {
+      readonly path: undefined;
+      /** One line. */
+      readonly reason: string;
+    };
+
 /**
- * The directory where cgroup v2 is mounted: `/sys/fs/cgroup`, on hybrid hosts a directory below it; undefined where it
- * is nowhere to be seen. The mounts are those of this process, whatever root `procfs` shows the processes of.
+ * The directory where cgroup v2 is mounted: `/sys/fs/cgroup`, on hybrid hosts a directory below it. The mounts are those
+ * of this process, whatever root `procfs` shows the processes of. Where they have none, as with the fresh /sys of
+ * `ip netns exec`, it is PID 1's, reached through `/proc/1/root`, which takes CAP_SYS_PTRACE.
  */
-export function findCgroupMount(procfs: string, sysfs: string): string | undefined {
+export function findCgroupMount(procfs: string, sysfs: string): CgroupMountSearch {
   for (const directory of ['thread-self', 'self']) {
-    const bytes = ifReadable(() => readBounded(join(procfs, directory, 'mountinfo'), FILE_LIMIT));
-    if (bytes === undefined) continue;
-    return rankCgroupMounts(parseCgroupMounts(bytes), sysfs)
-      .map(({ mountPoint }) => mountPoint)
-      .find(isCgroupDirectory);
+    const mounts = readMounts(join(procfs, directory, 'mountinfo'), sysfs);
+    if (typeof mounts === 'string') continue;
+    const path = mounts.find(isCgroupDirectory);
+    if (path !== undefined) return { path };
+    break;
   }
-  return undefined;
+  const mounts = readMounts(join(procfs, '1/mountinfo'), '/sys');
+  if (typeof mounts === 'string') return missing(`PID 1's mounts cannot be read: ${mounts}`);
+  const paths = mounts.map((mountPoint) => join(procfs, '1/root', mountPoint));
+  const path = paths.find(isCgroupDirectory);
+  if (path !== undefined) return { path };
+  const [first] = paths;
+  return missing(first === undefined ? 'PID 1 has none either' : `${first} cannot be read: ${whyNot(first)}`);
+}
+
+function missing(why: string): CgroupMountSearch {
+  return { path: undefined, reason: `no cgroup v2 is mounted here, and ${why}` };
+}
+
+/** Mount points, the best first; the errno by name where the file cannot be read. */
+function readMounts(path: string, sysfs: string): string[] | string {
+  try {
+    const bytes = readBounded(path, FILE_LIMIT);
+    return rankCgroupMounts(parseCgroupMounts(bytes), sysfs).map(({ mountPoint }) => mountPoint);
+  } catch (thrown) {
+    const code = errorCode(thrown);
+    if (code === undefined) throw thrown;
+    return code;
+  }
 }
 
 /** Another file system mounted over it hides it; cgroup v1 has no such file. */
 function isCgroupDirectory(path: string): boolean {
-  return existsSync(join(path, 'cgroup.controllers'));
+  return whyNot(path) === undefined;
+}
+
+/** The errno by name of a look at it; undefined where it is one. */
+function whyNot(path: string): string | undefined {
+  try {
+    statSync(join(path, 'cgroup.controllers'));
+    return undefined;
+  } catch (thrown) {
+    const code = errorCode(thrown);
+    if (code === undefined) throw thrown;
+    return code;
+  }
 }
 
 /**

@@ -2,35 +2,44 @@ import type { Destination } from '../aggregate/destinations.ts';
 import { endpoint } from '../base/endpoint.ts';
 import { counted, percent } from '../base/quantities.ts';
 import type { NamedHolders } from '../sampler/namedHolders.ts';
-import type { NamespaceSnapshot } from '../sampler/snapshot.ts';
 import type { Report } from './report.ts';
 import { emphasisOfRatio } from './style.ts';
 import { type Column, renderTable } from './table.ts';
+import { wrapped } from './wrap.ts';
 
 /** A destination and who holds its ports. */
 export interface OwnedDestination {
+  /** Its network namespace, where several were asked. */
+  readonly netns?: string;
   readonly destination: Destination;
-  readonly holders: NamedHolders;
+  /** Connects that succeed if all that is only inferred is not so. */
+  readonly availableAtMost: number;
+  /** Most ports first. */
+  readonly owners: NamedHolders['owners'];
 }
 
-/** The fullest destinations of TCP connect(). */
-export function destinationsReport(
-  { netns, tcp }: NamespaceSnapshot,
-  rows: readonly OwnedDestination[],
-): Report {
-  const total = tcp?.destinations.total ?? 0;
+/** The fullest destinations of TCP connect(), of `total` there are. */
+export function destinationsReport(netns: string, total: number, rows: readonly OwnedDestination[]): Report {
   return {
     data: {
       netns,
       total,
-      destinations: rows.map(({ destination, holders }) => ({ ...destination, owners: holders.owners })),
+      destinations: rows.map(({ destination, ...row }) => ({
+        ...(row.netns === undefined ? {} : { netns: row.netns }),
+        ...destination,
+        ...(row.availableAtMost > destination.available ? { availableAtMost: row.availableAtMost } : {}),
+        owners: row.owners,
+      })),
     },
     exitCode: 0,
     text(terminal) {
       if (total === 0) return 'No destination holds an ephemeral port.';
       const omitted = Math.max(0, total - rows.length);
+      const columns = rows.some((row) => row.netns !== undefined) ? [NETNS_COLUMN, ...COLUMNS] : COLUMNS;
+      const isUncertain = rows.some((row) => row.availableAtMost > row.destination.available);
       const parts = [
-        ...(rows.length === 0 ? [] : [renderTable(COLUMNS, rows, terminal)]),
+        ...(rows.length === 0 ? [] : [renderTable(columns, rows, terminal)]),
+        ...(isUncertain ? wrapped(AT_LEAST, terminal.columns ?? Number.POSITIVE_INFINITY) : []),
         ...(omitted === 0 ? [] : [`${counted(omitted, 'more destination')}; --limit shows more.`]),
       ];
       return parts.join('\n');
@@ -38,8 +47,12 @@ export function destinationsReport(
   };
 }
 
+const AT_LEAST = '+ at least so many: explain tells the range, and why one reading cannot know.';
+
 /** As many as a cell can tell without hiding the rest of the table. */
 const OWNERS_SHOWN = 3;
+
+const NETNS_COLUMN: Column<OwnedDestination> = { title: 'NETNS', text: ({ netns = '' }) => netns };
 
 const COLUMNS: readonly Column<OwnedDestination>[] = [
   { title: 'FROM', text: ({ destination }) => destination.localAddress, isDetail: true },
@@ -51,7 +64,8 @@ const COLUMNS: readonly Column<OwnedDestination>[] = [
   {
     title: 'LEFT',
     isNumber: true,
-    text: ({ destination }) => String(destination.available),
+    text: ({ destination: { available }, availableAtMost }) =>
+      `${available}${availableAtMost > available ? '+' : ''}`,
     emphasis: ({ destination }) => emphasisOfRatio(destination.ratio),
   },
   {
@@ -60,10 +74,10 @@ const COLUMNS: readonly Column<OwnedDestination>[] = [
     text: ({ destination }) => percent(destination.ratio),
     emphasis: ({ destination }) => emphasisOfRatio(destination.ratio),
   },
-  { title: 'OWNERS', text: ({ holders }) => ownersText(holders), isDetail: true },
+  { title: 'OWNERS', text: ({ owners }) => ownersText(owners), isDetail: true },
 ];
 
-function ownersText({ owners }: NamedHolders): string {
+function ownersText(owners: NamedHolders['owners']): string {
   const named = owners.filter(({ owner }) => owner !== undefined);
   const rest = named.length - OWNERS_SHOWN;
   const shown = named.slice(0, OWNERS_SHOWN).map(({ owner, ports }) => `${owner} ${ports}`);

@@ -1,194 +1,183 @@
-import type { Regime } from '../aggregate/exhaustion.ts';
-import { UNATTRIBUTED } from '../aggregate/owners.ts';
-import type { RangeSnapshot } from '../aggregate/range.ts';
-import type { TcpSnapshot } from '../aggregate/tcp.ts';
 import { endpoint } from '../base/endpoint.ts';
 import { counted, percent } from '../base/quantities.ts';
-import type { NamedHolder } from '../sampler/namedHolders.ts';
+import { shellCommand } from '../base/shell.ts';
+import { pasteable } from './commands.ts';
 import type { Explained, ExplainedDestination } from './explained.ts';
+import {
+  blockedTable,
+  elsewhereTable,
+  holdersTable,
+  ledgerOf,
+  ledgerTable,
+  otherCallsTable,
+  paragraph,
+  processesTable,
+  releaseTable,
+  remediesTable,
+  sysctlTable,
+  timeWaitRelease,
+} from './explainTables.ts';
 import { type Remedy, remediesFor } from './remedies.ts';
 import type { Report } from './report.ts';
 import { emphasisOfRatio, styled } from './style.ts';
-import { type Column, renderTable } from './table.ts';
 import type { Terminal } from './terminal.ts';
-import { wrapped } from './wrap.ts';
+import { availableAtMost } from './uncertain.ts';
 
 /** Why a destination has so few ports left, and what would help. */
 export function explainReport(explained: Explained): Report {
-  const { netns, destination, sourceAddresses, holders, tcp, udp, range } = explained;
-  const remedies = remediesFor(destination, holders, tcp, range);
+  const { netns, destination, sourceAddresses, holders, processes, tcp, udp, range, elsewhere } = explained;
+  const remedies = remediesFor(destination, holders, tcp, range).map((remedy) =>
+    inNamespace(remedy, explained),
+  );
   const release = timeWaitRelease(holders.timeWaitLeftMs);
+  const ledger = ledgerOf(explained);
+  const known = typeof elsewhere === 'string' ? [] : elsewhere;
   return {
     data: {
       netns,
-      destination,
+      destination: { ...destination, availableAtMost: availableAtMost(destination, tcp) },
       sourceAddresses,
+      ports: ledger,
       owners: holders.owners,
+      processes: processes.processes,
+      socketsWithoutProcess: processes.unknown,
       timeWaitRelease: release,
       blocked: tcp.blocked,
       capacity: tcp.capacity,
       range,
       otherCalls: { tcpBind: tcp.bind, udpConnect: udp.connect, udpBind: udp.bind },
-      remedies,
+      elsewhere: known.map(withCommandLine),
+      remedies: remedies.map(withCommandLine),
     },
     exitCode: 0,
     text: (terminal) =>
       [
         heading(explained, terminal),
-        ...heldBy(holders.owners, terminal),
-        ...givenBack(release, destination.reclaimable, terminal),
-        renderTable(BLOCKED_COLUMNS, blockedRows(tcp), terminal),
-        renderTable(SYSCTL_COLUMNS, sysctlRows(range), terminal),
-        renderTable(OTHER_CALLS_COLUMNS, otherCalls(explained), terminal),
-        ...whatHelps(remedies, terminal),
-      ].join('\n\n'),
+        elsewhereTable(known, terminal),
+        ...(known.length === 0
+          ? []
+          : [
+              pasteable(
+                'TO EXPLAIN IT THERE',
+                known.map(({ command }) => command),
+                terminal,
+              ),
+            ]),
+        ledgerTable(ledger, terminal),
+        holdersTable(holders.owners, terminal),
+        processesTable(processes, terminal),
+        releaseTable(release, terminal),
+        blockedTable(explained, terminal),
+        sysctlTable(explained, terminal),
+        otherCallsTable(explained, terminal),
+        remediesTable(remedies, terminal),
+        commandsOf(remedies, terminal),
+      ]
+        .filter((part) => part !== undefined)
+        .join('\n\n'),
   };
 }
 
-const NOT_TOLD = `${UNATTRIBUTED}: the kernel keeps no owner for TIME_WAIT and other sockets that nobody holds any more.`;
-
-/** Ports that TIME_WAIT gives back within so many seconds. */
-interface TimeWaitRelease {
-  readonly withinSeconds: number;
-  readonly ports: number;
+function withCommandLine<T extends { readonly command?: readonly string[] }>({ command, ...rest }: T) {
+  return { ...rest, command: command && shellCommand(command) };
 }
 
-function timeWaitRelease(leftMs: readonly number[]): TimeWaitRelease[] {
-  return [5, 15, 30, 60].map((withinSeconds) => ({
-    withinSeconds,
-    ports: leftMs.filter((left) => left <= withinSeconds * 1000).length,
-  }));
+/** A sysctl is a namespace's own: its command enters that first, where the shell is not in it. */
+function inNamespace({ command, ...remedy }: Remedy, { netnsPath }: Explained): Remedy {
+  if (command === undefined) return remedy;
+  return {
+    ...remedy,
+    command: netnsPath === undefined ? command : ['nsenter', `--net=${netnsPath}`, ...command],
+  };
 }
 
-function heading({ destination, sourceAddresses, range }: Explained, terminal: Terminal): string {
-  const { available, ratio } = destination;
-  const told = `${available} of ${counted(range.usable, 'port')} left (${percent(ratio)} used): `;
-  const verdict =
-    available === 0
-      ? 'the next connect() fails with EADDRNOTAVAIL.'
-      : `${available} more connect() ${available === 1 ? 'call succeeds' : 'calls succeed'}.`;
-  const others = sourceAddresses - 1;
+function commandsOf(remedies: readonly Remedy[], terminal: Terminal): string | undefined {
+  const commands = remedies.map(({ command }) => command).filter((command) => command !== undefined);
+  if (commands.length === 0) return undefined;
   return [
-    styled(title(destination), 'heading', terminal),
-    ...paragraph(told + verdict, terminal).map((line) => styled(line, emphasisOfRatio(ratio), terminal)),
+    pasteable('COMMANDS FOR THESE', commands, terminal),
+    ...paragraph('They hold until the next boot; a file in /etc/sysctl.d keeps them.', terminal),
+  ].join('\n');
+}
+
+function heading(explained: Explained, terminal: Terminal): string {
+  const { destination, sourceAddresses } = explained;
+  const others = sourceAddresses - 1;
+  const emphasis = emphasisOfRatio(destination.ratio);
+  return [
+    styled(title(explained), 'heading', terminal),
+    ...paragraph(verdict(explained), terminal).map((line) => styled(line, emphasis, terminal)),
     ...(others > 0
       ? paragraph(
           `From ${counted(others, 'other source address', 'other source addresses')} it is less full.`,
           terminal,
         )
       : []),
+    ...[uncertainty(explained), worseCall(explained), notLookedInto(explained)]
+      .filter((note) => note !== undefined)
+      .flatMap((note) => paragraph(note, terminal)),
   ].join('\n');
 }
 
-function title({ localAddress, remoteAddress, remotePort }: ExplainedDestination): string {
-  if (remoteAddress === undefined || remotePort === undefined) return 'Any destination: nobody is connected';
+function title({ destination, netns, isNetnsNamed, elsewhere }: Explained): string {
+  const isElsewhere = typeof elsewhere !== 'string' && elsewhere.length > 0;
+  const where = isNetnsNamed || isElsewhere ? ` in ${netns}` : '';
+  return nameOf(destination, where);
+}
+
+function nameOf({ localAddress, remoteAddress, remotePort }: ExplainedDestination, where: string): string {
+  if (remoteAddress === undefined || remotePort === undefined)
+    return `Any destination: nobody is connected${where}`;
   const to = endpoint(remoteAddress, remotePort);
-  return localAddress === undefined ? `${to}: nobody is connected` : `${localAddress} → ${to}`;
+  if (localAddress === undefined) return `${to}: nobody is connected${where}`;
+  return `${localAddress} → ${to}${where === '' ? '' : `,${where}`}`;
 }
 
-function heldBy(owners: readonly NamedHolder[], terminal: Terminal): string[] {
-  if (owners.length === 0) return [];
-  const legend = owners.some(({ owner }) => owner === UNATTRIBUTED) ? paragraph(NOT_TOLD, terminal) : [];
-  return [[renderTable(HOLDER_COLUMNS, owners, terminal), ...legend].join('\n')];
+function verdict({ destination, tcp, range }: Explained): string {
+  const { available, ratio } = destination;
+  const atMost = availableAtMost(destination, tcp);
+  const of = counted(range.usable, 'port');
+  if (atMost > available) {
+    const least = percent(1 - atMost / range.usable).replace(' %', '');
+    const told = `between ${available} and ${atMost} of ${of} left (${least} to ${percent(ratio)} used): `;
+    return available === 0
+      ? `${told}the next connect() may fail with EADDRNOTAVAIL.`
+      : `${told}at least ${calls(available)}.`;
+  }
+  const told = `${available} of ${of} left (${percent(ratio)} used): `;
+  return available === 0
+    ? `${told}the next connect() fails with EADDRNOTAVAIL.`
+    : `${told}${calls(available)}.`;
 }
 
-function givenBack(release: readonly TimeWaitRelease[], reclaimable: number, terminal: Terminal): string[] {
-  if (release.at(-1)?.ports === 0) return [];
-  const rows = [
-    { when: 'now, to the next connect()', ports: reclaimable },
-    ...release.map(({ withinSeconds, ports }) => ({ when: `within ${withinSeconds} s`, ports })),
-  ];
-  return [renderTable(RELEASE_COLUMNS, rows, terminal)];
+function calls(count: number): string {
+  return `${count} more connect() ${count === 1 ? 'call succeeds' : 'calls succeed'}`;
 }
 
-function blockedRows({ blocked }: TcpSnapshot): Row[] {
-  return [
-    { name: 'listeners', value: blocked.listener },
-    { name: 'sockets that did only bind()', value: blocked.bound ?? 'unknown' },
-    { name: 'connections that did bind(address, 0) first (inferred)', value: blocked.inferred },
-  ];
+/** Why there is a range. */
+function uncertainty({ destination, tcp }: Explained): string | undefined {
+  const inferred = availableAtMost(destination, tcp) - destination.available;
+  if (inferred === 0) return undefined;
+  return (
+    `One reading cannot tell whether ${counted(inferred, 'port')} of other connections ` +
+    `${inferred === 1 ? 'is' : 'are'} blocked by bind(address, 0) or left over from a destination that was fuller ` +
+    'before: a running exporter has watched that.'
+  );
 }
 
-function sysctlRows({ first, last, reserved, timeWaitReuse }: RangeSnapshot): Row[] {
-  const { mode, timestamps, delayMs } = timeWaitReuse;
-  const modes = ['never', 'always', 'on loopback only'] as const;
-  return [
-    { name: 'net.ipv4.ip_local_port_range', value: `${first} ${last}` },
-    { name: 'net.ipv4.ip_local_reserved_ports', value: `${reserved} of these` },
-    { name: 'net.ipv4.tcp_tw_reuse', value: `${mode} (${modes[mode]})` },
-    { name: 'net.ipv4.tcp_timestamps', value: timestamps ? 'on' : 'off, so no TIME_WAIT can be reused' },
-    { name: 'age from which a TIME_WAIT can be reused', value: `${delayMs} ms` },
-  ];
+/** This destination is not what the namespace is nearest to running out of. */
+function worseCall({ worst, destination }: Explained): string | undefined {
+  if (worst === undefined || (worst.protocol === 'tcp' && worst.scope === 'connect')) return undefined;
+  const { protocol, scope, error, numbers } = worst;
+  if (numbers.ratio <= destination.ratio) return undefined;
+  const call = scope === 'bind' ? 'bind(address, 0)' : 'connect()';
+  const fails =
+    numbers.available === 0 ? `fails with ${error}` : `has ${counted(numbers.available, 'port')} left`;
+  return `${protocol.toUpperCase()} ${call} is worse: it ${fails}.`;
 }
 
-function otherCalls({ tcp, udp }: Explained): (Regime & { readonly name: string })[] {
-  return [
-    { name: 'TCP bind(address, 0), worst address', ...tcp.bind },
-    { name: 'UDP connect() or sendto(), unbound', ...udp.connect },
-    { name: 'UDP bind(address, 0), worst address', ...udp.bind },
-  ];
+function notLookedInto({ elsewhere }: Explained): string | undefined {
+  return typeof elsewhere === 'string'
+    ? `It may be known in another network namespace: ${elsewhere}.`
+    : undefined;
 }
-
-function whatHelps(remedies: readonly Remedy[], terminal: Terminal): string[] {
-  return remedies.length === 0 ? [] : [renderTable(REMEDY_COLUMNS, remedies, terminal)];
-}
-
-function paragraph(text: string, { columns = Number.POSITIVE_INFINITY }: Terminal): string[] {
-  return wrapped(text, columns);
-}
-
-interface Row {
-  readonly name: string;
-  readonly value: number | string;
-}
-
-const HOLDER_COLUMNS: readonly Column<NamedHolder>[] = [
-  { title: 'HELD BY', text: ({ owner = '' }) => owner },
-  { title: 'ESTAB', isNumber: true, text: ({ established }) => String(established) },
-  { title: 'TIME-WAIT', isNumber: true, text: ({ timeWait }) => String(timeWait) },
-  {
-    title: 'CLOSE-WAIT',
-    isNumber: true,
-    text: ({ closeWait }) => String(closeWait),
-    // The other side has closed and the application has not: nothing but a close() gives the port back.
-    emphasis: ({ closeWait }) => (closeWait > 0 ? 'warning' : 'plain'),
-  },
-  { title: 'OTHER', isNumber: true, text: ({ other }) => String(other) },
-  { title: 'PORTS', isNumber: true, text: ({ ports }) => String(ports) },
-];
-
-const RELEASE_COLUMNS: readonly Column<{ when: string; ports: number }>[] = [
-  { title: 'TIME_WAIT GIVES BACK', text: ({ when }) => when },
-  { title: 'PORTS', isNumber: true, text: ({ ports }) => String(ports) },
-];
-
-const BLOCKED_COLUMNS: readonly Column<Row>[] = [
-  { title: 'BLOCKED FOR EVERY DESTINATION BY', text: ({ name }) => name },
-  { title: 'PORTS', isNumber: true, text: ({ value }) => String(value) },
-];
-
-const SYSCTL_COLUMNS: readonly Column<Row>[] = [
-  { title: 'IN FORCE', text: ({ name }) => name },
-  { title: 'VALUE', text: ({ value }) => String(value) },
-];
-
-const OTHER_CALLS_COLUMNS: readonly Column<Regime & { readonly name: string }>[] = [
-  { title: 'OTHER CALLS', text: ({ name }) => name },
-  {
-    title: 'LEFT',
-    isNumber: true,
-    text: ({ available }) => String(available),
-    emphasis: ({ ratio }) => emphasisOfRatio(ratio),
-  },
-  {
-    title: 'USED',
-    isNumber: true,
-    text: ({ ratio }) => percent(ratio),
-    emphasis: ({ ratio }) => emphasisOfRatio(ratio),
-  },
-];
-
-const REMEDY_COLUMNS: readonly Column<Remedy>[] = [
-  { title: 'FREES', isNumber: true, text: ({ freesPorts }) => String(freesPorts) },
-  { title: 'WHAT WOULD HELP THIS DESTINATION, EACH ALONE', text: ({ action }) => action },
-];

@@ -2,7 +2,9 @@ import type { Destination } from '../aggregate/destinations.ts';
 import type { RangeSnapshot } from '../aggregate/range.ts';
 import type { TcpSnapshot } from '../aggregate/tcp.ts';
 import type { UdpSnapshot } from '../aggregate/udp.ts';
+import type { SocketProcesses } from '../owners/socketProcesses.ts';
 import type { NamedHolders } from '../sampler/namedHolders.ts';
+import type { WorstRegime } from '../status/regimes.ts';
 
 /** Without a local address nobody is connected to it; without a remote one it is any that nobody is connected to. */
 export type ExplainedDestination = Omit<Destination, 'localAddress' | 'remoteAddress' | 'remotePort'> & {
@@ -11,13 +13,30 @@ export type ExplainedDestination = Omit<Destination, 'localAddress' | 'remoteAdd
   readonly remotePort: number | undefined;
 };
 
+/** A destination as another network namespace knows it. */
+export interface KnownElsewhere extends Pick<Destination, 'localAddress' | 'available' | 'ratio'> {
+  readonly netns: string;
+  /** The words of what explains it there. */
+  readonly command: readonly string[];
+}
+
+/** All of it from one walk of the kernel's tables. */
 export interface Explained {
   readonly netns: string;
+  /** It was asked for by `--netns`. */
+  readonly isNetnsNamed: boolean;
+  /** A file to enter the namespace by, where commands must be told; undefined where the shell is in it. */
+  readonly netnsPath: string | undefined;
   readonly destination: ExplainedDestination;
   /** Addresses that connections to it come from. */
   readonly sourceAddresses: number;
   readonly holders: NamedHolders;
+  readonly processes: SocketProcesses;
   readonly tcp: TcpSnapshot;
   readonly udp: UdpSnapshot;
   readonly range: RangeSnapshot;
+  /** Of the namespace's four ways to be given a port the worst. */
+  readonly worst: WorstRegime | undefined;
+  /** Other namespaces that know the destination, the fullest first; a text: why they could not be looked into. */
+  readonly elsewhere: readonly KnownElsewhere[] | string;
 }

@@ -1,14 +1,20 @@
 import type { DescribedListener } from '../sampler/describedListener.ts';
-import type { NamespaceSnapshot } from '../sampler/snapshot.ts';
 import type { Report } from './report.ts';
 import { type Column, renderTable } from './table.ts';
 import { wrapped } from './wrap.ts';
 
+/** A listener, and its network namespace where several were asked. */
+export type ListedListener = DescribedListener & { readonly netns?: string };
+
 /** Who listens; on one port, if one is given. */
-export function listenersReport({ netns, listeners }: NamespaceSnapshot, port: number | undefined): Report {
+export function listenersReport(
+  { netns, listeners }: { readonly netns: string; readonly listeners: readonly ListedListener[] },
+  port: number | undefined,
+): Report {
   const rows = listeners
     .filter((listener) => port === undefined || listener.port === port)
     .toSorted((a, b) => a.port - b.port || compare(a.protocol, b.protocol) || compare(a.address, b.address));
+  const columns = rows.some((row) => row.netns !== undefined) ? [NETNS_COLUMN, ...COLUMNS] : COLUMNS;
   return {
     data: { netns, listeners: rows.map(listenerData) },
     exitCode: port !== undefined && rows.length === 0 ? 1 : 0,
@@ -17,7 +23,7 @@ export function listenersReport({ netns, listeners }: NamespaceSnapshot, port: n
       const legend = rows.some(({ inEphemeralRange }) => inEphemeralRange)
         ? wrapped(IN_RANGE_LEGEND, terminal.columns ?? Number.POSITIVE_INFINITY)
         : [];
-      return [renderTable(COLUMNS, rows, terminal), ...legend].join('\n');
+      return [renderTable(columns, rows, terminal), ...legend].join('\n');
     },
   };
 }
@@ -25,9 +31,10 @@ export function listenersReport({ netns, listeners }: NamespaceSnapshot, port: n
 const IN_RANGE_LEGEND =
   '! in the ephemeral range: no connect() can use this port, and while the service restarts any connection can take it.';
 
-function listenerData(listener: DescribedListener) {
-  const { protocol, address, port, service, process, pid, user, unit, ...numbers } = listener;
+function listenerData(listener: ListedListener) {
+  const { netns, protocol, address, port, service, process, pid, user, unit, ...numbers } = listener;
   return {
+    netns,
     protocol,
     address,
     port,
@@ -43,6 +50,8 @@ function listenerData(listener: DescribedListener) {
     inEphemeralRange: numbers.inEphemeralRange,
   };
 }
+
+const NETNS_COLUMN: Column<ListedListener> = { title: 'NETNS', text: ({ netns = '' }) => netns };
 
 const COLUMNS: readonly Column<DescribedListener>[] = [
   { title: 'PROTO', text: ({ protocol }) => protocol },

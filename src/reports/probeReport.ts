@@ -1,9 +1,10 @@
 import { formatDuration } from '../base/duration.ts';
-import { endpoint } from '../base/endpoint.ts';
 import { escapeInvisible } from '../base/logfmt.ts';
+import { shellCommand } from '../base/shell.ts';
 import { errnoText } from '../kernel/errnoText.ts';
 import type { Attempt, ProbeOutcome } from '../probes/probe.ts';
 import type { Endpoint } from '../probes/target.ts';
+import { explainCommand } from '../status/explainCommand.ts';
 import type { Report } from './report.ts';
 import { type Emphasis, styled } from './style.ts';
 
@@ -11,6 +12,8 @@ export interface Probed extends Endpoint {
   /** '' where the port has none. */
   readonly service: string;
   readonly timeoutMs: number;
+  /** Where it was asked for by `--netns`. */
+  readonly netns?: string | undefined;
   readonly outcome: ProbeOutcome;
 }
 
@@ -42,7 +45,7 @@ export function probeReport(probed: Probed): Report {
 type Line = readonly [text: string, emphasis: Emphasis];
 
 function linesOf(probed: Probed): Line[] {
-  const { host, port, timeoutMs, outcome } = probed;
+  const { host, port, timeoutMs, outcome, netns } = probed;
   const [first] = outcome.attempts;
   if (first === undefined && outcome.failure !== undefined) {
     const why = lookupText(outcome.failure.error, timeoutMs);
@@ -54,8 +57,8 @@ function linesOf(probed: Probed): Line[] {
   );
   const full = outcome.attempts.find((one) => !one.connected && one.reason === 'no_local_port');
   if (full === undefined) return lines;
-  const destination = endpoint(full.address, port);
-  return [...lines, [`no local port is left for it; see: port-exporter explain ${destination}`, 'plain']];
+  const command = shellCommand(explainCommand(netns, { remoteAddress: full.address, remotePort: port }));
+  return [...lines, [`no local port is left for it; see: ${command}`, 'plain']];
 }
 
 function attemptLine(attempt: Attempt, { host, port, service, source }: Probed): string {

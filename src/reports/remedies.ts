@@ -4,6 +4,7 @@ import type { TcpSnapshot } from '../aggregate/tcp.ts';
 import type { NamedHolders } from '../sampler/namedHolders.ts';
 import { TIME_WAIT_MS } from '../sockets/record.ts';
 import type { ExplainedDestination } from './explained.ts';
+import { heldBlocked } from './uncertain.ts';
 
 /** Something that would give a destination more ports. */
 export interface Remedy {
@@ -12,6 +13,10 @@ export interface Remedy {
   /** How many more connect() calls to this destination would succeed, as things are now and by this remedy alone. */
   readonly freesPorts: number;
   readonly action: string;
+  /** Whose connections, where it is one owner's. */
+  readonly owner?: string;
+  /** What brings it about, as words for a shell in the namespace. */
+  readonly command?: readonly string[];
 }
 
 /**
@@ -25,11 +30,9 @@ export function remediesFor(
 ): Remedy[] {
   const { bound = 0, listener, inferred } = tcp.blocked;
   const { used, reclaimable, available } = destination;
-  // Of the ports it holds itself, those that bind() holds as well: unblocking them gives it nothing.
-  const held = used.established + used.timeWait + used.other;
-  const heldBlocked = Math.max(0, held - reclaimable - (tcp.capacity - available));
+  const blocked = heldBlocked(destination, tcp);
   // All of them are taken for inferred ones, as nearly all are: a connection rarely shares its port with a listener.
-  const heldElsewhere = Math.max(0, heldBlocked - inferred);
+  const heldElsewhere = Math.max(0, blocked - inferred);
   const closeWait = holders.owners.reduce((sum, owner) => sum + owner.closeWait, 0);
   const within: readonly Remedy[] = [
     {
@@ -46,13 +49,15 @@ export function remediesFor(
       remedy: 'tcpTwReuse',
       freesPorts: Math.min(
         oldEnoughForReuse(holders.timeWaitLeftMs, destination, range),
-        used.timeWait - heldBlocked,
+        used.timeWait - blocked,
       ),
-      action: 'net.ipv4.tcp_tw_reuse=1: connect() takes over ports in TIME_WAIT',
+      action: 'let connect() take over ports in TIME_WAIT: net.ipv4.tcp_tw_reuse=1',
+      command: ['sysctl', '-w', 'net.ipv4.tcp_tw_reuse=1'],
     },
+    ...poolConnections(holders, range),
     {
       remedy: 'bindAddressNoPort',
-      freesPorts: inferred - heldBlocked,
+      freesPorts: inferred - blocked,
       action: 'IP_BIND_ADDRESS_NO_PORT before bind(address, 0): its port is no longer taken from everyone',
     },
     {
@@ -85,9 +90,28 @@ export function remediesFor(
     .toSorted((a, b) => b.freesPorts - a.freesPorts);
 }
 
+/** An owner's connections are many from this share of the usable ports on. */
+const MANY = 0.01;
+const OWNERS_SHOWN = 5;
+
+/** For each owner with many connections that are in use. A pool needs some of them: that many at most. */
+function poolConnections({ owners }: NamedHolders, { usable }: RangeSnapshot): Remedy[] {
+  return owners
+    .filter(({ established }) => established > MANY * usable)
+    .toSorted((a, b) => b.established - a.established)
+    .slice(0, OWNERS_SHOWN)
+    .map(({ owner, established }) => ({
+      remedy: 'poolConnections',
+      freesPorts: established,
+      action: `close or pool the connections ${owner === undefined ? 'in ESTABLISHED' : `of ${owner}`}`,
+      ...(owner === undefined ? {} : { owner }),
+    }));
+}
+
 /** What a wider range adds: neither ports it has, nor reserved ones, nor those where somebody listens already. */
 function rangeRemedies(listeners: readonly Listener[], range: RangeSnapshot): Remedy[] {
   const { first, last } = range;
+  const widest = `${Math.min(first, WIDEST.first)} ${WIDEST.last}`;
   const listening = new Set(listeners.map(({ port }) => port));
   const usable = new Set(listeners.filter((one) => one.inEphemeralRange).map(({ port }) => port));
   const outside = [...listening].filter((port) => port >= WIDEST.first && (port < first || port > last));
@@ -97,13 +121,15 @@ function rangeRemedies(listeners: readonly Listener[], range: RangeSnapshot): Re
       remedy: 'widerRange',
       freesPorts: range.addable - outside.length,
       action:
-        `net.ipv4.ip_local_port_range="${Math.min(first, WIDEST.first)} ${WIDEST.last}" at the widest; ` +
-        'keep the ports of services in ip_local_reserved_ports',
+        `widen the range, to ${widest} at the widest; ` +
+        'keep the ports of services in net.ipv4.ip_local_reserved_ports',
+      command: ['sysctl', '-w', `net.ipv4.ip_local_port_range=${widest}`],
     },
     {
       remedy: 'fewerReservedPorts',
       freesPorts: range.reserved - reserved.length,
-      action: 'fewer ports of the range in net.ipv4.ip_local_reserved_ports',
+      action: 'reserve only what is listened on in net.ipv4.ip_local_reserved_ports',
+      command: ['sysctl', '-w', `net.ipv4.ip_local_reserved_ports=${reserved.toSorted((a, b) => a - b)}`],
     },
   ];
 }

@@ -5,6 +5,7 @@ import { ExporterError, errorLine } from '../base/errors.ts';
 import { netDirectory } from '../kernel/procfs.ts';
 import { readSocketTotals, type SocketTotals } from '../kernel/sockstat.ts';
 import { type Doorway, NamespaceGone } from '../namespaces/doorway.ts';
+import type { SocketProcesses } from '../owners/socketProcesses.ts';
 import type { SocketSource } from '../sockets/source.ts';
 import type { Canary } from './canary.ts';
 import { collect } from './collect.ts';
@@ -86,9 +87,20 @@ export class HostSampler {
     };
   }
 
-  /** Of the own namespace. */
-  holdersOf(destinations: readonly Destination[]): NamedHolders[] {
-    return this.#own.holdersOf(destinations);
+  /** Who held the ports of these destinations of a namespace in the last sample, in their order. */
+  holdersOf(netns: string, destinations: readonly Destination[]): NamedHolders[] {
+    const sampler = netns === this.#parts.own.netns ? this.#own : this.#member(netns)?.sampler;
+    return sampler?.holdersOf(destinations) ?? [];
+  }
+
+  /** A file to enter another namespace by; undefined for the own one. */
+  pathOf(netns: string): string | undefined {
+    return this.#member(netns)?.found.path;
+  }
+
+  /** Which processes hold the sockets of a destination, as far as that is found out within the budget. */
+  processesOf(holders: NamedHolders, budgetMs: number): SocketProcesses {
+    return this.#parts.ownership.processesOf(holders.inodes, budgetMs);
   }
 
   close(): void {
@@ -98,6 +110,12 @@ export class HostSampler {
     if (typeof others !== 'object') return;
     others.registry.close();
     others.door.close();
+  }
+
+  #member(netns: string): ForeignNamespace | undefined {
+    const { others } = this.#parts;
+    if (typeof others !== 'object') return undefined;
+    return others.registry.members.find(({ identity }) => identity.netns === netns);
   }
 
   /** Those with most sockets, where there are more than the limit. */

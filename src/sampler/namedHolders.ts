@@ -6,6 +6,8 @@ export interface NamedHolders {
   /** Most ports first. */
   readonly owners: readonly NamedHolder[];
   readonly timeWaitLeftMs: readonly number[];
+  /** Inodes of its sockets that a process may hold, by their cgroup. */
+  readonly inodes: ReadonlyMap<number, readonly number[]>;
 }
 
 export interface NamedHolder extends Readonly<HeldPorts> {

@@ -2,6 +2,7 @@ import { BoundedTally } from '../aggregate/bounded.ts';
 import { DestinationHoldersTally } from '../aggregate/destinationHolders.ts';
 import type { Destination, Destinations } from '../aggregate/destinations.ts';
 import type { Regime } from '../aggregate/exhaustion.ts';
+import { HeldConnections } from '../aggregate/heldConnections.ts';
 import { emptyMemory, type NamespaceMemory } from '../aggregate/inference.ts';
 import { OwnerPorts, type OwnersSnapshot } from '../aggregate/owners.ts';
 import { PeakWindow } from '../aggregate/peak.ts';
@@ -9,6 +10,7 @@ import { type EphemeralRange, ephemeralRange, rangeSnapshot } from '../aggregate
 import { type TcpSnapshot, TcpTally } from '../aggregate/tcp.ts';
 import { type UdpSnapshot, UdpTally } from '../aggregate/udp.ts';
 import { WatchedDestinations } from '../aggregate/watched.ts';
+import { ExporterError } from '../base/errors.ts';
 import type { SocketTotals } from '../kernel/sockstat.ts';
 import { type PortSysctls, readPortSysctls } from '../kernel/sysctl.ts';
 import type { SocketSource } from '../sockets/source.ts';
@@ -37,6 +39,8 @@ export class NamespaceSampler {
   readonly #boundPeaks: readonly PeakKey[];
   readonly #canary: Canary | undefined;
   #memory: NamespaceMemory = emptyMemory();
+  /** Outbound connections of the last whole sample. */
+  #held: HeldConnections | undefined;
   /** The fullest destinations of the last whole sample. */
   #watched: readonly Destination[] = [];
 
@@ -58,7 +62,7 @@ export class NamespaceSampler {
     this.#source = source;
     this.#settings = settings;
     this.#attributes = source.seesCgroups && settings.limits.owners > 0;
-    this.#watches = this.#attributes && settings.destinationOwners;
+    this.#watches = this.#attributes && settings.destinationOwners && ownership.obstacle === undefined;
     this.#peaks = newPeaks(settings.peakWindowMs);
     this.#boundPeaks = newPeaks(settings.peakWindowMs);
   }
@@ -74,6 +78,9 @@ export class NamespaceSampler {
     const udp = collect('udp', outcomes, () => this.#sampleUdp(needed(base).range));
     const owners = collect('owners', outcomes, () => {
       if (tcp === undefined && udp === undefined) throw new Error('not sampled: no sockets are known');
+      const { obstacle } = this.#ownership;
+      if (this.#attributes && obstacle !== undefined)
+        throw new ExporterError(`owners of sockets stay unknown: ${obstacle}`);
       const named = { tcp: this.#ownersOf(tcp), udp: this.#ownersOf(udp) };
       const { failure } = this.#ownership;
       if (failure !== undefined) throw new Error(failure);
@@ -122,15 +129,15 @@ export class NamespaceSampler {
     };
   }
 
-  /** One more walk of the connections, for who holds the ports of `destinations`. */
+  /** Who held the ports of `destinations` in the last sample; settings.keepsConnections must be set. */
   holdersOf(destinations: readonly Destination[]): NamedHolders[] {
-    const { usable } = ephemeralRange(readPortSysctls(this.#settings.procfs));
-    const tally = new DestinationHoldersTally(destinations, usable);
-    this.#source.tcpConnections((record) => tally.add(record));
-    const ownerOf = this.#source.seesCgroups ? (id: number) => this.#ownership.ownerOf(id) : undefined;
+    const tally = new DestinationHoldersTally(destinations);
+    this.#held?.replay((record) => tally.add(record));
+    const isTold = this.#source.seesCgroups && this.#ownership.obstacle === undefined;
+    const ownerOf = isTold ? (id: number) => this.#ownership.ownerOf(id) : undefined;
     return destinations.map((destination) => {
-      const { byCgroup, timeWaitLeftMs } = tally.holdersOf(destination);
-      return { owners: nameHolders(byCgroup, ownerOf), timeWaitLeftMs };
+      const { byCgroup, ...rest } = tally.holdersOf(destination);
+      return { owners: nameHolders(byCgroup, ownerOf), ...rest };
     });
   }
 
@@ -145,7 +152,10 @@ export class NamespaceSampler {
 
   #sampleTcp({ range, sysctls }: RangeRead): Tallied<TcpSnapshot> {
     const watched = this.#watches ? new WatchedDestinations(this.#watched) : undefined;
-    const tally = new TcpTally(range, sysctls, this.#destinations, this.#newOwnerPorts(range), watched);
+    const held = this.#settings.keepsConnections ? new HeldConnections() : undefined;
+    const tally = new TcpTally(
+      ...([range, sysctls, this.#destinations, this.#newOwnerPorts(range), watched, held] as const),
+    );
     this.#source.tcpListeners((record) => tally.addListener(record));
     this.#source.tcpConnections((record) => tally.addConnection(record));
     const { snapshot, memory } = tally.summarise(
@@ -155,6 +165,7 @@ export class NamespaceSampler {
       (id) => this.#ownership.ownerOf(id),
     );
     this.#memory = memory;
+    this.#held = held;
     this.#watched = snapshot.destinations.fullest.slice(0, MOST_WATCHED);
     return { snapshot, ownerPorts: tally.owners };
   }

@@ -7,6 +7,7 @@ import { CgroupPaths } from '../owners/cgroups.ts';
 import { ListenerProcesses } from '../owners/listenerProcesses.ts';
 import { ownerOf } from '../owners/ownerName.ts';
 import { readServices, type ServiceNames } from '../owners/services.ts';
+import { findSocketProcesses, type SocketProcesses } from '../owners/socketProcesses.ts';
 import { UserNames } from '../owners/users.ts';
 import type { DescribedListener } from './describedListener.ts';
 import type { Protocol } from './protocol.ts';
@@ -15,7 +16,9 @@ import type { SamplerSettings } from './settings.ts';
 /** Whose sockets these are: of the whole host, whatever the network namespace. Remembers what it found. */
 export class Ownership {
   readonly #settings: SamplerSettings;
+  readonly #cgroupMount: string | undefined;
   readonly #cgroups: CgroupPaths;
+  readonly #users = new UserNames();
   readonly #processes: ListenerProcesses;
   readonly #services: ServiceNames;
   readonly #names = new Map<string, string>();
@@ -23,18 +26,19 @@ export class Ownership {
   #saidRefused = false;
   /** Why cgroups got no name in this round; a defect, since no errno gets here. */
   #failure: string | undefined;
+  /** Why no socket's owner can be told, in one line; undefined where it can. */
+  readonly obstacle: string | undefined;
 
-  /** @param seesCgroups whether sockets come with their cgroup */
-  constructor(settings: SamplerSettings, seesCgroups: boolean, log: Logger) {
+  constructor(settings: SamplerSettings, log: Logger) {
     this.#settings = settings;
     this.#log = log;
     const { procfs, sysfs } = settings;
-    const cgroupMount = findCgroupMount(procfs, sysfs);
-    this.#cgroups = new CgroupPaths(cgroupMount);
-    this.#processes = new ListenerProcesses({ procfs, cgroupMount, users: new UserNames() });
+    const cgroups = findCgroupMount(procfs, sysfs);
+    this.obstacle = cgroups.path === undefined ? cgroups.reason : undefined;
+    this.#cgroupMount = cgroups.path;
+    this.#cgroups = new CgroupPaths(cgroups.path);
+    this.#processes = new ListenerProcesses({ procfs, cgroupMount: cgroups.path, users: this.#users });
     this.#services = readServices();
-    if (cgroupMount === undefined && seesCgroups)
-      log.warn('no cgroup v2 is mounted: owners of sockets stay unknown');
     if (this.#services.missing !== undefined) {
       log.warn('services of listeners stay unknown', { error: this.#services.missing });
     }
@@ -91,6 +95,15 @@ export class Ownership {
     this.#saidRefused = true;
     this.#log.warn('the processes of some listeners stay unknown', {
       error: `reading /proc/<pid>/fd of other users: ${whyDenied('CAP_SYS_PTRACE')}: pid ${refusedPid}`,
+    });
+  }
+
+  /** Which processes hold these sockets, given by their cgroup, as far as that is found out within the budget. */
+  processesOf(inodes: ReadonlyMap<number, readonly number[]>, budgetMs: number): SocketProcesses {
+    return findSocketProcesses({
+      ...{ procfs: this.#settings.procfs, cgroupMount: this.#cgroupMount, users: this.#users, budgetMs },
+      cgroupPaths: [...inodes.keys()].map((id) => this.#cgroups.path(id)),
+      inodes: new Set([...inodes.values()].flat()),
     });
   }
 

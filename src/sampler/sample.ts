@@ -1,12 +1,12 @@
-import { join } from 'node:path';
 import type { Destination } from '../aggregate/destinations.ts';
 import { ExporterError, errorLine } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
 import { loadLibc } from '../kernel/libc.ts';
 import { readPortSysctls } from '../kernel/sysctl.ts';
-import { discoverNamespaces } from '../namespaces/discover.ts';
+import { discoverNamespaces, netnsDirectoryOf } from '../namespaces/discover.ts';
 import { Doorway } from '../namespaces/doorway.ts';
 import { ownNamespace } from '../namespaces/ownNamespace.ts';
+import type { SocketProcesses } from '../owners/socketProcesses.ts';
 import { chooseSource } from '../sockets/chooseSource.ts';
 import { openNetlinkSource } from '../sockets/netlink/source.ts';
 import { openProcfsSource } from '../sockets/procfs/source.ts';
@@ -25,10 +25,14 @@ export interface Rounds {
   /** One whole sample, synchronously. Failures of collectors are in it; anything thrown is a defect. */
   sample(): Snapshot;
   /**
-   * Who holds the ports of these destinations of the last sample, in their order: one more walk of the connections.
-   * Throws an ExporterError where it failed.
+   * Who held the ports of these destinations of a namespace in the last sample, in their order. The settings must keep
+   * connections.
    */
-  holdersOf(destinations: readonly Destination[]): NamedHolders[];
+  holdersOf(netns: string, destinations: readonly Destination[]): NamedHolders[];
+  /** Which processes hold those ports, as far as that is found out within the budget. */
+  processesOf(holders: NamedHolders, budgetMs: number): SocketProcesses;
+  /** A file to enter a sampled namespace by; undefined for the host's where it is the own one. */
+  pathOf(netns: string): string | undefined;
   close(): void;
 }
 
@@ -41,8 +45,9 @@ export function openRounds(settings: SamplerSettings, log: Logger): Rounds {
   const source = chooseSource(settings.source, procfs, log);
   const labels = new NamespaceLabels(procfs);
   const { found } = discoverNamespaces(procfs, netnsDirectoryOf(procfs));
+  const ownFound = found.find((namespace) => namespace.inode === inode);
   const own = labels.identify(
-    found.find((namespace) => namespace.inode === inode) ?? {
+    ownFound ?? {
       inode,
       path: '',
       pid: process.pid,
@@ -50,11 +55,14 @@ export function openRounds(settings: SamplerSettings, log: Logger): Rounds {
     },
     name === 'host',
   );
+  // That of this process ends with it.
+  const isLasting = ownFound?.name !== undefined || ownFound?.pid !== process.pid;
+  const ownPath = name === 'host' || !isLasting ? undefined : ownFound?.path;
   const host = new HostSampler({
     settings,
     own,
     source,
-    ownership: new Ownership(settings, source.seesCgroups, log),
+    ownership: new Ownership(settings, log),
     others: openOthers(settings, labels, own),
     newCanary: openCanary(settings, source, log),
     openSource: () =>
@@ -77,7 +85,9 @@ export function openRounds(settings: SamplerSettings, log: Logger): Rounds {
         namespacesOmitted: omitted,
       };
     },
-    holdersOf: (destinations) => host.holdersOf(destinations),
+    holdersOf: (netns, destinations) => host.holdersOf(netns, destinations),
+    processesOf: (holders, budgetMs) => host.processesOf(holders, budgetMs),
+    pathOf: (netns) => (netns === own.netns ? ownPath : host.pathOf(netns)),
     close: () => host.close(),
   };
 }
@@ -128,11 +138,6 @@ function openCanary(
     });
     return undefined;
   }
-}
-
-/** Where `ip netns` keeps its names; of another proc than our own, those of its PID 1's machine. */
-function netnsDirectoryOf(procfs: string): string {
-  return procfs === '/proc' ? '/run/netns' : join(procfs, '1/root/run/netns');
 }
 
 /** Timers count in 31 bits of milliseconds; a longer one would fire at once. */

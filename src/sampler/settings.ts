@@ -23,6 +23,8 @@ export interface SamplerSettings {
   readonly processBudgetMs: number;
   /** Whether it is counted who holds the ports of the fullest destinations, for the status page. */
   readonly destinationOwners: boolean;
+  /** Whether connections are kept until the next sample, to be looked at again. */
+  readonly keepsConnections?: boolean;
   /** Whether the kernel is asked for a port at every sample. */
   readonly canary: boolean;
 }

@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { DestinationHoldersTally } from '../../src/aggregate/destinationHolders.ts';
 import type { Destination } from '../../src/aggregate/destinations.ts';
-import { ephemeralRange } from '../../src/aggregate/range.ts';
+import { HeldConnections } from '../../src/aggregate/heldConnections.ts';
 import { TcpState } from '../../src/sockets/record.ts';
-import { type Sock, sysctlsOf, tallyTcp, toRecord } from './world.ts';
+import { type Sock, sysctlsOf, tallyTcp } from './world.ts';
 
-const { ESTABLISHED, TIME_WAIT, CLOSE, CLOSE_WAIT, FIN_WAIT2, SYN_SENT } = TcpState;
+const { ESTABLISHED, TIME_WAIT, CLOSE, CLOSE_WAIT, FIN_WAIT2, LISTEN, SYN_SENT } = TcpState;
 const sysctls = sysctlsOf(40_000, 40_099);
 
 function to(remote: string, localPort: number, more: Partial<Sock> = {}): Sock {
@@ -15,9 +15,10 @@ function to(remote: string, localPort: number, more: Partial<Sock> = {}): Sock {
 
 /** What holds each destination's ports, by its remote address. */
 function holders(tcp: readonly Sock[], wanted: (destination: Destination) => boolean = () => true) {
-  const destinations = tallyTcp({ sysctls, tcp, udp: [] }).destinations.fullest.filter(wanted);
-  const tally = new DestinationHoldersTally(destinations, ephemeralRange(sysctls).usable);
-  for (const sock of tcp) tally.add(toRecord(sock));
+  const held = new HeldConnections();
+  const destinations = tallyTcp({ sysctls, tcp, udp: [] }, {}, held).destinations.fullest.filter(wanted);
+  const tally = new DestinationHoldersTally(destinations);
+  held.replay((record) => tally.add(record));
   return Object.fromEntries(
     destinations.map((destination) => {
       const { byCgroup, timeWaitLeftMs } = tally.holdersOf(destination);
@@ -53,6 +54,26 @@ describe('what holds the ports of a destination', () => {
     });
   });
 
+  it('names the sockets that a process may have', () => {
+    const tcp = [
+      to('10.0.1.1', 40_000, { cgroupId: 5, inode: 11 }),
+      to('10.0.1.1', 40_002, { cgroupId: 6, inode: 12 }),
+      to('10.0.1.1', 40_004, { cgroupId: 5, inode: 13 }),
+      to('10.0.1.1', 40_006, { state: TIME_WAIT }),
+    ];
+    const held = new HeldConnections();
+    const { fullest } = tallyTcp({ sysctls, tcp, udp: [] }, {}, held).destinations;
+    const tally = new DestinationHoldersTally(fullest);
+    held.replay((record) => tally.add(record));
+    const [inodes] = fullest.map((destination) => tally.holdersOf(destination).inodes);
+    expect(inodes).toEqual(
+      new Map([
+        [5, [11, 13]],
+        [6, [12]],
+      ]),
+    );
+  });
+
   it('is told apart from what holds the others, in both families', () => {
     const tcp = [
       to('10.0.1.1', 40_000, { cgroupId: 1 }),
@@ -73,13 +94,15 @@ describe('what holds the ports of a destination', () => {
     });
   });
 
-  it('is only told of those that were asked for, on usable ports', () => {
+  it('is only told of those that were asked for, on usable ports, and of none that a listener accepted', () => {
     const tcp = [
       to('10.0.1.1', 40_000, { cgroupId: 1 }),
       to('10.0.1.1', 50_000, { cgroupId: 1 }),
       to('10.0.1.1', 40_001, { remotePort: 444, cgroupId: 1 }),
       to('10.0.1.2', 40_000, { cgroupId: 2 }),
       { state: CLOSE, local: '10.0.0.1', localPort: 40_020, cgroupId: 3 },
+      { state: LISTEN, local: '10.0.0.1', localPort: 40_030 },
+      to('10.0.1.1', 40_030, { cgroupId: 4 }),
     ];
     expect(
       holders(tcp, ({ remoteAddress, remotePort }) => remoteAddress === '10.0.1.1' && remotePort === 443),
@@ -89,9 +112,10 @@ describe('what holds the ports of a destination', () => {
   it('is nothing where all is gone since', () => {
     const [destination] = tallyTcp({ sysctls, tcp: [to('10.0.1.1', 40_000)], udp: [] }).destinations.fullest;
     if (destination === undefined) throw new Error('no destination');
-    const tally = new DestinationHoldersTally([destination], ephemeralRange(sysctls).usable);
-    expect(tally.holdersOf(destination)).toEqual({ byCgroup: new Map(), timeWaitLeftMs: [] });
+    const tally = new DestinationHoldersTally([destination]);
+    const nobody = { byCgroup: new Map(), timeWaitLeftMs: [], inodes: new Map() };
+    expect(tally.holdersOf(destination)).toEqual(nobody);
     const other = { ...destination, remoteAddress: '10.0.1.2' };
-    expect(tally.holdersOf(other)).toEqual({ byCgroup: new Map(), timeWaitLeftMs: [] });
+    expect(tally.holdersOf(other)).toEqual(nobody);
   });
 });

@@ -1,5 +1,6 @@
 import ipaddr from 'ipaddr.js';
 import { Destinations } from '../../src/aggregate/destinations.ts';
+import type { HeldConnections } from '../../src/aggregate/heldConnections.ts';
 import { emptyMemory } from '../../src/aggregate/inference.ts';
 import type { Limits } from '../../src/aggregate/limits.ts';
 import { ephemeralRange } from '../../src/aggregate/range.ts';
@@ -38,8 +39,13 @@ const CLOSE = 7;
 const TIME_WAIT = 6;
 
 /** As the sampler does: listeners, then bound-only sockets, then connections. */
-export function tallyTcp({ sysctls, tcp }: World, limits: Partial<Limits> = {}): TcpSnapshot {
-  const tally = new TcpTally(ephemeralRange(sysctls), sysctls, new Destinations());
+export function tallyTcp(
+  { sysctls, tcp }: World,
+  limits: Partial<Limits> = {},
+  held?: HeldConnections,
+): TcpSnapshot {
+  const range = ephemeralRange(sysctls);
+  const tally = new TcpTally(range, sysctls, new Destinations(), undefined, undefined, held);
   for (const sock of tcp.filter(({ state }) => state === LISTEN)) tally.addListener(toRecord(sock));
   for (const sock of tcp.filter(({ state }) => state === CLOSE)) tally.addConnection(toRecord(sock));
   const connections = tcp.filter(({ state }) => state !== LISTEN && state !== CLOSE);

@@ -281,6 +281,28 @@ describe('a question', () => {
     expect((await query(['scan'])).options.processBudgetMs).toBe(0);
   });
 
+  it('is asked in the namespace that it names, if any', async () => {
+    expect((await query(['listeners'])).netns).toBeUndefined();
+    for (const command of ['listeners', 'destinations', 'explain', 'scan'])
+      expect((await query([command, '--netns=web'])).netns).toBe('web');
+    expect((await query(['explain'], { PORT_EXPORTER_NETNS: '812' })).netns).toBe('812');
+    for (const command of ['listeners', 'destinations', 'explain'])
+      expect((await query([command, '--netns', 'all'])).netns).toBe('all');
+  });
+
+  it.each([['scan'], ['probe', 'localhost', '80']])('%s comes from one namespace', async (...argv) => {
+    await expect(parseCommandLine([...argv, '--netns=all'], {})).rejects.toThrow(
+      new ExporterError(
+        '--netns: "all" does not fit; expected NAME or PID: a connection comes from one namespace',
+      ),
+    );
+  });
+
+  it('connects only where it scans, and then from the threads of the namespace', async () => {
+    expect((await query(['scan'])).connects).toBe(true);
+    expect((await query(['explain'])).connects).toBe(false);
+  });
+
   it('takes a limit of its own', async () => {
     expect((await query(['destinations', '--limit=3'])).options.destinationsLimit).toBe(3);
     await expect(query(['destinations', '--limit=-1'])).rejects.toThrow(
@@ -304,6 +326,7 @@ describe('a question', () => {
     async (command) => {
       const help = await printed([command, '--help']);
       expect(help).toContain('--json');
+      expect(help).toContain('--netns');
       expect(help).not.toContain('--web.listen-address ');
       expect(Math.max(...help.split('\n').map((line) => line.length))).toBeLessThanOrEqual(100);
       expect(await printed(['--help'])).toContain(`port-exporter ${command}`);

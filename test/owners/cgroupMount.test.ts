@@ -97,25 +97,41 @@ describe('under a given root', () => {
   it('is found by the mounts of the calling thread', () => {
     write('self', '/nowhere');
     write('thread-self', make('cgroup'));
-    expect(findCgroupMount(root, root)).toBe(join(root, 'cgroup'));
+    expect(findCgroupMount(root, root)).toEqual({ path: join(root, 'cgroup') });
   });
 
   it('is found by those of the process on a kernel that has no thread-self', () => {
     write('self', make('cgroup'));
-    expect(findCgroupMount(root, root)).toBe(join(root, 'cgroup'));
+    expect(findCgroupMount(root, root)).toEqual({ path: join(root, 'cgroup') });
   });
 
   it('is not one that another file system hides', () => {
     make('cgroup');
     write('self', join(root, 'hidden'));
     mkdirSync(join(root, 'hidden'));
-    expect(findCgroupMount(root, root)).toBeUndefined();
+    expect(findCgroupMount(root, root).path).toBeUndefined();
   });
 
-  it('is undefined without mounts or without cgroup v2', () => {
-    expect(findCgroupMount(root, root)).toBeUndefined();
+  it("is PID 1's, through its root, where the calling thread has none in sight", () => {
+    write('self', join(root, 'hidden'));
+    write('1', '/sys/fs/cgroup');
+    make('1/root/sys/fs/cgroup');
+    expect(findCgroupMount(root, root)).toEqual({ path: join(root, '1/root/sys/fs/cgroup') });
+  });
+
+  it('is nowhere, for a reason', () => {
+    const reason = () => findCgroupMount(root, root);
+    const because = (why: string) => ({
+      path: undefined,
+      reason: `no cgroup v2 is mounted here, and ${why}`,
+    });
+    expect(reason()).toEqual(because("PID 1's mounts cannot be read: ENOENT"));
     mkdirSync(join(root, 'self'));
+    mkdirSync(join(root, '1'));
     cpSync(join(FIXTURES, 'mountinfo-legacy'), join(root, 'self/mountinfo'));
-    expect(findCgroupMount(root, root)).toBeUndefined();
+    cpSync(join(FIXTURES, 'mountinfo-legacy'), join(root, '1/mountinfo'));
+    expect(reason()).toEqual(because('PID 1 has none either'));
+    write('1', '/sys/fs/cgroup');
+    expect(reason()).toEqual(because(`${join(root, '1/root/sys/fs/cgroup')} cannot be read: ENOENT`));
   });
 });

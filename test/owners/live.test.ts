@@ -127,7 +127,7 @@ describeWithCgroups('real cgroups', () => {
   });
 
   it('are mounted where the mount table says', () => {
-    const mount = findCgroupMount('/proc', '/sys');
+    const mount = findCgroupMount('/proc', '/sys').path;
     expect(mount).toBeDefined();
     expect([...walkCgroups(mount ?? '').values()]).toContain(sandbox.base);
   });

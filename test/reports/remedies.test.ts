@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { DestinationHoldersTally } from '../../src/aggregate/destinationHolders.ts';
 import { regime } from '../../src/aggregate/exhaustion.ts';
+import { HeldConnections } from '../../src/aggregate/heldConnections.ts';
 import { ephemeralRange, rangeSnapshot } from '../../src/aggregate/range.ts';
 import type { PortSysctls } from '../../src/kernel/sysctl.ts';
 import type { ExplainedDestination } from '../../src/reports/explained.ts';
@@ -9,7 +10,7 @@ import { remediesFor } from '../../src/reports/remedies.ts';
 import { nameHolders } from '../../src/sampler/namedHolders.ts';
 import { TcpState } from '../../src/sockets/record.ts';
 import { anyWorld } from '../aggregate/anyWorld.ts';
-import { type Sock, sysctlsOf, tallyTcp, toRecord } from '../aggregate/world.ts';
+import { type Sock, sysctlsOf, tallyTcp } from '../aggregate/world.ts';
 
 const { ESTABLISHED, TIME_WAIT, CLOSE, CLOSE_WAIT, LISTEN } = TcpState;
 
@@ -19,14 +20,15 @@ function remedies(
   tcp: readonly Sock[],
   remote = '203.0.113.7',
 ): Record<string, number> {
-  const snapshot = tallyTcp({ sysctls, tcp, udp: [] });
+  const held = new HeldConnections();
+  const snapshot = tallyTcp({ sysctls, tcp, udp: [] }, {}, held);
   const range = ephemeralRange(sysctls);
   const found = snapshot.destinations.fullest.find(({ remoteAddress }) => remoteAddress === remote);
-  const tally = new DestinationHoldersTally(found === undefined ? [] : [found], range.usable);
-  for (const sock of tcp) tally.add(toRecord(sock));
-  const { byCgroup, timeWaitLeftMs } = found
+  const tally = new DestinationHoldersTally(found === undefined ? [] : [found]);
+  held.replay((record) => tally.add(record));
+  const { byCgroup, ...rest } = found
     ? tally.holdersOf(found)
-    : { byCgroup: new Map(), timeWaitLeftMs: [] };
+    : { byCgroup: new Map(), timeWaitLeftMs: [], inodes: new Map() };
   const destination: ExplainedDestination = found ?? {
     ...{ localAddress: undefined, remoteAddress: remote, remotePort: 443 },
     ...{ used: { established: 0, timeWait: 0, other: 0 }, reclaimable: 0 },
@@ -34,7 +36,7 @@ function remedies(
   };
   const told = remediesFor(
     destination,
-    { owners: nameHolders(byCgroup, undefined), timeWaitLeftMs },
+    { owners: nameHolders(byCgroup, undefined), ...rest },
     snapshot,
     rangeSnapshot(range, sysctls),
   );
@@ -62,7 +64,8 @@ const ALWAYS = { widerRange: WIDER, moreDestinations: 100, moreSourceAddresses: 
 describe('the remedies', () => {
   it.each<[string, PortSysctls, Sock[], Record<string, number>]>([
     ['of nothing at all', defaults, [], {}],
-    ['of open connections only', defaults, to(D, 40), {}],
+    ['of open connections only', defaults, to(D, 40), { poolConnections: 40 }],
+    ['of no more open connections than a hundredth of the ports', defaults, to(D, 1), {}],
     [
       'of TIME_WAIT, which tcp_tw_reuse would free where it is off',
       sysctlsOf(40_000, 40_099, { twReuse: 0 }),
@@ -97,19 +100,19 @@ describe('the remedies', () => {
       'of connections that the other side has closed',
       defaults,
       [...to(D, 10), ...to(D, 5, { state: CLOSE_WAIT }, 40_040)],
-      { closeConnections: 5 },
+      { closeConnections: 5, poolConnections: 10 },
     ],
     [
       'of ports that bind() took for connections elsewhere',
       defaults,
       [...to('203.0.113.8', 12, { local: '192.0.2.11' }, 40_001), ...to(D, 5)],
-      { bindAddressNoPort: 12, moreDestinations: 88, moreSourceAddresses: 88 },
+      { bindAddressNoPort: 12, poolConnections: 5, moreDestinations: 88, moreSourceAddresses: 88 },
     ],
     [
       'of ports that bind() took for connections to it, which would hold them all the same',
       defaults,
       to(D, 12, {}, 40_001),
-      { moreDestinations: 88, moreSourceAddresses: 88 },
+      { poolConnections: 12, moreDestinations: 88, moreSourceAddresses: 88 },
     ],
     [
       'of TIME_WAIT on ports that bind() took, which connect() skips',

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Destination } from '../../src/aggregate/destinations.ts';
 import type { Listener } from '../../src/aggregate/listeners.ts';
+import type { SocketProcesses } from '../../src/owners/socketProcesses.ts';
 import { destinationsReport, type OwnedDestination } from '../../src/reports/destinationsReport.ts';
 import type { Explained } from '../../src/reports/explained.ts';
 import { explainReport } from '../../src/reports/explainReport.ts';
@@ -9,6 +10,7 @@ import { listenersReport } from '../../src/reports/listenersReport.ts';
 import { printReport } from '../../src/reports/report.ts';
 import type { DescribedListener } from '../../src/sampler/describedListener.ts';
 import type { NamedHolder, NamedHolders } from '../../src/sampler/namedHolders.ts';
+import type { WorstRegime } from '../../src/status/regimes.ts';
 import { EMPTY_NAMESPACE, RICH_NAMESPACE } from '../metrics/snapshots.ts';
 import { expectHarmless, lines, PIPE, terminal } from './reports.ts';
 
@@ -40,6 +42,26 @@ describe('who listens', () => {
       'udp    ::       40010!  -        -          -         -                  -      -      -',
       expect.stringMatching(/^! in the ephemeral range: /),
     ]);
+  });
+
+  it('names their namespaces where several were asked', () => {
+    const all = [
+      { ...WEB, netns: 'web' },
+      { ...WEB, port: 53, netns: 'host' },
+    ];
+    const report = listenersReport({ netns: 'all', listeners: all }, undefined);
+    expect(lines(report).map((line) => line.split(/ +/, 4).join(' '))).toEqual([
+      'NETNS PROTO ADDRESS PORT',
+      'host tcp 0.0.0.0 53',
+      'web tcp 0.0.0.0 80',
+    ]);
+    expect(json(report)).toMatchObject({
+      netns: 'all',
+      listeners: [
+        { netns: 'host', port: 53 },
+        { netns: 'web', port: 80 },
+      ],
+    });
   });
 
   it('explains its mark only where it is used', () => {
@@ -86,25 +108,28 @@ const OWNERS: NamedHolder[] = [
   { owner: 'unattributed', established: 0, timeWait: 60, closeWait: 0, other: 0, ports: 60 },
   { owner: 'app.service', established: 22, timeWait: 0, closeWait: 5, other: 0, ports: 27 },
 ];
-const HOLDERS: NamedHolders = { owners: OWNERS, timeWaitLeftMs: [4000, 5000, 5001, 29_000, 60_000] };
+const HOLDERS: NamedHolders = {
+  owners: OWNERS,
+  timeWaitLeftMs: [4000, 5000, 5001, 29_000, 60_000],
+  inodes: new Map(),
+};
 const DESTINATION: Destination = {
   ...{ localAddress: '192.0.2.10', remoteAddress: '203.0.113.7', remotePort: 443 },
   ...{ used: { established: 22, timeWait: 60, other: 5 }, reclaimable: 0, available: 5, ratio: 90 / 95 },
 };
 
-function destinations(rows: readonly OwnedDestination[], total: number) {
-  const { tcp } = EMPTY_NAMESPACE;
-  if (tcp === undefined) throw new Error('no TCP');
-  return destinationsReport(
-    { ...EMPTY_NAMESPACE, tcp: { ...tcp, destinations: { total, fullest: [] } } },
-    rows,
-  );
+function destinations(rows: readonly OwnedDestination[], total: number, netns = 'host') {
+  return destinationsReport(netns, total, rows);
+}
+
+function row(more: Partial<OwnedDestination> = {}): OwnedDestination {
+  return { destination: DESTINATION, availableAtMost: DESTINATION.available, owners: OWNERS, ...more };
 }
 
 describe('the fullest destinations', () => {
   it('are a table with who holds what', () => {
     const ipv6 = { ...DESTINATION, localAddress: '2001:db8::1', remoteAddress: '2001:db8::2' };
-    const rows = [DESTINATION, ipv6].map((destination) => ({ destination, holders: HOLDERS }));
+    const rows = [DESTINATION, ipv6].map((destination) => row({ destination }));
     expect(lines(destinations(rows, 3))).toEqual([
       'FROM         TO                 ESTAB  TIME-WAIT  OTHER  REUSABLE  LEFT    USED  OWNERS',
       '192.0.2.10   203.0.113.7:443       22         60      5         0     5  94.7 %  unattributed 60, app.service 27',
@@ -113,19 +138,33 @@ describe('the fullest destinations', () => {
     ]);
   });
 
+  it('name their namespaces where several were asked', () => {
+    const report = destinations([row({ netns: 'web' })], 1, 'all');
+    expect(lines(report)[0]).toMatch(/^NETNS {2}FROM /);
+    expect(lines(report)[1]).toMatch(/^web {4}192\.0\.2\.10 /);
+    expect(json(report)).toMatchObject({ netns: 'all', destinations: [{ netns: 'web', available: 5 }] });
+  });
+
+  it('say at least where one reading cannot tell what is blocked', () => {
+    const report = destinations([row({ availableAtMost: 9 })], 1);
+    expect(lines(report)[1]).toContain(' 5+ ');
+    expect(lines(report)[2]).toMatch(/^\+ at least /);
+    expect(json(report)).toMatchObject({ destinations: [{ available: 5, availableAtMost: 9 }] });
+  });
+
   it('name no more owners than a cell can hold', () => {
     const owners = [1, 2, 3, 4, 5].map((ports) => ({
       ...(OWNERS[0] as NamedHolder),
       owner: `o${ports}`,
       ports,
     }));
-    const [, row] = lines(destinations([{ destination: DESTINATION, holders: { ...HOLDERS, owners } }], 1));
-    expect(row).toMatch(/ o1 1, o2 2, o3 3, 2 more$/);
+    const [, line] = lines(destinations([row({ owners })], 1));
+    expect(line).toMatch(/ o1 1, o2 2, o3 3, 2 more$/);
   });
 
   it('have no owners where the source does not tell', () => {
     const owners = OWNERS.map((owner) => ({ ...owner, owner: undefined }));
-    const report = destinations([{ destination: DESTINATION, holders: { ...HOLDERS, owners } }], 1);
+    const report = destinations([row({ owners })], 1);
     expect(lines(report)[1]).toMatch(/ 94\.7 % {2}-$/);
     expect(JSON.stringify(json(report))).not.toContain('"owner"');
   });
@@ -136,7 +175,7 @@ describe('the fullest destinations', () => {
   });
 
   it('are JSON', () => {
-    expect(json(destinations([{ destination: DESTINATION, holders: HOLDERS }], 4))).toEqual({
+    expect(json(destinations([row()], 4))).toEqual({
       netns: 'host',
       total: 4,
       destinations: [{ ...DESTINATION, owners: OWNERS }],
@@ -150,10 +189,21 @@ describe('the fullest destinations', () => {
     [0.99999, '99.9 %'],
     [1, '100.0 %'],
   ])('that are %d full are %s used: never all but for the last port', (ratio, text) => {
-    const report = destinations([{ destination: { ...DESTINATION, ratio }, holders: HOLDERS }], 1);
+    const report = destinations([row({ destination: { ...DESTINATION, ratio } })], 1);
     expect(lines(report)[1]).toContain(` ${text} `);
   });
 });
+
+const PROCESSES: SocketProcesses = {
+  processes: [
+    {
+      ...{ pid: 30_656, process: 'checkout', user: 'app', sockets: 25 },
+      commandLine: '/usr/bin/node /srv/checkout/server.js',
+    },
+  ],
+  unknown: 2,
+  refused: true,
+};
 
 function explained(more: Partial<Explained> = {}): Explained {
   const { netns, tcp, udp, range } = RICH_NAMESPACE;
@@ -168,9 +218,14 @@ function explained(more: Partial<Explained> = {}): Explained {
   const whole = { ...tcp, listeners: listening };
   return {
     netns,
+    isNetnsNamed: false,
+    netnsPath: undefined,
     destination: DESTINATION,
     sourceAddresses: 1,
     holders: HOLDERS,
+    processes: PROCESSES,
+    worst: undefined,
+    elsewhere: [],
     tcp: whole,
     udp,
     range,
@@ -178,28 +233,53 @@ function explained(more: Partial<Explained> = {}): Explained {
   };
 }
 
+/** With nothing that is only inferred. */
+function certain(): Explained {
+  const whole = explained();
+  return { ...whole, tcp: { ...whole.tcp, blocked: { listener: 2, bound: 1, inferred: 0 } } };
+}
+
+const NOBODY_CONNECTED = {
+  destination: {
+    ...{ localAddress: undefined, remoteAddress: '203.0.113.9', remotePort: 443 },
+    ...{ used: { established: 0, timeWait: 0, other: 0 }, reclaimable: 0, available: 92, ratio: 1 - 92 / 95 },
+  },
+  holders: { owners: [], timeWaitLeftMs: [], inodes: new Map() },
+  processes: { processes: [], unknown: 0, refused: false },
+  sourceAddresses: 0,
+} as const;
+
 describe('an explanation', () => {
   it('says what holds the ports, when they come back, what is in force and what would help', () => {
-    expect(lines(explainReport(explained()))).toEqual([
+    expect(lines(explainReport(certain()))).toEqual([
       '192.0.2.10 → 203.0.113.7:443',
       '5 of 95 ports left (94.7 % used): 5 more connect() calls succeed.',
+      '',
+      'HOW MANY ARE LEFT                         PORTS',
+      'usable: the range without reserved ports     95',
+      'blocked for every destination                -3',
+      'held towards this destination               -87',
+      'left                                          5',
       '',
       'HELD BY       ESTAB  TIME-WAIT  CLOSE-WAIT  OTHER  PORTS',
       'unattributed      0         60           0      0     60',
       'app.service      22          0           5      0     27',
       expect.stringMatching(/^unattributed: the kernel keeps no owner for TIME_WAIT /),
       '',
-      'TIME_WAIT GIVES BACK        PORTS',
-      'now, to the next connect()      0',
-      'within 5 s                      2',
-      'within 15 s                     3',
-      'within 30 s                     4',
-      'within 60 s                     5',
+      'PROCESS         USER  SOCKETS  COMMAND',
+      'checkout/30656  app        25  /usr/bin/node /srv/checkout/server.js',
+      expect.stringMatching(/^Of 2 sockets no process was found: .* CAP_SYS_PTRACE\.$/),
+      '',
+      'TIME_WAIT EXPIRES  PORTS',
+      'within 5 s             2',
+      'within 15 s            3',
+      'within 30 s            4',
+      'within 60 s            5',
       '',
       'BLOCKED FOR EVERY DESTINATION BY                        PORTS',
-      'listeners                                                   1',
+      'listeners                                                   2',
       'sockets that did only bind()                                1',
-      'connections that did bind(address, 0) first (inferred)      1',
+      'connections that did bind(address, 0) first (inferred)      0',
       '',
       'IN FORCE                                  VALUE',
       'net.ipv4.ip_local_port_range              40000 40099',
@@ -214,16 +294,119 @@ describe('an explanation', () => {
       'UDP bind(address, 0), worst address    93  2.1 %',
       '',
       'FREES  WHAT WOULD HELP THIS DESTINATION, EACH ALONE',
-      expect.stringContaining('net.ipv4.ip_local_port_range="1024 65535"'),
+      expect.stringContaining('64412  widen the range, to 1024 65535 at the widest'),
       expect.stringContaining('more addresses or ports of the destination'),
       expect.stringContaining('more source addresses'),
       expect.stringContaining('reuse connections'),
+      '   22  close or pool the connections of app.service',
       expect.stringContaining('CLOSE_WAIT'),
-      expect.stringContaining('fewer ports of the range in net.ipv4.ip_local_reserved_ports'),
-      expect.stringContaining('IP_BIND_ADDRESS_NO_PORT before bind(address, 0)'),
-      expect.stringContaining('close() sockets that did bind()'),
+      expect.stringContaining('reserve only what is listened on in net.ipv4.ip_local_reserved_ports'),
       expect.stringContaining('move listeners out of the ephemeral range: 40010'),
+      expect.stringContaining('close() sockets that did bind()'),
+      '',
+      'COMMANDS FOR THESE',
+      "sysctl -w net.ipv4.ip_local_port_range='1024 65535'",
+      'sysctl -w net.ipv4.ip_local_reserved_ports=',
+      'They hold until the next boot; a file in /etc/sysctl.d keeps them.',
     ]);
+  });
+
+  it('gives a range where one reading cannot tell what is blocked', () => {
+    const [, verdict, why] = lines(explainReport(explained()));
+    expect(verdict).toBe(
+      'between 5 and 6 of 95 ports left (93.7 to 94.7 % used): at least 5 more connect() calls succeed.',
+    );
+    expect(why).toMatch(/^One reading cannot tell whether 1 port of other connections is blocked /);
+    expect(json(explainReport(explained()))['destination']).toMatchObject({
+      available: 5,
+      availableAtMost: 6,
+    });
+    const none = { ...DESTINATION, used: { ...DESTINATION.used, other: 10 }, available: 0, ratio: 1 };
+    expect(lines(explainReport(explained({ destination: none })))[1]).toBe(
+      'between 0 and 1 of 95 ports left (98.9 to 100.0 % used): the next connect() may fail with EADDRNOTAVAIL.',
+    );
+  });
+
+  it('says so where another call is worse', () => {
+    const worse = (protocol: 'tcp' | 'udp', scope: 'connect' | 'bind', available: number, error: string) => {
+      const numbers = { ratio: 1 - available / 950, available, usable: 95, isBound: false, peak: undefined };
+      const worst: WorstRegime = { protocol, scope, error, numbers: { ...numbers, worst: { kind: 'any' } } };
+      return lines(explainReport({ ...certain(), worst }))[2];
+    };
+    expect(worse('udp', 'connect', 0, 'EAGAIN')).toBe('UDP connect() is worse: it fails with EAGAIN.');
+    expect(worse('tcp', 'bind', 1, 'EADDRINUSE')).toBe('TCP bind(address, 0) is worse: it has 1 port left.');
+    expect(worse('tcp', 'connect', 0, 'EADDRNOTAVAIL')).toBe('');
+    expect(worse('udp', 'bind', 940, 'EADDRINUSE')).toBe('');
+  });
+
+  it('counts what is on blocked ports, and what connect() takes over, once', () => {
+    const destination = { ...DESTINATION, reclaimable: 7, available: 15, ratio: 80 / 95 };
+    const rows = lines(explainReport(explained({ destination }))).slice(3, 10);
+    expect(rows.map((line) => line.split(/ {2,}/))).toEqual([
+      ['HOW MANY ARE LEFT', 'PORTS'],
+      ['usable: the range without reserved ports', '95'],
+      ['blocked for every destination', '-3'],
+      ['held towards this destination', '-87'],
+      ['held on a blocked port, and counted there', '+3'],
+      ['held in TIME_WAIT that connect() takes over by itself', '+7'],
+      ['left', '15'],
+    ]);
+    expect(95 - 3 - 87 + 3 + 7).toBe(destination.available);
+  });
+
+  it('says where a destination is known that nobody is connected to here', () => {
+    const elsewhere = [
+      {
+        ...{ netns: 'web', localAddress: '10.0.0.5', available: 0, ratio: 1 },
+        command: ['port-exporter', 'explain', '203.0.113.9:443', '--netns=web'],
+      },
+      {
+        ...{ netns: 'net:[4026532]', localAddress: '10.0.0.6', available: 9, ratio: 86 / 95 },
+        command: ['port-exporter', 'explain', '203.0.113.9:443', '--netns=net:[4026532]'],
+      },
+    ];
+    const report = explainReport({ ...certain(), ...NOBODY_CONNECTED, elsewhere });
+    expect(lines(report).slice(0, 10)).toEqual([
+      '203.0.113.9:443: nobody is connected in host',
+      '92 of 95 ports left (3.2 % used): 92 more connect() calls succeed.',
+      '',
+      'KNOWN IN       FROM      LEFT     USED',
+      'web            10.0.0.5     0  100.0 %',
+      'net:[4026532]  10.0.0.6     9   90.5 %',
+      '',
+      'TO EXPLAIN IT THERE',
+      'port-exporter explain 203.0.113.9:443 --netns=web',
+      "port-exporter explain 203.0.113.9:443 --netns='net:[4026532]'",
+    ]);
+    expect(json(report)['elsewhere']).toEqual([
+      { ...elsewhere[0], command: 'port-exporter explain 203.0.113.9:443 --netns=web' },
+      { ...elsewhere[1], command: "port-exporter explain 203.0.113.9:443 --netns='net:[4026532]'" },
+    ]);
+    const refused = explainReport({ ...certain(), ...NOBODY_CONNECTED, elsewhere: 'it needs CAP_SYS_ADMIN' });
+    expect(lines(refused).slice(0, 3)).toEqual([
+      '203.0.113.9:443: nobody is connected',
+      expect.any(String),
+      'It may be known in another network namespace: it needs CAP_SYS_ADMIN.',
+    ]);
+  });
+
+  it('of a namespace that was asked for by name names it, and has commands that enter it', () => {
+    const there = { ...certain(), netns: 'web', isNetnsNamed: true, netnsPath: '/run/netns/web' };
+    const report = explainReport(there);
+    expect(lines(report)[0]).toBe('192.0.2.10 → 203.0.113.7:443, in web');
+    expect(lines(report)).toContain(
+      "nsenter --net=/run/netns/web sysctl -w net.ipv4.ip_local_port_range='1024 65535'",
+    );
+    // What goes on in the next line is one command to a shell, too.
+    const narrow = lines(report, terminal(60));
+    const at = narrow.indexOf('nsenter --net=/run/netns/web sysctl -w \\');
+    expect(narrow[at + 1]).toBe("  net.ipv4.ip_local_port_range='1024 65535'");
+    expect(json(report)['remedies']).toContainEqual(
+      expect.objectContaining({
+        remedy: 'widerRange',
+        command: "nsenter --net=/run/netns/web sysctl -w net.ipv4.ip_local_port_range='1024 65535'",
+      }),
+    );
   });
 
   it.each([
@@ -232,7 +415,8 @@ describe('an explanation', () => {
     [2, '2 more connect() calls succeed.'],
   ])('begins with what happens next: %i left', (available, verdict) => {
     const ratio = 1 - available / 95;
-    const [, told] = lines(explainReport(explained({ destination: { ...DESTINATION, available, ratio } })));
+    const destination = { ...DESTINATION, available, ratio };
+    const [, told] = lines(explainReport({ ...certain(), destination }));
     expect(told).toContain(verdict);
   });
 
@@ -246,26 +430,24 @@ describe('an explanation', () => {
   });
 
   it('of a destination that nobody is connected to leaves out what there is not', () => {
-    const unused = {
-      ...{ localAddress: undefined, remoteAddress: '203.0.113.9', remotePort: 443 },
-      ...{
-        used: { established: 0, timeWait: 0, other: 0 },
-        reclaimable: 0,
-        available: 92,
-        ratio: 1 - 92 / 95,
-      },
-    };
-    const nobody = { owners: [], timeWaitLeftMs: [] };
-    const report = explainReport(explained({ destination: unused, holders: nobody, sourceAddresses: 0 }));
-    expect(lines(report).slice(0, 4)).toEqual([
+    const report = explainReport({ ...certain(), ...NOBODY_CONNECTED });
+    expect(lines(report).slice(0, 9)).toEqual([
       '203.0.113.9:443: nobody is connected',
       '92 of 95 ports left (3.2 % used): 92 more connect() calls succeed.',
       '',
-      expect.stringMatching(/^BLOCKED/),
+      expect.stringMatching(/^HOW MANY/),
+      ...[
+        expect.any(String),
+        expect.any(String),
+        expect.stringMatching(/ 0$/),
+        expect.stringMatching(/ 92$/),
+      ],
+      '',
     ]);
+    expect(lines(report)[9]).toMatch(/^BLOCKED/);
     expect(json(report)['destination']).not.toHaveProperty('localAddress');
-    const any = { ...unused, remoteAddress: undefined, remotePort: undefined };
-    expect(lines(explainReport(explained({ destination: any, holders: nobody })))[0]).toBe(
+    const destination = { ...NOBODY_CONNECTED.destination, remoteAddress: undefined, remotePort: undefined };
+    expect(lines(explainReport({ ...certain(), ...NOBODY_CONNECTED, destination }))[0]).toBe(
       'Any destination: nobody is connected',
     );
   });
@@ -281,8 +463,8 @@ describe('an explanation', () => {
   it('is JSON with stable names', () => {
     const data = json(explainReport(explained()));
     expect(Object.keys(data)).toEqual([
-      ...['netns', 'destination', 'sourceAddresses', 'owners', 'timeWaitRelease', 'blocked', 'capacity'],
-      ...['range', 'otherCalls', 'remedies'],
+      ...['netns', 'destination', 'sourceAddresses', 'ports', 'owners', 'processes', 'socketsWithoutProcess'],
+      ...['timeWaitRelease', 'blocked', 'capacity', 'range', 'otherCalls', 'elsewhere', 'remedies'],
     ]);
     expect(data).toMatchObject({
       timeWaitRelease: [
@@ -320,11 +502,20 @@ describe('every report', () => {
         const on = { columns, hasColor };
         const owners = OWNERS.map((owner) => ({ ...owner, owner: name }));
         const holders = { ...HOLDERS, owners };
+        const processes = {
+          ...PROCESSES,
+          processes: PROCESSES.processes.map((one) => ({
+            ...one,
+            process: name,
+            user: name,
+            commandLine: name,
+          })),
+        };
         const hostile = { ...UNKNOWN, ...{ service: name, process: name, pid: 1, user: name, unit: name } };
         const all = [
           listeners([WEB, hostile]),
-          destinations([{ destination: DESTINATION, holders }], 9),
-          explainReport(explained({ holders })),
+          destinations([row({ owners })], 9),
+          explainReport(explained({ holders, processes })),
         ];
         for (const report of all) {
           lines(report, on);
@@ -338,7 +529,7 @@ describe('every report', () => {
   });
 
   it.each([60, 80, 120])('of a usual kind fits %i columns without cutting a number', (columns) => {
-    const rows = [{ destination: DESTINATION, holders: HOLDERS }];
+    const rows = [row()];
     for (const report of [listeners([WEB, UNKNOWN]), destinations(rows, 1), explainReport(explained())]) {
       const text = lines(report, terminal(columns)).join('\n');
       for (const whole of ['ESTAB', 'TIME-WAIT', '3/511', 'PORTS', '40010!', 'DROPS']) {

@@ -24,6 +24,7 @@ it('what counts as a failure of the exporter is what fails of the own namespace'
   expect(ownFailure(snapshotOf({ host: { tcp: undefined, enter: 'b' } }))).toBeUndefined();
   // Names are no numbers.
   expect(ownFailure(snapshotOf({ host: { owners: 'a', processes: 'b' } }))).toBeUndefined();
+  expect(ownFailure(snapshotOf({ host: { tcp: undefined, owners: 'b' } }))).toBeUndefined();
   expect(ownFailure(snapshotOf({ host: { range: undefined, tcp: 'a', udp: 'b' } }))).toEqual({
     ...{ netns: 'host', collector: 'tcp', error: 'a' },
   });

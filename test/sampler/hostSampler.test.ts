@@ -68,7 +68,7 @@ function newHost(
     settings,
     own: { ...UNNAMED, netns: 'host', inode: 99 },
     source: SOURCE,
-    ownership: new Ownership(settings, true, recordingLogger().log),
+    ownership: new Ownership(settings, recordingLogger().log),
     others: others ?? ({ door, registry } as unknown as Others),
     openSource: () => SOURCE,
     newCanary: undefined,

@@ -17,6 +17,11 @@ beforeAll(() => {
   procfs = mkdtempSync(join(tmpdir(), 'port-exporter-sampler-'));
   mkdirSync(join(procfs, 'sys/net/ipv4'), { recursive: true });
   writeRange();
+  // With a cgroup v2: whose sockets they are can be told.
+  mkdirSync(join(procfs, 'self'));
+  writeFileSync(join(procfs, 'self/mountinfo'), `34 23 0:29 / ${procfs}/cgroup rw - cgroup2 cgroup2 rw\n`);
+  mkdirSync(join(procfs, 'cgroup'));
+  writeFileSync(join(procfs, 'cgroup/cgroup.controllers'), '');
 });
 afterAll(() => rmSync(procfs, { recursive: true }));
 
@@ -79,7 +84,7 @@ function newSampler(): { sample: (dumps: Dumps) => NamespaceSample } {
     namespacesLimit: 500,
     fullDumpAbove: 0.05,
   };
-  const ownership = new Ownership(settings, true, silentLogger);
+  const ownership = new Ownership(settings, silentLogger);
   const sampler = new NamespaceSampler(source, settings, ownership, new Destinations());
   return {
     sample(dumps) {

@@ -8,7 +8,7 @@ import { sleepMs } from './kernel.ts';
 /** Every name made here has this in it, so that a machine's own cgroups are never meant. */
 export const UNIQUE = `port-exporter-test-${process.pid}`;
 
-const MOUNT = findCgroupMount('/proc', '/sys');
+const MOUNT = findCgroupMount('/proc', '/sys').path;
 
 const cgroupsOfTest: Cgroups[] = [];
 afterEach(() => {

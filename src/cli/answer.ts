@@ -1,0 +1,92 @@
+import { ExporterError, errorLine } from '../base/errors.ts';
+import { createLogger, type Logger, silentLogger } from '../base/logger.ts';
+import { loadLibc } from '../kernel/libc.ts';
+import { Doorway } from '../namespaces/doorway.ts';
+import type { Report } from '../reports/report.ts';
+import { CollectorReporter } from '../sampler/collectorReporter.ts';
+import { openRounds, type Rounds } from '../sampler/sample.ts';
+import type { SamplerSettings } from '../sampler/settings.ts';
+import { ALL, beginInNetns, enterNetns } from './netns.ts';
+import type { Options } from './options.ts';
+import type { Asked, Query } from './query.ts';
+import { samplerSettings } from './samplerSettings.ts';
+import { isWhole, whole } from './wholeNamespace.ts';
+
+/** Opens what the question needs, asks it, and closes that. Throws an ExporterError where it cannot be asked. */
+export async function answer({ options, netns, connects, ask }: Query): Promise<Report> {
+  const { procfs } = options;
+  if (connects) beginInNetns(netns, procfs);
+  const isAll = netns === ALL;
+  if (isAll) mayEnter(procfs);
+  const entered = netns === undefined || isAll || connects ? undefined : enterNetns(netns, procfs)?.path;
+  const settings = { ...samplerSettings(options), keepsConnections: true };
+  const log = createLogger(quietUnlessAsked(options));
+  const rounds = openRounds(isAll ? everywhere(settings) : settings, log);
+  try {
+    return await ask(askedOf(rounds, settings, { isAll, entered, log }));
+  } finally {
+    rounds.close();
+  }
+}
+
+/** One answer needs no running commentary. */
+export function quietUnlessAsked({ log }: Options): Options['log'] {
+  return { ...log, level: log.level === 'info' ? 'warn' : log.level };
+}
+
+/** Whoever asks waits for all of it. */
+function everywhere(settings: SamplerSettings): SamplerSettings {
+  return {
+    ...settings,
+    namespaces: 'all',
+    namespacesLimit: Number.MAX_SAFE_INTEGER,
+    fullDumpAbove: 0,
+    intervalMs: 24 * 60 * 60 * 1000,
+    maxDuty: 1,
+  };
+}
+
+function askedOf(
+  rounds: Rounds,
+  settings: SamplerSettings,
+  { isAll, entered, log }: { isAll: boolean; entered: string | undefined; log: Logger },
+): Asked {
+  const reporter = new CollectorReporter(log);
+  return {
+    isAll,
+    rounds,
+    sample() {
+      const snapshot = rounds.sample();
+      reporter.report(snapshot);
+      const [own, ...others] = snapshot.namespaces;
+      return [whole(own), ...others];
+    },
+    pathOf: (netns) => entered ?? rounds.pathOf(netns),
+    lookElsewhere(find) {
+      try {
+        mayEnter(settings.procfs);
+      } catch (error) {
+        return errorLine(error);
+      }
+      const all = openRounds(everywhere(settings), silentLogger);
+      try {
+        const [, ...others] = all.sample().namespaces;
+        return find(others.filter(isWhole));
+      } finally {
+        all.close();
+      }
+    },
+  };
+}
+
+/** Throws an ExporterError where this thread may not enter other namespaces. */
+function mayEnter(procfs: string): void {
+  try {
+    new Doorway(loadLibc(), procfs).close();
+  } catch (error) {
+    if (!(error instanceof ExporterError)) throw error;
+    throw new ExporterError(
+      `entering other network namespaces needs CAP_SYS_ADMIN, and finding them CAP_SYS_PTRACE: ${error.message}`,
+    );
+  }
+}
