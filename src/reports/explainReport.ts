@@ -120,9 +120,12 @@ function heading(explained: Explained, terminal: Terminal): string {
 }
 
 function title({ destination, netns, isNetnsNamed, elsewhere }: Explained): string {
-  const isElsewhere = typeof elsewhere !== 'string' && elsewhere.length > 0;
-  const where = isNetnsNamed || isElsewhere ? ` in ${netns}` : '';
-  return nameOf(destination, where);
+  const others = typeof elsewhere === 'string' ? [] : elsewhere;
+  if (destination.localAddress !== undefined || others.length === 0)
+    return nameOf(destination, isNetnsNamed ? ` in ${netns}` : '');
+  const [one, ...more] = new Set(others.map((other) => other.netns));
+  const where = more.length === 0 ? one : `${1 + more.length} other network namespaces`;
+  return nameOf(destination, ` in ${netns}, but in ${where}`);
 }
 
 function nameOf({ localAddress, remoteAddress, remotePort }: ExplainedDestination, where: string): string {

@@ -367,7 +367,7 @@ describe('an explanation', () => {
     ];
     const report = explainReport({ ...certain(), ...NOBODY_CONNECTED, elsewhere });
     expect(lines(report).slice(0, 10)).toEqual([
-      '203.0.113.9:443: nobody is connected in host',
+      '203.0.113.9:443: nobody is connected in host, but in 2 other network namespaces',
       '92 of 95 ports left (3.2 % used): 92 more connect() calls succeed.',
       '',
       'KNOWN IN       FROM      LEFT     USED',
@@ -382,6 +382,8 @@ describe('an explanation', () => {
       { ...elsewhere[0], command: 'port-exporter explain 203.0.113.9:443 --netns=web' },
       { ...elsewhere[1], command: "port-exporter explain 203.0.113.9:443 --netns='net:[4026532]'" },
     ]);
+    const once = explainReport({ ...certain(), ...NOBODY_CONNECTED, elsewhere: elsewhere.slice(0, 1) });
+    expect(lines(once)[0]).toBe('203.0.113.9:443: nobody is connected in host, but in web');
     const refused = explainReport({ ...certain(), ...NOBODY_CONNECTED, elsewhere: 'it needs CAP_SYS_ADMIN' });
     expect(lines(refused).slice(0, 3)).toEqual([
       '203.0.113.9:443: nobody is connected',

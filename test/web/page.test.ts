@@ -116,6 +116,17 @@ describe('the status page', () => {
     expect(text).toContain('sampled 0s ago, every 5s, in 250ms, from netlink');
   });
 
+  it('has the whole command that explains the fullest destination, namespace included', async () => {
+    const { tcp } = RICH_NAMESPACE;
+    const [first] = tcp?.destinations.fullest ?? [];
+    if (tcp === undefined || first === undefined) throw new Error('no destination');
+    const destinations = { total: 1, fullest: [{ ...first, remoteAddress: '2001:db8::7', remotePort: 443 }] };
+    const inPod = { ...RICH_NAMESPACE, netns: 'net:[4026532]', tcp: { ...tcp, destinations } };
+    const text = textOf(await page(sampled(inPod))).replaceAll('&#39;', "'");
+    expect(text).toContain(" port-exporter explain '[2001:db8::7]:443' --netns='net:[4026532]' ");
+    expect(textOf(await page(sampled(EMPTY_NAMESPACE)))).not.toContain('port-exporter explain');
+  });
+
   it('names those who hold the ports of a destination, most first, and adds up the rest', async () => {
     const { tcp } = RICH_NAMESPACE;
     if (tcp === undefined) throw new Error('not sampled');

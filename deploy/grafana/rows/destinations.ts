@@ -28,7 +28,7 @@ function fullest() {
       description:
         'Each destination has one set of ports for each local address. Where none is left, the next connect() there ' +
         'fails with EADDRNOTAVAIL, while others still succeed. Reclaimable are those in TIME_WAIT that connect() takes ' +
-        'over by itself. `port-exporter explain ADDRESS:PORT` on the host says what would help.',
+        'over by itself. `port-exporter explain ADDRESS:PORT --netns=NAME` on the host says what would help.',
       unit: LocaleFormat,
     },
     [

@@ -2,6 +2,8 @@ import { html } from 'hono/html';
 import type { Destination } from '../../aggregate/destinations.ts';
 import { endpoint } from '../../base/endpoint.ts';
 import { percent } from '../../base/quantities.ts';
+import { shellCommand } from '../../base/shell.ts';
+import { explainCommand } from '../../status/explainCommand.ts';
 import { levelOf } from '../../status/level.ts';
 import type { NamespaceStatus } from '../../status/status.ts';
 import { stackedBar, swatch } from './bar.ts';
@@ -15,8 +17,9 @@ const SHOWN = 50;
 const OWNERS_SHOWN = 3;
 
 /** The fullest destinations of TCP connect(), and what holds their ports. */
-export function destinationsSection({ destinations, range }: NamespaceStatus): Html {
+export function destinationsSection({ netns, destinations, range }: NamespaceStatus): Html {
   const rows = destinations?.fullest.slice(0, SHOWN) ?? [];
+  const [fullest] = rows;
   return html`<section id="destinations-section"><h2 id="destinations">Fullest destinations</h2>
 ${
   destinations === undefined
@@ -25,7 +28,7 @@ ${
       ? html`<p class="absent">No destination holds an ephemeral port.</p>`
       : html`${LEGEND}${table({ id: 'destinations', columns: columnsOf(range?.usable ?? 0), rows, rowId: idOf, below: holders })}
 ${omission(destinations.total - rows.length, 'destination', 'fewer ports')}
-<p class="note">Why one has so few left, and what would help: <code>port-exporter explain ADDRESS:PORT</code></p>`
+${fullest === undefined ? '' : html`<p class="note">Why the fullest has so few left, and what would help: <code>${name(shellCommand(explainCommand(netns, fullest)))}</code></p>`}`
 }</section>`;
 }
 
