@@ -1,4 +1,5 @@
 import { ExporterError } from '../base/errors.ts';
+import { costsNumbers } from '../sampler/failure.ts';
 import type { NamespaceSnapshot } from '../sampler/snapshot.ts';
 
 /** A namespace of which no number is missing. */
@@ -15,9 +16,7 @@ export function isWhole(namespace: NamespaceSnapshot): namespace is WholeNamespa
 export function whole(namespace: NamespaceSnapshot | undefined): WholeNamespace {
   if (namespace === undefined) throw new ExporterError('no namespace was sampled');
   if (isWhole(namespace)) return namespace;
-  const failed = namespace.collectors.find(
-    ({ collector, error }) => error !== undefined && collector !== 'enter' && collector !== 'owners',
-  );
+  const failed = namespace.collectors.find((outcome) => outcome.error !== undefined && costsNumbers(outcome));
   throw new ExporterError(
     failed ? `collector ${failed.collector}: ${failed.error}` : 'the namespace was sampled only in part',
   );
