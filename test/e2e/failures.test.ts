@@ -44,13 +44,13 @@ async function expectNothingSampled(daemon: Daemon): Promise<void> {
     'port_exporter_sample_success',
     'port_probe_targets',
   ]);
-  expect(success).toEqual({ range: 0, tcp: 0, udp: 0, owners: 0, canary: 0 });
+  expect(success).toEqual({ range: 0, tcp: 0, udp: 0, owners: 0, processes: 0, canary: 0 });
 }
 
 async function expectAllSampled(daemon: Daemon): Promise<void> {
   const { names, success } = await metrics(daemon);
   expect(names).toContain('port_exhaustion_ratio');
-  expect(success).toEqual({ range: 1, tcp: 1, udp: 1, owners: 1, canary: 1 });
+  expect(success).toEqual({ range: 1, tcp: 1, udp: 1, owners: 1, processes: 1, canary: 1 });
 }
 
 async function expectCleanEnd(daemon: Daemon): Promise<void> {
@@ -116,7 +116,7 @@ it('a table that breaks leaves that protocol out, says why, and comes back', asy
     /^collector tcp of host failed: \S+\/net\/tcp line 59: expected a newline, /,
   );
   const { names, success } = await metrics(daemon);
-  expect(success).toEqual({ range: 1, tcp: 0, udp: 1, owners: 1, canary: 1 });
+  expect(success).toEqual({ range: 1, tcp: 0, udp: 1, owners: 1, processes: 1, canary: 1 });
   expect(names).not.toContain('port_destinations');
   expect(names).toContain('port_ephemeral_ports');
   expect(names).toContain('port_exhaustion_ratio');
