@@ -28,6 +28,11 @@ export function isWildcard(record: SocketRecord): boolean {
   return (record.local0 | record.local1 | record.local2 | record.local3) === 0;
 }
 
+/** Of fe80::/10: without a device it is no address yet. */
+export function isLinkLocal(record: SocketRecord): boolean {
+  return record.family === 6 && (record.local0 & 0xffc00000) === (0xfe800000 | 0);
+}
+
 /** An address of 127.0.0.0/8 or ::1 on either end: what `tcp_tw_reuse` 2 calls loopback. */
 export function touchesLoopback(record: SocketRecord): boolean {
   if (record.family === 4) return record.local0 >>> 24 === 127 || record.remote0 >>> 24 === 127;

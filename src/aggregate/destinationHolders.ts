@@ -1,6 +1,5 @@
 import { type Family, type SocketRecord, TcpState, TIME_WAIT_MS } from '../sockets/record.ts';
-import { ADDRESS_WORDS, writeLocal, writeRemote } from './address.ts';
-import { cgroupIdOf, newDestinationTable, writeDestination } from './destinationKey.ts';
+import { cgroupIdOf, newDestinationTable, writeDestination, writeDestinationOf } from './destinationKey.ts';
 import type { Destination } from './destinations.ts';
 
 /** What holds the ports of one destination. */
@@ -38,10 +37,7 @@ export class DestinationHoldersTally {
   /** An outbound connection from a usable port. */
   add(record: SocketRecord): void {
     const table = this.#tables[record.family];
-    const words = ADDRESS_WORDS[record.family];
-    writeLocal(table.key, 0, record);
-    writeRemote(table.key, words, record);
-    table.key[2 * words] = record.remotePort;
+    writeDestinationOf(table.key, record);
     const holders = this.#rows[record.family][table.find()];
     if (holders === undefined) return;
     const cgroupId = cgroupIdOf(record);

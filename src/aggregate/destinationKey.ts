@@ -1,11 +1,23 @@
 import ipaddr from 'ipaddr.js';
 import type { Family, SocketRecord } from '../sockets/record.ts';
-import { ADDRESS_WORDS } from './address.ts';
+import { ADDRESS_WORDS, writeLocal, writeRemote } from './address.ts';
 import { KeyTable } from './keyTable.ts';
 
-/** Numbers destinations of one family: local address, remote address, remote port. */
+/**
+ * Numbers destinations of one family: local address, remote address, remote port, bound device, which is what makes a
+ * connection unique (__inet_check_established(), net/ipv4/inet_hashtables.c).
+ */
 export function newDestinationTable(family: Family): KeyTable {
-  return new KeyTable(2 * ADDRESS_WORDS[family] + 1);
+  return new KeyTable(2 * ADDRESS_WORDS[family] + 2);
+}
+
+/** Writes the key of the destination that the record is connected to. */
+export function writeDestinationOf(key: Int32Array, record: SocketRecord): void {
+  const words = ADDRESS_WORDS[record.family];
+  writeLocal(key, 0, record);
+  writeRemote(key, words, record);
+  key[2 * words] = record.remotePort;
+  key[2 * words + 1] = record.device;
 }
 
 /** What tells destinations apart, as text. */
@@ -13,7 +25,12 @@ export interface DestinationKey {
   readonly localAddress: string;
   readonly remoteAddress: string;
   readonly remotePort: number;
+  /** Index of the device that its sockets are bound to; 0 for none. */
+  readonly deviceIndex: number;
 }
+
+/** What a device is called, by its index. */
+export type DeviceName = (index: number) => string;
 
 /** Writes the key of a destination that is known by its text. */
 export function writeDestination(key: Int32Array, family: Family, destination: DestinationKey): void {
@@ -21,6 +38,7 @@ export function writeDestination(key: Int32Array, family: Family, destination: D
   writeAddress(key, 0, destination.localAddress);
   writeAddress(key, words, destination.remoteAddress);
   key[2 * words] = destination.remotePort;
+  key[2 * words + 1] = destination.deviceIndex;
 }
 
 /** The 64 bits as a number: inode numbers of cgroup directories stay far below 2 ** 53. 0 for none. */

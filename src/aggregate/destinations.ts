@@ -1,8 +1,10 @@
 import type { PortSysctls } from '../kernel/sysctl.ts';
 import { type SocketRecord, TcpState } from '../sockets/record.ts';
+import type { DeviceName } from './destinationKey.ts';
 import { type Regime, regime } from './exhaustion.ts';
 import { fullest } from './fullest.ts';
 import { inferBlocked, type NamespaceMemory } from './inference.ts';
+import { addMet, meetsOthers } from './metDestinations.ts';
 import type { Owner } from './owners.ts';
 import type { PortSet } from './portSet.ts';
 import type { EphemeralRange } from './range.ts';
@@ -15,6 +17,9 @@ export interface Destination extends Regime {
   readonly localAddress: string;
   readonly remoteAddress: string;
   readonly remotePort: number;
+  /** Index and name of the device that its sockets are bound to; 0 and '' for none. */
+  readonly deviceIndex: number;
+  readonly device: string;
   /** Usable ports it holds, blocked ones too. */
   readonly used: { readonly established: number; readonly timeWait: number; readonly other: number };
   readonly reclaimable: number;
@@ -33,10 +38,21 @@ export class Destinations {
   readonly #tables = [new TupleTable(4), new TupleTable(6)] as const;
   #watched: WatchedDestinations | undefined;
 
-  /** Forgets the last sample and keeps its memory. `watched`: destinations of the next whose owners are counted. */
-  clear(watched?: WatchedDestinations): void {
+  /**
+   * Forgets the last sample and keeps its memory. `watched`: destinations of the next whose owners are counted.
+   * `keepsPorts`: see `meetsOthers`.
+   */
+  clear(watched?: WatchedDestinations, keepsPorts = false): void {
     this.#watched = watched;
-    for (const table of this.#tables) table.clear(watched);
+    for (const table of this.#tables) table.clear(watched, keepsPorts);
+  }
+
+  /**
+   * Some connect() meets connections of another destination: one bound to a device those that are bound to none. Then the
+   * answer takes a walk that keeps every port.
+   */
+  get meetsOthers(): boolean {
+    return this.#tables.some(meetsOthers);
   }
 
   /** Counts an outbound connection whose port is usable. `known`: ports of listeners and bound-only sockets. */
@@ -47,8 +63,9 @@ export class Destinations {
   }
 
   /** Ports blocked by connections, inferred; what they hold is counted as blocked from now on. */
-  inferBlocked(range: EphemeralRange, known: PortSet, memory: NamespaceMemory) {
-    return inferBlocked(this.#tables, range, known, memory);
+  inferBlocked(range: EphemeralRange, known: PortSet, memory: NamespaceMemory, next?: NamespaceMemory) {
+    for (const table of this.#tables) addMet(table, (port) => placeOf(port, range, known));
+    return inferBlocked(this.#tables, range, known, memory, next);
   }
 
   /** Fewest ports that any destination has left of `capacity`, what one has left that nobody uses yet. */
@@ -65,6 +82,7 @@ export class Destinations {
     capacity: number,
     usable: number,
     nameOf: NameOfCgroup | undefined,
+    deviceName: DeviceName,
   ): DestinationsSnapshot {
     const ipv4 = this.#tables[0].size;
     const total = ipv4 + this.#tables[1].size;
@@ -79,8 +97,10 @@ export class Destinations {
       total,
       fullest: rows.map((index) => {
         const [table, row] = place(index);
+        const key = table.describe(row);
         return {
-          ...table.describe(row),
+          ...key,
+          device: key.deviceIndex === 0 ? '' : deviceName(key.deviceIndex),
           used: table.held(row),
           reclaimable: table.reclaimable(row),
           ...regime(capacity - table.taken(row), usable),

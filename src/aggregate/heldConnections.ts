@@ -3,10 +3,10 @@ import { type Family, SocketRecord, type Visit } from '../sockets/record.ts';
 /** Connections to a chunk, so that growing copies nothing. */
 const CHUNK = 16_384;
 /** 32-bit words of a connection; see `add`. */
-const WORDS = 14;
+const WORDS = 15;
 
 /**
- * The outbound connections of one walk, 56 bytes each, to be looked at again once it is known which destinations matter:
+ * The outbound connections of one walk, 60 bytes each, to be looked at again once it is known which destinations matter:
  * a second walk of the kernel's table would be of another moment.
  */
 export class HeldConnections {
@@ -31,6 +31,7 @@ export class HeldConnections {
     chunk[at + 11] = record.cgroupLow;
     chunk[at + 12] = record.cgroupHigh;
     chunk[at + 13] = record.inode;
+    chunk[at + 14] = record.device;
     this.#size++;
   }
 
@@ -63,4 +64,5 @@ function fill(record: SocketRecord, chunk: Int32Array, at: number): void {
   record.cgroupLow = word(11);
   record.cgroupHigh = word(12);
   record.inode = word(13) >>> 0;
+  record.device = word(14);
 }

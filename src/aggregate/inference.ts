@@ -1,5 +1,6 @@
 import { ADDRESS_WORDS } from './address.ts';
-import { KeyTable } from './keyTable.ts';
+import { newDestinationTable } from './destinationKey.ts';
+import type { KeyTable } from './keyTable.ts';
 import type { PortSet } from './portSet.ts';
 import type { EphemeralRange } from './range.ts';
 import type { TupleTable } from './tupleTable.ts';
@@ -10,7 +11,7 @@ import type { TupleTable } from './tupleTable.ts';
  * the port's parity does, but only until the destination has used up its first half. From then on only memory tells.
  */
 export interface InferenceMemory {
-  /** Connections judged to have done bind() first: key of the destination, the local port in the last word. */
+  /** Connections judged to have done bind() first: key of the destination, the local port beside the remote one. */
   readonly bound: KeyTable;
   /** Destinations that have been past their first half and still hold ports of the second since. */
   readonly pastHalf: KeyTable;
@@ -30,6 +31,7 @@ export function emptyMemory(): NamespaceMemory {
  * their tables. Knows nothing of sockets that chose their port by number, or by the IP_LOCAL_PORT_RANGE option.
  *
  * @param known ports known to be blocked: listeners and bound-only sockets
+ * @param next what is remembered is added here
  * @returns the inferred ports, none of them in `known`, and the memory for the next sample
  */
 export function inferBlocked(
@@ -37,14 +39,14 @@ export function inferBlocked(
   range: EphemeralRange,
   known: PortSet,
   memory: NamespaceMemory,
+  next: NamespaceMemory = emptyMemory(),
 ): { inferred: PortSet; memory: NamespaceMemory } {
   const inferred = range.usable.emptyCopy();
   const usedUp = firstHalfUsedUpAt(range, known);
-  const next: NamespaceMemory = [newMemory(4), newMemory(6)];
   for (const family of [0, 1] as const) {
     judge(tables[family], usedUp, memory[family], next[family], inferred);
   }
-  for (const table of tables) turnInferredBlocked(table, inferred);
+  for (const table of tables) table.turnBlocked(inferred);
   return { inferred, memory: next };
 }
 
@@ -82,14 +84,6 @@ function judge(
   }
 }
 
-function turnInferredBlocked(table: TupleTable, inferred: PortSet): void {
-  const connections = table.secondHalf;
-  for (let index = 0; index < connections.size; index++) {
-    if (inferred.has(connections.port(index)))
-      table.turnBlocked(connections.row(index), connections.kind(index));
-  }
-}
-
 function has(memory: KeyTable, table: TupleTable, row: number, port?: number): boolean {
   if (memory.size === 0) return false;
   writeKey(memory, table, row, port);
@@ -101,9 +95,9 @@ function writeKey(memory: KeyTable, table: TupleTable, row: number, localPort = 
   const words = 2 * ADDRESS_WORDS[table.family];
   for (let word = 0; word < words; word++) memory.key[word] = table.keys.word(row, word);
   memory.key[words] = table.keys.word(row, words) | (localPort << 16);
+  memory.key[words + 1] = table.keys.word(row, words + 1);
 }
 
 function newMemory(family: 4 | 6): InferenceMemory {
-  const words = 2 * ADDRESS_WORDS[family] + 1;
-  return { bound: new KeyTable(words), pastHalf: new KeyTable(words) };
+  return { bound: newDestinationTable(family), pastHalf: newDestinationTable(family) };
 }

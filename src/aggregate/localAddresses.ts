@@ -1,13 +1,16 @@
 import type { Family, SocketRecord } from '../sockets/record.ts';
-import { ADDRESS_WORDS, formatAddress, isWildcard, writeLocal } from './address.ts';
+import { isLinkLocal, isWildcard } from './address.ts';
+import { Holders, type Row, Wildcards } from './addressHolders.ts';
+import type { DeviceName } from './destinationKey.ts';
 import { type Regime, regime } from './exhaustion.ts';
 import { fullest } from './fullest.ts';
-import { KeyTable } from './keyTable.ts';
 import { type PortSet, sizeOfUnion } from './portSet.ts';
 
 /** One local address as bind(address, 0) meets it, as exported. */
 export interface LocalAddress extends Regime {
   readonly localAddress: string;
+  /** Name of the device that bind() needs to be bound to as well, where the answer depends on it; '' elsewhere. */
+  readonly device: string;
   /** Distinct usable ports that bind(address, 0) cannot have. */
   readonly used: number;
 }
@@ -35,23 +38,34 @@ export interface LocalAddressesSnapshot {
  * Wildcard addresses are holders and never keys. bind(::, 0) meets every holder, which `usedPorts` tells. bind(0.0.0.0, 0)
  * meets at most as many: all of IPv4, and of native IPv6 those that did connect() without bind() (their sk_ipv6only is
  * unset, net/ipv4/inet_connection_sock.c), which no dump tells from the others.
+ *
+ * Of holders that are bound to devices, a socket bound to none meets all, and one bound to a device those of the same
+ * device and those bound to none (inet_bind_conflict(), udp_lib_lport_inuse()). So an address counts for a socket bound
+ * to none, which is the worst; except a link-local one, where a socket needs a device, and those in VRFs, whose TCP
+ * sockets meet none from outside.
  */
 export class LocalAddresses {
   readonly #usable: PortSet;
   readonly #ipv4: Holders;
   readonly #ipv6: Holders;
-  readonly #ipv4Wildcard: PortSet;
-  readonly #dualStackWildcard: PortSet;
-  readonly #ipv6OnlyWildcard: PortSet;
+  readonly #splitsVrfs: boolean;
+  /** Of sockets bound to any device outside of VRFs, or to none. */
+  readonly #wildcards: Wildcards;
+  /** Of sockets bound to none. */
+  readonly #unboundWildcards: Wildcards;
+  readonly #deviceWildcards = new Map<number, Wildcards>();
+  /** Devices of VRFs that have ports of their own. */
+  readonly #vrfDevices = new Set<number>();
   readonly #everything: PortSet;
 
-  constructor(usable: PortSet) {
+  /** @param splitsVrfs whether each VRF has ports of its own: TCP, without `tcp_l3mdev_accept` */
+  constructor(usable: PortSet, splitsVrfs: boolean) {
     this.#usable = usable;
+    this.#splitsVrfs = splitsVrfs;
     this.#ipv4 = new Holders(4, usable);
     this.#ipv6 = new Holders(6, usable);
-    this.#ipv4Wildcard = usable.emptyCopy();
-    this.#dualStackWildcard = usable.emptyCopy();
-    this.#ipv6OnlyWildcard = usable.emptyCopy();
+    this.#wildcards = new Wildcards(usable);
+    this.#unboundWildcards = new Wildcards(usable);
     this.#everything = usable.emptyCopy();
   }
 
@@ -60,10 +74,16 @@ export class LocalAddresses {
     const port = record.localPort;
     if (!this.#usable.has(port)) return;
     this.#everything.add(port);
-    if (!isWildcard(record)) (record.family === 4 ? this.#ipv4 : this.#ipv6).add(record);
-    else if (record.family === 4) this.#ipv4Wildcard.add(port);
-    else if (record.v6only) this.#ipv6OnlyWildcard.add(port);
-    else this.#dualStackWildcard.add(port);
+    const isInVrf = record.vrf !== 0 && this.#splitsVrfs;
+    if (isInVrf) this.#vrfDevices.add(record.device);
+    if (!isWildcard(record)) {
+      const needsDevice = record.device !== 0 && (isInVrf || isLinkLocal(record));
+      (record.family === 4 ? this.#ipv4 : this.#ipv6).add(record, needsDevice ? record.device : 0);
+      return;
+    }
+    if (!isInVrf) this.#wildcards.add(record);
+    if (record.device === 0) this.#unboundWildcards.add(record);
+    else this.#wildcardsOf(record.device).add(record);
   }
 
   /** Distinct usable ports with any socket. */
@@ -79,22 +99,20 @@ export class LocalAddresses {
   /** Further bind() calls to 127.0.0.1, or ::1, and port 0 that succeed. */
   availableOnLoopback(): LoopbackAvailable {
     const usable = this.#usable.size;
-    const ipv4 = [...this.#ipv4.portsOf(LOOPBACK), this.#ipv4Wildcard, this.#dualStackWildcard];
-    const ipv6 = [...this.#ipv6.portsOf(LOOPBACK6), this.#ipv6OnlyWildcard, this.#dualStackWildcard];
+    const ipv4 = [...this.#ipv4.portsOf(LOOPBACK), ...this.#wildcards.covering(4)];
+    const ipv6 = [...this.#ipv6.portsOf(LOOPBACK6), ...this.#wildcards.covering(6)];
     return { ipv4: usable - sizeOfUnion(ipv4), ipv6: usable - sizeOfUnion(ipv6) };
   }
 
   /** Every address seen, and, unnamed, one of each family that nobody uses yet. */
-  summarise(limit: number): { worst: Regime; addresses: LocalAddressesSnapshot } {
+  summarise(limit: number, deviceName: DeviceName): { worst: Regime; addresses: LocalAddressesSnapshot } {
     const usableCount = this.#usable.size;
-    const rows = [
-      ...this.#ipv4.rows([this.#ipv4Wildcard, this.#dualStackWildcard]),
-      ...this.#ipv6.rows([this.#ipv6OnlyWildcard, this.#dualStackWildcard]),
-    ];
-    const unused = [
-      sizeOfUnion([this.#ipv4Wildcard, this.#dualStackWildcard]),
-      sizeOfUnion([this.#ipv6OnlyWildcard, this.#dualStackWildcard]),
-    ];
+    const rows = ([4, 6] as const).flatMap((family) =>
+      (family === 4 ? this.#ipv4 : this.#ipv6).rows((device) => this.#wildcardsMet(device, family)),
+    );
+    const unused = [0, ...this.#vrfDevices].flatMap((device) =>
+      ([4, 6] as const).map((family) => sizeOfUnion(this.#wildcardsMet(device, family))),
+    );
     const mostUsed = rows.reduce((most, { used }) => Math.max(most, used), Math.max(...unused));
     const shown = fullest(limit, rows.length, (index) => (rows[index] as Row).used);
     return {
@@ -102,67 +120,30 @@ export class LocalAddresses {
       addresses: {
         total: rows.length,
         fullest: shown.map((index) => {
-          const { name, used } = rows[index] as Row;
-          return { localAddress: name(), used, ...regime(usableCount - used, usableCount) };
+          const { name, device, used } = rows[index] as Row;
+          return {
+            localAddress: name(),
+            device: device === 0 ? '' : deviceName(device),
+            used,
+            ...regime(usableCount - used, usableCount),
+          };
         }),
       },
     };
   }
-}
 
-interface Row {
-  /** Made only for rows that are exported. */
-  readonly name: () => string;
-  readonly used: number;
-}
-
-/** The addresses of one family and the ports held on each. */
-class Holders {
-  readonly #family: Family;
-  readonly #addresses: KeyTable;
-  readonly #empty: PortSet;
-  readonly #sets: PortSet[] = [];
-  /** Ports of the address that came last: dumps bring long runs of the same one. */
-  #last: PortSet;
-
-  constructor(family: Family, empty: PortSet) {
-    this.#family = family;
-    this.#addresses = new KeyTable(ADDRESS_WORDS[family]);
-    this.#empty = empty;
-    this.#last = empty;
+  /** Ports that holders of wildcard addresses take from the addresses of a family. */
+  #wildcardsMet(device: number, family: Family): PortSet[] {
+    if (device === 0) return this.#wildcards.covering(family);
+    const same = this.#deviceWildcards.get(device)?.covering(family) ?? [];
+    return this.#vrfDevices.has(device) ? same : [...same, ...this.#unboundWildcards.covering(family)];
   }
 
-  add(record: SocketRecord): void {
-    if (!this.#isLast(record)) this.#last = this.#setOf(record);
-    this.#last.add(record.localPort);
-  }
-
-  /** The address that came last still stands in the table's key. */
-  #isLast(record: SocketRecord): boolean {
-    const { key } = this.#addresses;
-    if (this.#sets.length === 0 || key[0] !== record.local0) return false;
-    if (this.#family === 4) return true;
-    return key[1] === record.local1 && key[2] === record.local2 && key[3] === record.local3;
-  }
-
-  #setOf(record: SocketRecord): PortSet {
-    writeLocal(this.#addresses.key, 0, record);
-    const row = this.#addresses.upsert();
-    if (row === this.#sets.length) this.#sets.push(this.#empty.emptyCopy());
-    return this.#sets[row] as PortSet;
-  }
-
-  /** The set of one address, or none where it was not seen. Called after the last record was added. */
-  portsOf(address: readonly number[]): PortSet[] {
-    this.#addresses.key.set(address);
-    const row = this.#addresses.find();
-    return row < 0 ? [] : [this.#sets[row] as PortSet];
-  }
-
-  rows(wildcards: readonly PortSet[]): Row[] {
-    return this.#sets.map((ports, row) => ({
-      name: () => formatAddress(this.#addresses, row, 0, this.#family),
-      used: sizeOfUnion([ports, ...wildcards]),
-    }));
+  #wildcardsOf(device: number): Wildcards {
+    const known = this.#deviceWildcards.get(device);
+    if (known !== undefined) return known;
+    const found = new Wildcards(this.#usable);
+    this.#deviceWildcards.set(device, found);
+    return found;
   }
 }

@@ -1,5 +1,6 @@
 import type { PortSysctls } from '../kernel/sysctl.ts';
 import { type SocketRecord, TcpState } from '../sockets/record.ts';
+import type { DeviceName } from './destinationKey.ts';
 import type { Destinations, DestinationsSnapshot } from './destinations.ts';
 import { type Regime, regime } from './exhaustion.ts';
 import type { HeldConnections } from './heldConnections.ts';
@@ -18,6 +19,7 @@ import {
   StateCounts,
   tcpSocketCounts,
 } from './states.ts';
+import { type Vrf, Vrfs } from './vrfs.ts';
 import type { NameOfCgroup, WatchedDestinations } from './watched.ts';
 
 /** Everything one sample says of TCP in one namespace. */
@@ -48,6 +50,13 @@ export interface TcpSnapshot {
   readonly listeners: ListenersSnapshot;
 }
 
+export interface TallyOptions {
+  /** Takes the outbound connections that are counted. */
+  readonly held?: HeldConnections | undefined;
+  /** See `needsPorts`. */
+  readonly keepsPorts?: boolean;
+}
+
 /** One sample of TCP sockets: listeners first, then all others, then the summary. */
 export class TcpTally {
   readonly #range: EphemeralRange;
@@ -64,11 +73,12 @@ export class TcpTally {
   /** Of listeners and bound-only sockets together. */
   readonly #known: PortSet;
   readonly #held: HeldConnections | undefined;
+  readonly #vrfs: Vrfs;
+  readonly #keepsPorts: boolean;
 
   /**
    * @param destinations cleared and reused, because it is the one large part
    * @param watched destinations whose owners are counted
-   * @param held takes the outbound connections that are counted
    */
   constructor(
     range: EphemeralRange,
@@ -76,14 +86,16 @@ export class TcpTally {
     destinations: Destinations,
     owners = new OwnerPorts(range.usable),
     watched?: WatchedDestinations,
-    held?: HeldConnections,
+    { held, keepsPorts = false }: TallyOptions = {},
   ) {
     this.#held = held;
     this.#range = range;
     this.#sysctls = sysctls;
     this.#destinations = destinations;
-    destinations.clear(watched);
-    this.#localAddresses = new LocalAddresses(range.usable);
+    destinations.clear(watched, keepsPorts);
+    this.#keepsPorts = keepsPorts;
+    this.#vrfs = new Vrfs(range, sysctls, keepsPorts);
+    this.#localAddresses = new LocalAddresses(range.usable, !sysctls.l3mdevAccept);
     this.#listeners = new Listeners(range.usable);
     this.owners = owners;
     this.#listenerPorts = range.usable.emptyCopy();
@@ -96,7 +108,7 @@ export class TcpTally {
     this.#listeners.add(record);
     this.#localAddresses.add(record);
     this.owners.add(record);
-    this.#block(record.localPort, this.#listenerPorts);
+    this.#block(record, this.#listenerPorts);
   }
 
   addConnection(record: SocketRecord): void {
@@ -104,18 +116,35 @@ export class TcpTally {
     this.#localAddresses.add(record);
     this.owners.add(record);
     if (record.state === TcpState.CLOSE) {
-      this.#block(record.localPort, this.#boundPorts);
+      this.#block(record, this.#boundPorts);
       return;
     }
-    const isInbound = this.#listeners.accepts(record);
+    const vrf = this.#vrfs.of(record);
+    const isUsable = this.#range.usable.has(record.localPort);
+    const isInbound = (!isUsable || this.#listensOn(record, vrf)) && this.#listeners.accepts(record);
     this.#connections.add(isInbound ? 0 : 1, record.state);
-    if (isInbound || !this.#range.usable.has(record.localPort)) return;
-    this.#destinations.add(record, this.#range, this.#known, this.#sysctls);
+    if (isInbound || !isUsable) return;
     this.#held?.add(record);
+    if (vrf === undefined) this.#destinations.add(record, this.#range, this.#known, this.#sysctls);
+    else vrf.addOutbound(record);
+  }
+
+  /**
+   * Some connect() meets the connections of two destinations, and not all ports were kept: what would be summarised counts
+   * too few ports. Make another tally that keeps them.
+   */
+  get needsPorts(): boolean {
+    return !this.#keepsPorts && this.meetsOthers;
+  }
+
+  /** The next tally should keep all ports from the start. */
+  get meetsOthers(): boolean {
+    return this.#destinations.meetsOthers || this.#vrfs.meetsOthers;
   }
 
   /**
    * @param memory of the sample before; the one for the next comes back with the summary
+   * @param deviceName of the devices that records named
    * @param nameOf the owner of a watched destination's sockets by their cgroup
    */
   summarise(
@@ -123,6 +152,7 @@ export class TcpTally {
     seesBoundOnly: boolean,
     memory: NamespaceMemory,
     nameOf?: NameOfCgroup,
+    deviceName: DeviceName = (index) => `if${index}`,
   ): { snapshot: TcpSnapshot; memory: NamespaceMemory } {
     const inference = this.#destinations.inferBlocked(this.#range, this.#known, memory);
     const usable = this.#range.usableCount;
@@ -130,7 +160,15 @@ export class TcpTally {
     const known = this.#known.size;
     const inferred = inference.inferred.size;
     const capacity = usable - known - inferred;
-    const { worst, addresses } = this.#localAddresses.summarise(limits.localAddresses);
+    const { worst, addresses } = this.#localAddresses.summarise(limits.localAddresses, deviceName);
+    const outside = this.#destinations.snapshot(limits.destinations, capacity, usable, nameOf, deviceName);
+    const { destinations, worstAvailable } = this.#vrfs.addTo(
+      outside,
+      limits.destinations,
+      deviceName,
+      memory,
+      inference.memory,
+    );
     return {
       memory: inference.memory,
       snapshot: {
@@ -140,9 +178,9 @@ export class TcpTally {
         blocked: { listener, bound: seesBoundOnly ? known - listener : undefined, inferred },
         usedPorts: this.#localAddresses.usedPorts,
         capacity,
-        connect: regime(this.#destinations.worstAvailable(capacity), usable),
+        connect: regime(Math.min(worstAvailable, this.#destinations.worstAvailable(capacity)), usable),
         bind: worst,
-        destinations: this.#destinations.snapshot(limits.destinations, capacity, usable, nameOf),
+        destinations,
         localAddresses: addresses,
         onLoopback: this.#localAddresses.availableOnLoopback(),
         bindMayBlock: this.#bindMayBlock(inference.inferred),
@@ -162,9 +200,20 @@ export class TcpTally {
     return hasUnblocked(triedFirst) || (isTaken && hasUnblocked(preferredParity));
   }
 
-  #block(port: number, evidence: PortSet): void {
+  #block(record: SocketRecord, evidence: PortSet): void {
+    const port = record.localPort;
     if (!this.#range.usable.has(port)) return;
+    const vrf = this.#vrfs.of(record);
+    if (vrf !== undefined) {
+      vrf.block(record);
+      return;
+    }
     evidence.add(port);
     this.#known.add(port);
+  }
+
+  /** Whether a usable port has a listener on this side of VRFs: the same address elsewhere is another one. */
+  #listensOn({ localPort }: SocketRecord, vrf: Vrf | undefined): boolean {
+    return vrf === undefined ? this.#listenerPorts.has(localPort) : vrf.listensOn(localPort);
   }
 }

@@ -1,11 +1,13 @@
 import { type Family, type SocketRecord, TcpState } from '../sockets/record.ts';
-import { ADDRESS_WORDS, formatAddress, writeLocal, writeRemote } from './address.ts';
-import { newDestinationTable } from './destinationKey.ts';
+import { ADDRESS_WORDS, formatAddress } from './address.ts';
+import { ConnectionList } from './connectionList.ts';
+import { type DestinationKey, newDestinationTable, writeDestinationOf } from './destinationKey.ts';
 import type { KeyTable } from './keyTable.ts';
+import type { PortSet } from './portSet.ts';
 import type { WatchedDestinations } from './watched.ts';
 
 /**
- * The destinations (local address, remote address, remote port) of one family, with what each holds, in columns. A
+ * The destinations (local address, remote address, remote port, bound device) of one family, with what each holds, in columns. A
  * destination has at most 65 535 ports, so 16 bits count them.
  */
 export class TupleTable {
@@ -15,6 +17,13 @@ export class TupleTable {
   #watched: WatchedDestinations | undefined;
   /** Connections on ports that connect() takes second: row, port and kind of each. See inference.ts. */
   readonly secondHalf = new ConnectionList();
+  /** Of those, the ones that other destinations' connections take from a row too. */
+  readonly #metSecondHalf = new ConnectionList();
+  /** Every connection, while `keepsPorts`. */
+  readonly connections = new ConnectionList();
+  /** Rows of sockets that are bound to a device, with the VRF of that device. */
+  readonly deviceRows = new Map<number, number>();
+  keepsPorts = false;
 
   constructor(family: Family) {
     this.family = family;
@@ -33,16 +42,25 @@ export class TupleTable {
     increment(this.#columns.held[kind] as Uint16Array, row);
     const watched = this.#columns.watched[row] as number;
     if (watched > 0) this.#watched?.add(watched, record);
-    if (place === 'blocked') return;
-    increment(this.#columns.free[reclaimable ? 1 : 0], row);
-    if (place === 'first half') increment(this.#columns.firstHalf, row);
-    else this.secondHalf.push(row, record.localPort, kind);
+    if (this.keepsPorts) this.connections.push(row, record.localPort, kind);
+    this.#take(row, record.localPort, place, kind, this.secondHalf);
   }
 
-  /** Takes one connection of `kind` out of the count of those on unblocked ports: its port turned out to be blocked. */
-  turnBlocked(row: number, kind: number): void {
-    const column = this.#columns.free[kind === RECLAIMABLE ? 1 : 0];
-    column[row] = (column[row] as number) - 1;
+  /** Takes the port from the row as well: it is held by a connection of another destination that this one meets. */
+  meet(row: number, port: number, place: PortPlace, kind: number): void {
+    this.#take(row, port, place, kind, this.#metSecondHalf);
+  }
+
+  /** Takes connections out of the count of those on unblocked ports: these ports turned out to be blocked. */
+  turnBlocked(ports: PortSet): void {
+    for (const list of [this.secondHalf, this.#metSecondHalf]) {
+      for (let index = 0; index < list.size; index++) {
+        if (!ports.has(list.port(index))) continue;
+        const row = list.row(index);
+        const column = this.#columns.free[list.kind(index) === RECLAIMABLE ? 1 : 0];
+        column[row] = (column[row] as number) - 1;
+      }
+    }
   }
 
   /** Ports the destination holds, blocked ones too, by what they do. */
@@ -75,12 +93,13 @@ export class TupleTable {
     return this.#columns.firstHalf[row] as number;
   }
 
-  describe(row: number): { localAddress: string; remoteAddress: string; remotePort: number } {
+  describe(row: number): DestinationKey {
     const words = ADDRESS_WORDS[this.family];
     return {
       localAddress: formatAddress(this.keys, row, 0, this.family),
       remoteAddress: formatAddress(this.keys, row, words, this.family),
       remotePort: this.keys.word(row, 2 * words),
+      deviceIndex: this.keys.word(row, 2 * words + 1),
     };
   }
 
@@ -90,74 +109,40 @@ export class TupleTable {
   }
 
   /** @param watched of the next sample */
-  clear(watched: WatchedDestinations | undefined): void {
+  clear(watched: WatchedDestinations | undefined, keepsPorts: boolean): void {
     this.#watched = watched;
+    this.keepsPorts = keepsPorts;
     this.keys.clear();
     this.secondHalf.clear();
+    this.#metSecondHalf.clear();
+    this.connections.clear();
+    this.deviceRows.clear();
     for (const column of allColumns(this.#columns)) column.fill(0);
   }
 
   #rowOf(record: SocketRecord): number {
     const { key } = this.keys;
-    const words = ADDRESS_WORDS[this.family];
-    writeLocal(key, 0, record);
-    writeRemote(key, words, record);
-    key[2 * words] = record.remotePort;
+    writeDestinationOf(key, record);
     const known = this.keys.size;
     const row = this.keys.upsert();
     if (this.keys.capacity > this.#columns.firstHalf.length)
       this.#columns = grown(this.#columns, this.keys.capacity);
-    if (row === known && this.#watched !== undefined)
-      this.#columns.watched[row] = this.#watched.placeOf(this.family, key);
+    if (row < known) return row;
+    if (record.device !== 0) this.deviceRows.set(row, record.vrf);
+    if (this.#watched !== undefined) this.#columns.watched[row] = this.#watched.placeOf(this.family, key);
     return row;
+  }
+
+  #take(row: number, port: number, place: PortPlace, kind: number, secondHalf: ConnectionList): void {
+    if (place === 'blocked') return;
+    increment(this.#columns.free[kind === RECLAIMABLE ? 1 : 0], row);
+    if (place === 'first half') increment(this.#columns.firstHalf, row);
+    else secondHalf.push(row, port, kind);
   }
 }
 
 /** Where the port of a connection lies: held by bind() for everyone, or in the half that connect() takes first or second. */
 export type PortPlace = 'blocked' | 'first half' | 'second half';
-
-/** Growing list of (row, port, kind). */
-class ConnectionList {
-  #rows = new Uint32Array(64);
-  #ports = new Uint16Array(64);
-  #kinds = new Uint8Array(64);
-  #size = 0;
-
-  get size(): number {
-    return this.#size;
-  }
-
-  push(row: number, port: number, kind: number): void {
-    if (this.#size === this.#rows.length) this.#grow();
-    this.#rows[this.#size] = row;
-    this.#ports[this.#size] = port;
-    this.#kinds[this.#size] = kind;
-    this.#size++;
-  }
-
-  row(index: number): number {
-    return this.#rows[index] as number;
-  }
-
-  port(index: number): number {
-    return this.#ports[index] as number;
-  }
-
-  kind(index: number): number {
-    return this.#kinds[index] as number;
-  }
-
-  clear(): void {
-    this.#size = 0;
-  }
-
-  #grow(): void {
-    const length = this.#size * 2;
-    this.#rows = copyInto(new Uint32Array(length), this.#rows);
-    this.#ports = copyInto(new Uint16Array(length), this.#ports);
-    this.#kinds = copyInto(new Uint8Array(length), this.#kinds);
-  }
-}
 
 interface Columns {
   /** Held ports, one column a kind. */
@@ -192,17 +177,12 @@ function newColumns(length: number): Columns {
 function grown(columns: Columns, length: number): Columns {
   const result = newColumns(length);
   const from = allColumns(columns);
-  for (const [index, column] of allColumns(result).entries()) copyInto(column, from[index] as Uint16Array);
+  for (const [index, column] of allColumns(result).entries()) column.set(from[index] as Uint16Array);
   return result;
 }
 
 function allColumns({ held, free, firstHalf, watched }: Columns): Uint16Array[] {
   return [...held, ...free, firstHalf, watched];
-}
-
-function copyInto<T extends Uint8Array | Uint16Array | Uint32Array>(to: T, from: T): T {
-  to.set(from);
-  return to;
 }
 
 function increment(column: Uint16Array, row: number): void {

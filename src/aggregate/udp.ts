@@ -1,4 +1,5 @@
 import { type SocketRecord, TcpState } from '../sockets/record.ts';
+import type { DeviceName } from './destinationKey.ts';
 import { type Regime, regime } from './exhaustion.ts';
 import type { Limits } from './limits.ts';
 import { Listeners, type ListenersSnapshot } from './listeners.ts';
@@ -34,7 +35,7 @@ export class UdpTally {
 
   constructor(range: EphemeralRange, owners = new OwnerPorts(range.usable)) {
     this.#range = range;
-    this.#localAddresses = new LocalAddresses(range.usable);
+    this.#localAddresses = new LocalAddresses(range.usable, false);
     this.#listeners = new Listeners(range.usable);
     this.owners = owners;
   }
@@ -46,10 +47,14 @@ export class UdpTally {
     if (record.state === TcpState.CLOSE) this.#listeners.add(record);
   }
 
-  summarise(limits: Pick<Limits, 'localAddresses' | 'listeners'>): UdpSnapshot {
+  /** @param deviceName of the devices that records named */
+  summarise(
+    limits: Pick<Limits, 'localAddresses' | 'listeners'>,
+    deviceName: DeviceName = (index) => `if${index}`,
+  ): UdpSnapshot {
     const usable = this.#range.usableCount;
     const usedPorts = this.#localAddresses.usedPorts;
-    const { worst, addresses } = this.#localAddresses.summarise(limits.localAddresses);
+    const { worst, addresses } = this.#localAddresses.summarise(limits.localAddresses, deviceName);
     return {
       sampledSockets: this.#sockets.total,
       sockets: udpSocketCounts(this.#sockets),

@@ -1,6 +1,7 @@
 import ipaddr from 'ipaddr.js';
 import type { Destination } from '../aggregate/destinations.ts';
 import { regime } from '../aggregate/exhaustion.ts';
+import { onDevice } from '../base/endpoint.ts';
 import type { Explained, ExplainedDestination, KnownElsewhere } from '../reports/explained.ts';
 import { explainReport } from '../reports/explainReport.ts';
 import type { NamedHolders } from '../sampler/namedHolders.ts';
@@ -17,11 +18,13 @@ import { isWhole, type WholeNamespace } from './wholeNamespace.ts';
 export const explainCommand: Command = {
   pattern: 'explain [destination]',
   describe: 'What holds the ports of the worst or the named destination, and which remedies apply',
-  positionals: { destination: 'ADDRESS:PORT or [IPV6]:PORT; the worst by default' },
+  positionals: {
+    destination: 'ADDRESS:PORT or [IPV6]:PORT, ADDRESS%DEVICE for one device; the worst by default',
+  },
   flags: QUERY_FLAGS,
   invoke(commandLine, environment) {
     const named = commandLine['destination'];
-    const wanted = named === undefined ? undefined : parseEndpoint(String(named));
+    const wanted = named === undefined ? undefined : parseWanted(String(named));
     const values = readFlags(QUERY_FLAGS, commandLine, environment);
     return queryInvocation(values, (asked) => {
       const [own, ...others] = asked.sample();
@@ -44,7 +47,7 @@ const NO_PROCESSES = { processes: [], unknown: 0, refused: false } as const;
 
 function explained(
   namespace: WholeNamespace,
-  wanted: Endpoint | undefined,
+  wanted: Wanted | undefined,
   { rounds, pathOf }: Asked,
 ): Omit<Explained, 'isNetnsNamed' | 'elsewhere'> {
   const { netns, tcp, udp, range } = namespace;
@@ -60,7 +63,7 @@ function explained(
 }
 
 /** The fullest one: several source addresses may be connected to it. */
-function fullestOf({ tcp }: WholeNamespace, wanted: Endpoint | undefined): Destination | undefined {
+function fullestOf({ tcp }: WholeNamespace, wanted: Wanted | undefined): Destination | undefined {
   return tcp.destinations.fullest.find((one) => isSame(one, wanted));
 }
 
@@ -74,7 +77,7 @@ function worstNamespace(own: WholeNamespace, candidates: readonly WholeNamespace
 function fullestNamespace(
   own: WholeNamespace,
   candidates: readonly WholeNamespace[],
-  wanted: Endpoint,
+  wanted: Wanted,
 ): WholeNamespace {
   const ratioOf = (namespace: WholeNamespace) => fullestOf(namespace, wanted)?.ratio ?? -1;
   return candidates.reduce((fullest, one) => (ratioOf(one) > ratioOf(fullest) ? one : fullest), own);
@@ -84,7 +87,7 @@ function fullestNamespace(
 function elsewhereOf(
   namespace: WholeNamespace,
   candidates: readonly WholeNamespace[],
-  wanted: Endpoint,
+  wanted: Wanted,
   asked: Asked,
 ): Explained['elsewhere'] {
   if (asked.isAll)
@@ -96,22 +99,25 @@ function elsewhereOf(
   return asked.lookElsewhere((namespaces) => knownTo(namespaces, wanted));
 }
 
-function knownTo(namespaces: readonly WholeNamespace[], wanted: Endpoint): KnownElsewhere[] {
+function knownTo(namespaces: readonly WholeNamespace[], wanted: Wanted): KnownElsewhere[] {
   return namespaces
     .flatMap((namespace) => {
       const destination = fullestOf(namespace, wanted);
       if (destination === undefined) return [];
       const { netns } = namespace;
-      const { localAddress, available, ratio } = destination;
+      const { available, ratio } = destination;
+      const localAddress = onDevice(destination.localAddress, destination.device);
       return [{ netns, localAddress, available, ratio, command: commandFor(netns, destination) }];
     })
     .toSorted((a, b) => b.ratio - a.ratio);
 }
 
 /** What a destination has that nobody is connected to: ports may be blocked for it as for every other. */
-function unused(wanted: Endpoint | undefined, { tcp, range }: WholeNamespace): ExplainedDestination {
+function unused(wanted: Wanted | undefined, { tcp, range }: WholeNamespace): ExplainedDestination {
   return {
     localAddress: undefined,
+    deviceIndex: 0,
+    device: '',
     remoteAddress: wanted && ipaddr.process(wanted.address).toString(),
     remotePort: wanted?.port,
     used: { established: 0, timeWait: 0, other: 0 },
@@ -120,8 +126,20 @@ function unused(wanted: Endpoint | undefined, { tcp, range }: WholeNamespace): E
   };
 }
 
-function isSame({ remoteAddress, remotePort }: Destination, wanted: Endpoint | undefined): boolean {
+interface Wanted extends Endpoint {
+  /** '' for any. */
+  readonly device: string;
+}
+
+/** With the device as ss writes it: `[fe80::1%eth1]:443`. */
+function parseWanted(text: string): Wanted {
+  const [zone = '', device = ''] = /%([^%:\]]+)/.exec(text) ?? [];
+  return { ...parseEndpoint(text.replace(zone, '')), device };
+}
+
+function isSame({ remoteAddress, remotePort, device }: Destination, wanted: Wanted | undefined): boolean {
   if (wanted === undefined) return true;
+  if (wanted.device !== '' && wanted.device !== device) return false;
   return remotePort === wanted.port && isSameAddress(remoteAddress, wanted.address);
 }
 

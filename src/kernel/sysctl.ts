@@ -13,6 +13,8 @@ export interface PortSysctls {
   readonly timestamps: boolean;
   /** The age from which a TIME_WAIT is reusable. */
   readonly twReuseDelayMs: number;
+  /** `tcp_l3mdev_accept`: sockets of VRFs share their ports with those outside. True where the kernel knows no VRF. */
+  readonly l3mdevAccept: boolean;
 }
 
 /** Both ends included. */
@@ -35,8 +37,9 @@ export function readPortSysctls(procfs: string): PortSysctls {
     range,
     reserved: readParsed(procfs, 'net/ipv4/ip_local_reserved_ports', parseReservedPorts) ?? [],
     twReuse: readParsed(procfs, 'net/ipv4/tcp_tw_reuse', parseTwReuse) ?? 0,
-    timestamps: readParsed(procfs, 'net/ipv4/tcp_timestamps', parseTimestamps) ?? false,
+    timestamps: readParsed(procfs, 'net/ipv4/tcp_timestamps', parseSwitch) ?? false,
     twReuseDelayMs: readParsed(procfs, 'net/ipv4/tcp_tw_reuse_delay', parseTwReuseDelay) ?? TW_REUSE_DELAY_MS,
+    l3mdevAccept: readParsed(procfs, 'net/ipv4/tcp_l3mdev_accept', parseSwitch) ?? true,
   };
 }
 
@@ -71,8 +74,8 @@ export function parseTwReuse(text: string): 0 | 1 | 2 {
   return value;
 }
 
-/** 0 off; 1 on with a random offset per connection, 2 without. */
-export function parseTimestamps(text: string): boolean {
+/** 0 off; `tcp_timestamps` has two ways of being on: 1 with a random offset per connection, 2 without. */
+export function parseSwitch(text: string): boolean {
   return parseNumber(text, '0, 1 or 2') !== 0;
 }
 

@@ -1,5 +1,7 @@
 import { namespacesOf } from '../sampler/state.ts';
+import { DEVICE_LABELS, deviceLabel } from './device.ts';
 import type { DefineFamily } from './family.ts';
+
 import { PaintedGauge } from './gauge.ts';
 
 const LABELS = ['netns', 'local_address', 'remote_address', 'remote_port'] as const;
@@ -10,6 +12,7 @@ export const defineDestinations: DefineFamily = (registers) => {
     name: 'port_destination_used_ports',
     help: 'Ephemeral ports held by outbound TCP connections to this destination, blocked ones too (sock_diag).',
     labels: [...LABELS, 'state'],
+    optionalLabels: DEVICE_LABELS,
   });
   const reclaimable = new PaintedGauge(registers, {
     name: 'port_destination_reclaimable_ports',
@@ -17,20 +20,23 @@ export const defineDestinations: DefineFamily = (registers) => {
       'Of those, in TIME_WAIT and free for the next connect() to this destination: net.ipv4.tcp_tw_reuse permits it ' +
       'and they are old enough.',
     labels: LABELS,
+    optionalLabels: DEVICE_LABELS,
   });
   const available = new PaintedGauge(registers, {
     name: 'port_destination_available_ports',
     help: 'Further TCP connect() calls to this destination that succeed before EADDRNOTAVAIL.',
     labels: LABELS,
+    optionalLabels: DEVICE_LABELS,
   });
   const ratio = new PaintedGauge(registers, {
     name: 'port_destination_exhaustion_ratio',
     help: 'Ephemeral port exhaustion towards this destination: 1 means the next connect() fails with EADDRNOTAVAIL.',
     labels: LABELS,
+    optionalLabels: DEVICE_LABELS,
   });
   const seen = new PaintedGauge(registers, {
     name: 'port_destinations',
-    help: 'Distinct destinations (local address, remote address, remote port) that hold ephemeral ports, exported or not.',
+    help: 'Distinct destinations (local address, remote address, remote port, bound device) that hold ephemeral ports, exported or not.',
     labels: ['netns'],
   });
   const gauges = [used, reclaimable, available, ratio, seen];
@@ -46,6 +52,7 @@ export const defineDestinations: DefineFamily = (registers) => {
             local_address: destination.localAddress,
             remote_address: destination.remoteAddress,
             remote_port: destination.remotePort,
+            ...deviceLabel(destination.device),
           };
           used.set({ ...labels, state: 'established' }, destination.used.established);
           used.set({ ...labels, state: 'time_wait' }, destination.used.timeWait);

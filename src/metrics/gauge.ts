@@ -8,10 +8,21 @@ export class PaintedGauge<Label extends string = never> {
 
   constructor(
     registers: Registry[],
-    { name, help, labels = [] }: { name: string; help: string; labels?: readonly Label[] },
+    {
+      name,
+      help,
+      labels = [],
+      optionalLabels = [],
+    }: {
+      readonly name: string;
+      readonly help: string;
+      readonly labels?: readonly Label[];
+      /** Those that only some of its series have. */
+      readonly optionalLabels?: readonly string[];
+    },
   ) {
     this.name = name;
-    this.#gauge = new SeriesGauge({ name, help, labelNames: [...labels], registers });
+    this.#gauge = new SeriesGauge({ name, help, labelNames: [...labels, ...optionalLabels], registers });
   }
 
   set(labels: Readonly<Record<Label, string | number>>, value: number): void {

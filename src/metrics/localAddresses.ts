@@ -1,5 +1,7 @@
 import { namespacesOf } from '../sampler/state.ts';
+import { DEVICE_LABELS, deviceLabel } from './device.ts';
 import type { DefineFamily } from './family.ts';
+
 import { PaintedGauge } from './gauge.ts';
 
 const LABELS = ['netns', 'protocol', 'local_address'] as const;
@@ -10,16 +12,19 @@ export const defineLocalAddresses: DefineFamily = (registers) => {
     name: 'port_local_address_used_ports',
     help: 'Distinct usable ports that bind() to this address cannot have: held on it, or on a wildcard address that covers it.',
     labels: LABELS,
+    optionalLabels: DEVICE_LABELS,
   });
   const available = new PaintedGauge(registers, {
     name: 'port_local_address_available_ports',
     help: 'Further bind() calls to this address and port 0 that succeed before EADDRINUSE.',
     labels: LABELS,
+    optionalLabels: DEVICE_LABELS,
   });
   const ratio = new PaintedGauge(registers, {
     name: 'port_local_address_exhaustion_ratio',
     help: 'Ephemeral port exhaustion of this address: 1 means the next bind() to port 0 fails with EADDRINUSE.',
     labels: LABELS,
+    optionalLabels: DEVICE_LABELS,
   });
   const seen = new PaintedGauge(registers, {
     name: 'port_local_addresses',
@@ -35,7 +40,12 @@ export const defineLocalAddresses: DefineFamily = (registers) => {
           if (snapshot === undefined) continue;
           seen.set({ netns, protocol }, snapshot.localAddresses.total);
           for (const address of snapshot.localAddresses.fullest) {
-            const labels = { netns, protocol, local_address: address.localAddress };
+            const labels = {
+              netns,
+              protocol,
+              local_address: address.localAddress,
+              ...deviceLabel(address.device),
+            };
             used.set(labels, address.used);
             available.set(labels, address.available);
             ratio.set(labels, address.ratio);

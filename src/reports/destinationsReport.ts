@@ -1,5 +1,5 @@
 import type { Destination } from '../aggregate/destinations.ts';
-import { endpoint } from '../base/endpoint.ts';
+import { endpoint, onDevice } from '../base/endpoint.ts';
 import { counted, percent } from '../base/quantities.ts';
 import type { NamedHolders } from '../sampler/namedHolders.ts';
 import type { Report } from './report.ts';
@@ -55,7 +55,11 @@ const OWNERS_SHOWN = 3;
 const NETNS_COLUMN: Column<OwnedDestination> = { title: 'NETNS', text: ({ netns = '' }) => netns };
 
 const COLUMNS: readonly Column<OwnedDestination>[] = [
-  { title: 'FROM', text: ({ destination }) => destination.localAddress, isDetail: true },
+  {
+    title: 'FROM',
+    text: ({ destination: { localAddress, device } }) => onDevice(localAddress, device),
+    isDetail: true,
+  },
   { title: 'TO', text: ({ destination }) => endpoint(destination.remoteAddress, destination.remotePort) },
   { title: 'ESTAB', isNumber: true, text: ({ destination }) => String(destination.used.established) },
   { title: 'TIME-WAIT', isNumber: true, text: ({ destination }) => String(destination.used.timeWait) },

@@ -1,4 +1,4 @@
-import { endpoint } from '../base/endpoint.ts';
+import { endpoint, onDevice } from '../base/endpoint.ts';
 import { counted, percent } from '../base/quantities.ts';
 import { shellCommand } from '../base/shell.ts';
 import { pasteable } from './commands.ts';
@@ -109,7 +109,7 @@ function heading(explained: Explained, terminal: Terminal): string {
     ...paragraph(verdict(explained), terminal).map((line) => styled(line, emphasis, terminal)),
     ...(others > 0
       ? paragraph(
-          `From ${counted(others, 'other source address', 'other source addresses')} it is less full.`,
+          `From ${counted(others, 'other source address or device', 'other source addresses or devices')} it is less full.`,
           terminal,
         )
       : []),
@@ -128,12 +128,15 @@ function title({ destination, netns, isNetnsNamed, elsewhere }: Explained): stri
   return nameOf(destination, ` in ${netns}, but in ${where}`);
 }
 
-function nameOf({ localAddress, remoteAddress, remotePort }: ExplainedDestination, where: string): string {
+function nameOf(
+  { localAddress, device, remoteAddress, remotePort }: ExplainedDestination,
+  where: string,
+): string {
   if (remoteAddress === undefined || remotePort === undefined)
     return `Any destination: nobody is connected${where}`;
   const to = endpoint(remoteAddress, remotePort);
   if (localAddress === undefined) return `${to}: nobody is connected${where}`;
-  return `${localAddress} → ${to}${where === '' ? '' : `,${where}`}`;
+  return `${onDevice(localAddress, device)} → ${to}${where === '' ? '' : `,${where}`}`;
 }
 
 function verdict({ destination, tcp, range }: Explained): string {

@@ -28,7 +28,7 @@ export interface Explained {
   /** A file to enter the namespace by, where commands must be told; undefined where the shell is in it. */
   readonly netnsPath: string | undefined;
   readonly destination: ExplainedDestination;
-  /** Addresses that connections to it come from. */
+  /** Addresses, and devices, that connections to it come from. */
   readonly sourceAddresses: number;
   readonly holders: NamedHolders;
   readonly processes: SocketProcesses;

@@ -41,6 +41,7 @@ export class NamespaceSampler {
   #memory: NamespaceMemory = emptyMemory();
   /** Outbound connections of the last whole sample. */
   #held: HeldConnections | undefined;
+  #keepsPorts = false;
   /** The fullest destinations of the last whole sample. */
   #watched: readonly Destination[] = [];
 
@@ -151,29 +152,43 @@ export class NamespaceSampler {
   }
 
   #sampleTcp({ range, sysctls }: RangeRead): Tallied<TcpSnapshot> {
-    const watched = this.#watches ? new WatchedDestinations(this.#watched) : undefined;
-    const held = this.#settings.keepsConnections ? new HeldConnections() : undefined;
-    const tally = new TcpTally(
-      ...([range, sysctls, this.#destinations, this.#newOwnerPorts(range), watched, held] as const),
-    );
-    this.#source.tcpListeners((record) => tally.addListener(record));
-    this.#source.tcpConnections((record) => tally.addConnection(record));
+    let tally = this.#walkTcp({ range, sysctls });
+    if (tally.needsPorts) {
+      this.#keepsPorts = true;
+      tally = this.#walkTcp({ range, sysctls });
+    }
+    this.#keepsPorts = tally.meetsOthers;
     const { snapshot, memory } = tally.summarise(
       this.#settings.limits,
       this.#source.seesBoundOnly,
       this.#memory,
       (id) => this.#ownership.ownerOf(id),
+      (index) => this.#source.deviceName(index),
     );
     this.#memory = memory;
-    this.#held = held;
     this.#watched = snapshot.destinations.fullest.slice(0, MOST_WATCHED);
     return { snapshot, ownerPorts: tally.owners };
+  }
+
+  #walkTcp({ range, sysctls }: RangeRead): TcpTally {
+    const watched = this.#watches ? new WatchedDestinations(this.#watched) : undefined;
+    const owners = this.#newOwnerPorts(range);
+    // A walk that is made again leaves nothing of the one before.
+    this.#held = this.#settings.keepsConnections ? new HeldConnections() : undefined;
+    const options = { held: this.#held, keepsPorts: this.#keepsPorts };
+    const tally = new TcpTally(range, sysctls, this.#destinations, owners, watched, options);
+    this.#source.tcpListeners((record) => tally.addListener(record));
+    this.#source.tcpConnections((record) => tally.addConnection(record));
+    return tally;
   }
 
   #sampleUdp(range: EphemeralRange): Tallied<UdpSnapshot> {
     const tally = new UdpTally(range, this.#newOwnerPorts(range));
     this.#source.udp((record) => tally.add(record));
-    return { snapshot: tally.summarise(this.#settings.limits), ownerPorts: tally.owners };
+    return {
+      snapshot: tally.summarise(this.#settings.limits, (index) => this.#source.deviceName(index)),
+      ownerPorts: tally.owners,
+    };
   }
 
   #ownersOf(tallied: Tallied<unknown> | undefined): OwnersSnapshot | undefined {

@@ -35,6 +35,12 @@ export class SocketRecord {
   drops = -1;
   /** 0 for TIME_WAIT, request sockets, orphans and connections not yet accepted. */
   inode = 0;
+  /** LISTEN and CLOSE, UDP: what tells sockets of one boot apart (the socket cookie; of procfs the inode, which is given again). */
+  id = 0;
+  /** Index of the device it is bound to (SO_BINDTODEVICE, a VRF, the link of a link-local address); 0 for none and where unknown (procfs). */
+  device = 0;
+  /** Index of the VRF that this device is or belongs to; 0 for none. */
+  vrf = 0;
   /**
    * The cgroup v2 that the socket was made in, by the inode number of its directory: its lower and upper 32 bits, signed.
    * Both 0 for TIME_WAIT and request sockets, and where the source cannot tell (procfs; kernels before 5.8).

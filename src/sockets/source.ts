@@ -22,5 +22,7 @@ export interface SocketSource {
   tcpConnections(visit: Visit): void;
   /** Every UDP socket that has a port, both families. */
   udp(visit: Visit): void;
+  /** What a device is called that a record of the last walk names. */
+  deviceName(index: number): string;
   close(): void;
 }

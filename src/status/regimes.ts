@@ -1,5 +1,6 @@
 import type { LocalAddressesSnapshot } from '../aggregate/localAddresses.ts';
 import type { TcpSnapshot } from '../aggregate/tcp.ts';
+import { onDevice } from '../base/endpoint.ts';
 import type { Protocol } from '../sampler/protocol.ts';
 import type { NamespaceSnapshot, Scope } from '../sampler/snapshot.ts';
 
@@ -91,8 +92,8 @@ function worstDestination(tcp: TcpSnapshot | undefined, { available }: { availab
   if (tcp === undefined || available === tcp.capacity) return ANY;
   const [worst] = tcp.destinations.fullest;
   if (worst?.available !== available) return UNKNOWN;
-  const { localAddress: from, remoteAddress: to, remotePort: port } = worst;
-  return { kind: 'destination', from, to, port };
+  const { localAddress, device, remoteAddress: to, remotePort: port } = worst;
+  return { kind: 'destination', from: onDevice(localAddress, device), to, port };
 }
 
 /** An address that holds ports may still leave no fewer than wildcard holders take from every address. */
@@ -101,6 +102,7 @@ function worstAddress(
   { available }: { available: number },
 ): WorstKey {
   const [worst] = fullest;
-  if (worst?.available === available) return { kind: 'address', address: worst.localAddress };
+  if (worst?.available === available)
+    return { kind: 'address', address: onDevice(worst.localAddress, worst.device) };
   return worst === undefined && total > 0 ? UNKNOWN : ANY;
 }

@@ -33,6 +33,7 @@ function anySysctls(): fc.Arbitrary<PortSysctls> {
       reserved: fc.array(fc.tuple(fc.nat(45), fc.nat(3)), { maxLength: 3 }),
       twReuse: fc.constantFrom(0 as const, 1 as const, 2 as const),
       timestamps: fc.oneof({ weight: 4, arbitrary: fc.constant(true) }, fc.constant(false)),
+      l3mdevAccept: fc.boolean(),
       twReuseDelayMs: fc.constantFrom(0, 1000, 5000),
     })
     .map(({ first, length, reserved, ...others }) => ({

@@ -79,6 +79,7 @@ describe('open-ended tables', () => {
     expect(tallyTcp({ sysctls: reuse, tcp: one, udp: [] }).destinations.fullest).toEqual([
       {
         ...{ localAddress: '10.0.0.1', remoteAddress: '10.0.1.1', remotePort: 443 },
+        ...{ deviceIndex: 0, device: '' },
         used: { established: 2, timeWait: 1, other: 2 },
         ...{ reclaimable: 1, available: 96, ratio: 1 - 96 / 100 },
       },

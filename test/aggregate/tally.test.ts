@@ -60,7 +60,7 @@ function told(tcp: TcpSnapshot, udp: UdpSnapshot): Reference {
 
 function localRows({ total, fullest }: LocalAddressesSnapshot): Reference['tcpLocal'] {
   expect(total).toBe(fullest.length);
-  return Object.fromEntries(fullest.map(({ localAddress, ...row }) => [localAddress, row]));
+  return Object.fromEntries(fullest.map(({ localAddress, device: _, ...row }) => [localAddress, row]));
 }
 
 function countSituations(seen: Record<string, number>, expected: Reference): void {

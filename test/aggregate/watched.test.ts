@@ -27,7 +27,7 @@ function ownersOf(tcp: readonly Sock[], watched: readonly string[]) {
     new OwnerPorts(range.usable),
     new WatchedDestinations(
       watched.map((remoteAddress) => ({
-        ...{ remoteAddress, remotePort: 443 },
+        ...{ remoteAddress, remotePort: 443, deviceIndex: 0 },
         localAddress: remoteAddress.includes('.') ? '10.0.0.1' : 'fd00::1',
       })),
     ),

@@ -31,6 +31,9 @@ export interface Sock {
   readonly receiveQueue?: number;
   readonly backlogLimit?: number;
   readonly drops?: number;
+  readonly id?: number;
+  readonly device?: number;
+  readonly vrf?: number;
 }
 
 export const LIMITS: Limits = { destinations: 1000, localAddresses: 1000, listeners: 1000, owners: 1000 };
@@ -45,7 +48,7 @@ export function tallyTcp(
   held?: HeldConnections,
 ): TcpSnapshot {
   const range = ephemeralRange(sysctls);
-  const tally = new TcpTally(range, sysctls, new Destinations(), undefined, undefined, held);
+  const tally = new TcpTally(range, sysctls, new Destinations(), undefined, undefined, { held });
   for (const sock of tcp.filter(({ state }) => state === LISTEN)) tally.addListener(toRecord(sock));
   for (const sock of tcp.filter(({ state }) => state === CLOSE)) tally.addConnection(toRecord(sock));
   const connections = tcp.filter(({ state }) => state !== LISTEN && state !== CLOSE);
@@ -80,12 +83,21 @@ export function toRecord(sock: Sock): SocketRecord {
   record.receiveQueue = sock.receiveQueue ?? -1;
   record.backlogLimit = sock.backlogLimit ?? -1;
   record.drops = sock.drops ?? -1;
+  record.id = sock.id ?? 0;
+  record.device = sock.device ?? 0;
+  record.vrf = sock.vrf ?? 0;
   return record;
 }
 
 /** Sysctls of a range; the rest is what Linux has by default. */
 export function sysctlsOf(first: number, last: number, others: Partial<PortSysctls> = {}): PortSysctls {
-  const defaults = { reserved: [], twReuse: 2, timestamps: true, twReuseDelayMs: 1000 } as const;
+  const defaults = {
+    reserved: [],
+    twReuse: 2,
+    timestamps: true,
+    twReuseDelayMs: 1000,
+    l3mdevAccept: false,
+  } as const;
   return { range: { first, last }, ...defaults, ...others };
 }
 

@@ -9,7 +9,7 @@ import { readSysctl } from '../../src/kernel/procfs.ts';
 import {
   parsePortRange,
   parseReservedPorts,
-  parseTimestamps,
+  parseSwitch,
   parseTwReuse,
   parseTwReuseDelay,
   readPortSysctls,
@@ -68,19 +68,19 @@ describe('parseReservedPorts', () => {
 describe('the others', () => {
   it('read their numbers', () => {
     expect(['0', '1\n', '2'].map(parseTwReuse)).toEqual([0, 1, 2]);
-    expect(['0', '1\n', '2'].map(parseTimestamps)).toEqual([false, true, true]);
+    expect(['0', '1\n', '2'].map(parseSwitch)).toEqual([false, true, true]);
     expect(['0', '1000\n', '4294967295'].map(parseTwReuseDelay)).toEqual([0, 1000, 4_294_967_295]);
   });
 
   it('refuse everything else', () => {
-    for (const parse of [parseTwReuse, parseTimestamps, parseTwReuseDelay]) {
+    for (const parse of [parseTwReuse, parseSwitch, parseTwReuseDelay]) {
       for (const text of ['', '-1', 'on', '1 2', '0x1']) expect(() => parse(text)).toThrow(ExporterError);
     }
     expect(() => parseTwReuse('3')).toThrow(new ExporterError('expected 0, 1 or 2, got "3"'));
   });
 
   it('take any text for a value or an ExporterError of one line', () => {
-    const parsers = [parsePortRange, parseReservedPorts, parseTwReuse, parseTimestamps, parseTwReuseDelay];
+    const parsers = [parsePortRange, parseReservedPorts, parseTwReuse, parseSwitch, parseTwReuseDelay];
     const text = fc.oneof(
       fc.string({ unit: 'binary' }),
       fc.string({ unit: fc.constantFrom(...'0123456789,- \t\n') }),
@@ -119,6 +119,7 @@ describe('readPortSysctls', () => {
       twReuse: 2,
       timestamps: true,
       twReuseDelayMs: 1000,
+      l3mdevAccept: true,
     });
   });
 
@@ -132,6 +133,7 @@ describe('readPortSysctls', () => {
       twReuse: 0,
       timestamps: false,
       twReuseDelayMs: 1000,
+      l3mdevAccept: true,
     });
   });
 

@@ -30,7 +30,7 @@ function remedies(
     ? tally.holdersOf(found)
     : { byCgroup: new Map(), timeWaitLeftMs: [], inodes: new Map() };
   const destination: ExplainedDestination = found ?? {
-    ...{ localAddress: undefined, remoteAddress: remote, remotePort: 443 },
+    ...{ localAddress: undefined, remoteAddress: remote, remotePort: 443, deviceIndex: 0, device: '' },
     ...{ used: { established: 0, timeWait: 0, other: 0 }, reclaimable: 0 },
     ...regime(snapshot.capacity, range.usableCount),
   };

@@ -115,6 +115,7 @@ const HOLDERS: NamedHolders = {
 };
 const DESTINATION: Destination = {
   ...{ localAddress: '192.0.2.10', remoteAddress: '203.0.113.7', remotePort: 443 },
+  ...{ deviceIndex: 0, device: '' },
   ...{ used: { established: 22, timeWait: 60, other: 5 }, reclaimable: 0, available: 5, ratio: 90 / 95 },
 };
 
@@ -241,7 +242,7 @@ function certain(): Explained {
 
 const NOBODY_CONNECTED = {
   destination: {
-    ...{ localAddress: undefined, remoteAddress: '203.0.113.9', remotePort: 443 },
+    ...{ localAddress: undefined, deviceIndex: 0, device: '', remoteAddress: '203.0.113.9', remotePort: 443 },
     ...{ used: { established: 0, timeWait: 0, other: 0 }, reclaimable: 0, available: 92, ratio: 1 - 92 / 95 },
   },
   holders: { owners: [], timeWaitLeftMs: [], inodes: new Map() },
@@ -424,10 +425,10 @@ describe('an explanation', () => {
 
   it('tells of other source addresses', () => {
     expect(lines(explainReport(explained({ sourceAddresses: 2 })))[2]).toBe(
-      'From 1 other source address it is less full.',
+      'From 1 other source address or device it is less full.',
     );
     expect(lines(explainReport(explained({ sourceAddresses: 3 })))[2]).toBe(
-      'From 2 other source addresses it is less full.',
+      'From 2 other source addresses or devices it is less full.',
     );
   });
 

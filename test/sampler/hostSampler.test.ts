@@ -24,7 +24,7 @@ afterAll(() => rmSync(procfs, { recursive: true }));
 
 const SOURCE: SocketSource = {
   ...{ kind: 'netlink', seesBoundOnly: true, seesCgroups: false },
-  ...{ tcpListeners() {}, tcpConnections() {}, udp() {}, close() {} },
+  ...{ tcpListeners() {}, tcpConnections() {}, udp() {}, close() {}, deviceName: String },
 };
 const UNNAMED = { process: '', container: '', podUid: '' };
 

@@ -57,6 +57,10 @@ class FakeSource implements SocketSource {
     dump(this.dumps.udp, { state: TcpState.CLOSE }, visit);
   }
 
+  deviceName(index: number): string {
+    return `if${index}`;
+  }
+
   close(): void {}
 }
 

@@ -73,7 +73,13 @@ function choose(wanted: SourceKind | 'auto', openers: Partial<Openers>) {
 
 function fakeSource(kind: SourceKind): SocketSource {
   const nothing = () => {};
-  const walks = { tcpListeners: nothing, tcpConnections: nothing, udp: nothing, close: nothing };
+  const walks = {
+    tcpListeners: nothing,
+    tcpConnections: nothing,
+    udp: nothing,
+    close: nothing,
+    deviceName: String,
+  };
   return { kind, seesBoundOnly: kind === 'netlink', seesCgroups: kind === 'netlink', ...walks };
 }
 

@@ -46,11 +46,15 @@ export function decodeSocket(
     state === TcpState.TIME_WAIT && view.getUint8(start + 2) === TIMER_TIME_WAIT
       ? Math.max(0, TIME_WAIT_MS - view.getUint32(start + 52, HOST_IS_LITTLE_ENDIAN))
       : -1;
+  record.device = view.getUint32(start + 40, HOST_IS_LITTLE_ENDIAN);
   record.inode = view.getUint32(start + 68, HOST_IS_LITTLE_ENDIAN);
   clearOptional(record);
   const attributes = start + INET_DIAG_MSG_BYTES;
   if (state === TcpState.LISTEN || state === TcpState.CLOSE) {
     record.receiveQueue = view.getUint32(start + 56, HOST_IS_LITTLE_ENDIAN);
+    record.id =
+      view.getUint32(start + 48, HOST_IS_LITTLE_ENDIAN) * 2 ** 32 +
+      view.getUint32(start + 44, HOST_IS_LITTLE_ENDIAN);
     if (state === TcpState.LISTEN) record.backlogLimit = view.getUint32(start + 60, HOST_IS_LITTLE_ENDIAN);
     decodeAttributes(what, view, attributes, end, record);
   } else {
@@ -147,6 +151,8 @@ function attributeBytes(what: string, view: DataView, at: number, end: number): 
 }
 
 function clearOptional(record: SocketRecord): void {
+  record.id = 0;
+  record.vrf = 0;
   record.v6only = false;
   record.receiveQueue = -1;
   record.backlogLimit = -1;

@@ -1,6 +1,7 @@
 import { release } from 'node:os';
 import { ExporterError, KernelError } from '../../base/errors.ts';
 import { AF_INET, AF_INET6, type Libc, loadLibc } from '../../kernel/libc.ts';
+import { Links } from '../../kernel/links.ts';
 import { NetlinkDumper, type NetlinkSocket, openNetlinkSocket } from '../../kernel/netlink.ts';
 import { releaseAtLeast } from '../../kernel/release.ts';
 import { SocketRecord, TcpState, type Visit } from '../record.ts';
@@ -11,6 +12,7 @@ import {
   EXT_SKMEMINFO,
   IPPROTO_UDP,
   legacyTcpRequest,
+  NETLINK_ROUTE,
   NETLINK_SOCK_DIAG,
   requestV2,
   SOCK_DIAG_BY_FAMILY,
@@ -29,7 +31,10 @@ const ALL_BUT_LISTEN = (EVERY_STATE & ~LISTEN_ONLY) >>> 0;
  * @param seesBoundOnly where it is known from another namespace: it is the same in all, and dear to find out
  */
 export function openNetlinkSource(libc: Libc = loadLibc(), seesBoundOnly?: boolean): SocketSource {
-  const source = new NetlinkSource(() => openNetlinkSocket(libc, NETLINK_SOCK_DIAG));
+  const source = new NetlinkSource(
+    () => openNetlinkSocket(libc, NETLINK_SOCK_DIAG),
+    new Links(() => openNetlinkSocket(libc, NETLINK_ROUTE)),
+  );
   try {
     source.seesBoundOnly = seesBoundOnly ?? bindingShows(libc, source);
   } catch (error) {
@@ -47,14 +52,19 @@ export class NetlinkSource implements SocketSource {
   readonly seesCgroups = releaseAtLeast(release(), 5, 8);
   readonly #open: () => NetlinkSocket;
   readonly #record = new SocketRecord();
+  readonly #links: Links;
   #dumper: NetlinkDumper | undefined;
 
-  constructor(open: () => NetlinkSocket) {
+  /** @param links of the namespace that `open` opens in */
+  constructor(open: () => NetlinkSocket, links: Links) {
     this.#open = open;
+    this.#links = links;
     this.#dumper = openDumper(open);
   }
 
+  /** The first walk of every sample: what is known of devices is as old as the sample. */
   tcpListeners(visit: Visit): void {
+    this.#links.forget();
     this.#dump('dump of TCP listeners', TCPDIAG_GETSOCK, legacyTcpRequest(LISTEN_ONLY, EXT_SKMEMINFO), visit);
   }
 
@@ -75,7 +85,16 @@ export class NetlinkSource implements SocketSource {
     }
   }
 
+  deviceName(index: number): string {
+    return this.#links.of(index).name;
+  }
+
   close(): void {
+    this.#closeDumper();
+    this.#links.close();
+  }
+
+  #closeDumper(): void {
     this.#dumper?.close();
     this.#dumper = undefined;
   }
@@ -86,11 +105,12 @@ export class NetlinkSource implements SocketSource {
     try {
       this.#dumper.dump(what, type, payload, (view, start, end) => {
         decodeSocket(what, view, start, end, record);
+        if (record.device !== 0) record.vrf = this.#links.of(record.device).vrf;
         visit(record);
       });
     } catch (error) {
       // The rest of the broken answer is still in the socket: the next dump gets a new one.
-      this.close();
+      this.#closeDumper();
       throw error;
     }
   }

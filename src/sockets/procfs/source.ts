@@ -43,6 +43,11 @@ class ProcfsSource implements SocketSource {
     }
   }
 
+  /** No table of /proc/net tells devices. */
+  deviceName(index: number): string {
+    return `if${index}`;
+  }
+
   tcpListeners(visit: Visit): void {
     for (const table of this.#tcp) {
       // The kernel writes its listening hash first and the connections after it (tcp_seek_last_pos of

@@ -156,6 +156,7 @@ function fill(record: SocketRecord, line: LineCursor, layout: Layout): void {
   record.state = state;
   const inTimeWait = state === TcpState.TIME_WAIT && timer === TIMER_TIME_WAIT;
   record.timeWaitAgeMs = inTimeWait ? Math.max(0, TIME_WAIT_MS - ticks * CLOCK_TICK_MS) : -1;
+  record.id = record.inode;
   record.v6only = false;
   record.backlogLimit = -1;
   if (layout.protocol === 'tcp') {

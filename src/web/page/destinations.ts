@@ -1,6 +1,6 @@
 import { html } from 'hono/html';
 import type { Destination } from '../../aggregate/destinations.ts';
-import { endpoint } from '../../base/endpoint.ts';
+import { endpoint, onDevice } from '../../base/endpoint.ts';
 import { percent } from '../../base/quantities.ts';
 import { shellCommand } from '../../base/shell.ts';
 import { explainCommand } from '../../status/explainCommand.ts';
@@ -41,7 +41,7 @@ function columnsOf(usable: number): readonly [Column<Destination>, ...Column<Des
     {
       title: 'To, from',
       cell: (row) =>
-        html`<span class="address">${name(endpoint(row.remoteAddress, row.remotePort))}</span> <span class="sub">from <span class="address">${name(row.localAddress)}</span></span>`,
+        html`<span class="address">${name(endpoint(row.remoteAddress, row.remotePort))}</span> <span class="sub">from <span class="address">${name(onDevice(row.localAddress, row.device))}</span></span>`,
     },
     {
       title: 'Used',
@@ -87,6 +87,6 @@ function statesBar({ used, available }: Destination, usable: number): Html {
   ]);
 }
 
-function idOf({ localAddress, remoteAddress, remotePort }: Destination): string {
-  return rowId('destination', localAddress, remoteAddress, remotePort);
+function idOf({ localAddress, device, remoteAddress, remotePort }: Destination): string {
+  return rowId('destination', onDevice(localAddress, device), remoteAddress, remotePort);
 }

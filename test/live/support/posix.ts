@@ -49,14 +49,16 @@ const LITTLE = endianness() === 'LE';
 
 export type Type = 'tcp' | 'udp';
 
-/** struct sockaddr_in or sockaddr_in6 of an address as people write it; a mapped one is `::ffff:127.0.0.1`. */
+/** struct sockaddr_in or sockaddr_in6 of an address as people write it; a mapped one is `::ffff:127.0.0.1`, one of a link `fe80::1%7`. */
 function sockaddr(address: string, port: number): Uint8Array {
+  const [plain = '', scope = '0'] = address.split('%');
   const isIpv6 = address.includes(':');
   const bytes = new Uint8Array(isIpv6 ? 28 : 16);
   const view = new DataView(bytes.buffer);
   view.setUint16(0, isIpv6 ? AF_INET6 : AF_INET, LITTLE);
   view.setUint16(2, port);
-  bytes.set(isIpv6 ? ipv6Bytes(address) : address.split('.').map(Number), isIpv6 ? 8 : 4);
+  bytes.set(isIpv6 ? ipv6Bytes(plain) : plain.split('.').map(Number), isIpv6 ? 8 : 4);
+  if (isIpv6) view.setUint32(24, Number(scope), LITTLE);
   return bytes;
 }
 
@@ -148,6 +150,12 @@ export function setIpv6Only(fd: number): void {
 /** IP_BIND_ADDRESS_NO_PORT, which serves both families. */
 export function setBindAddressNoPort(fd: number): void {
   checked('setsockopt', fd, 0, 24, int32(1), 4);
+}
+
+/** SO_BINDTODEVICE. */
+export function setDevice(fd: number, device: string): void {
+  const name = new TextEncoder().encode(`${device}\0`);
+  checked('setsockopt', fd, 1, 25, name, name.length);
 }
 
 export function setReusePort(fd: number): void {

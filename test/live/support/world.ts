@@ -24,6 +24,10 @@ export interface Client {
   readonly noPort?: boolean;
   /** bind() to this very port. */
   readonly port?: number;
+  /** SO_BINDTODEVICE. */
+  readonly device?: string;
+  /** Somebody listens there already, in another namespace maybe. */
+  readonly served?: boolean;
 }
 
 /** How a server socket is made. */
@@ -34,6 +38,8 @@ export interface Server {
   readonly reusePort?: boolean;
   /** accept() is refused with EAGAIN where no connection waits. */
   readonly nonBlocking?: boolean;
+  /** SO_BINDTODEVICE. */
+  readonly device?: string;
 }
 
 /**
@@ -78,10 +84,11 @@ export class World {
   listen(
     address: string,
     port: number,
-    { v6only = false, backlog = 4096, reusePort = false, nonBlocking = false }: Server = {},
+    { v6only = false, backlog = 4096, reusePort = false, nonBlocking = false, device = '' }: Server = {},
   ): number {
     const fd = this.#socket(address, 'tcp', { nonBlocking });
     posix.setReuseAddress(fd);
+    if (device !== '') posix.setDevice(fd, device);
     if (reusePort) posix.setReusePort(fd);
     if (v6only) posix.setIpv6Only(fd);
     posix.bind(fd, address, port);
@@ -94,10 +101,11 @@ export class World {
   bound(
     address: string,
     port = 0,
-    { type = 'tcp' as posix.Type, v6only = false, reusePort = false } = {},
+    { type = 'tcp' as posix.Type, v6only = false, reusePort = false, device = '' } = {},
   ): number {
     const fd = this.#socket(address, type);
     try {
+      if (device !== '') posix.setDevice(fd, device);
       if (reusePort) posix.setReusePort(fd);
       if (v6only) posix.setIpv6Only(fd);
       posix.bind(fd, address, port);
@@ -110,9 +118,10 @@ export class World {
 
   /** A TCP connection to a server that is listening; starts one there if there is none. */
   connect(to: string, port = SERVER_PORT, client: Client = {}): number {
-    if (this.#serverOf(to, port) === undefined) this.listen(unmapped(to), port);
+    if (!client.served && this.#serverOf(to, port) === undefined) this.listen(unmapped(to), port);
     const fd = this.#socket(to, 'tcp');
     try {
+      if (client.device !== undefined) posix.setDevice(fd, client.device);
       if (client.noPort) posix.setBindAddressNoPort(fd);
       if (client.from !== undefined) posix.bind(fd, client.from, client.port ?? 0);
       posix.connect(fd, to, port);
@@ -124,9 +133,15 @@ export class World {
   }
 
   /** A connect() that does not wait for an answer: nobody may be there to give one. */
-  knock(to: string, port = SERVER_PORT): number {
+  knock(to: string, port = SERVER_PORT, device = ''): number {
     const fd = this.#socket(to, 'tcp', { nonBlocking: true });
-    posix.startConnecting(fd, to, port);
+    try {
+      if (device !== '') posix.setDevice(fd, device);
+      posix.startConnecting(fd, to, port);
+    } catch (error) {
+      this.end(fd);
+      throw error;
+    }
     return fd;
   }
 

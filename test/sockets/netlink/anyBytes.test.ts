@@ -2,6 +2,7 @@ import { constants } from 'node:os';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ExporterError, errorLine } from '../../../src/base/errors.ts';
+import { Links } from '../../../src/kernel/links.ts';
 import { NetlinkSource } from '../../../src/sockets/netlink/source.ts';
 import { type Arrival, datagram, done, FakeNetlink, type Message } from '../../kernel/fakeNetlink.ts';
 import { encodeSocket, skmeminfo, v6only } from './encode.ts';
@@ -63,7 +64,10 @@ describe('whatever a kernel answers', () => {
     const seen = { whole: 0, failed: 0 };
     fc.assert(
       fc.property(fc.constantFrom(...walks), arrivals, (walk, answer) => {
-        const source = new NetlinkSource(() => new FakeNetlink(() => answer));
+        const source = new NetlinkSource(
+          () => new FakeNetlink(() => answer),
+          new Links(() => new FakeNetlink(() => answer)),
+        );
         try {
           source[walk](() => {});
           seen.whole++;

@@ -1,6 +1,7 @@
 import { constants } from 'node:os';
 import { describe, expect, it } from 'vitest';
 import { ExporterError, errorLine, KernelError } from '../../../src/base/errors.ts';
+import { Links } from '../../../src/kernel/links.ts';
 import { NetlinkSource } from '../../../src/sockets/netlink/source.ts';
 import { TcpState } from '../../../src/sockets/record.ts';
 import {
@@ -15,6 +16,9 @@ import { collect } from '../records.ts';
 import { encodeSocket } from './encode.ts';
 
 const { ENOENT, EMFILE } = constants.errno;
+const NO_LINKS = new Links(() => {
+  throw new KernelError('socket()', EMFILE);
+});
 const TCP_ROW = encodeSocket({ family: 'ipv4', state: 1, local: '10.0.0.1', localPort: 40_000 });
 
 describe('the dumps', () => {
@@ -125,7 +129,7 @@ describe('a dump that fails', () => {
     const source = new NetlinkSource(() => {
       if (refused) throw new KernelError('socket()', EMFILE);
       return new FakeNetlink(() => []);
-    });
+    }, NO_LINKS);
     expect(() => source.tcpListeners(() => {})).toThrow(ExporterError);
     refused = true;
     expect(failure(() => source.tcpListeners(() => {}))).toMatch(
@@ -142,7 +146,7 @@ function sourceOf(answer: (request: Request, nth: number) => readonly Arrival[])
     const kernel = new FakeNetlink((request) => answer(request, nth));
     kernels.push(kernel);
     return kernel;
-  });
+  }, NO_LINKS);
   return { kernels, source };
 }
 

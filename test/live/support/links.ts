@@ -1,0 +1,69 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { Actor } from './actor.ts';
+import { enterFreshNamespace } from './posix.ts';
+import { SERVER_PORT, type World } from './world.ts';
+
+/** Device indices, chosen here so that a test can write an address of a link: `fe80::1%101`. */
+export const LINKS = { va: 101, vb: 102 } as const;
+
+/**
+ * Two links to another namespace, on both of which this one is fe80::1 and 10.0.0.1 and the other fe80::2 and 10.0.0.2,
+ * who listens on SERVER_PORT. Packets to 10.0.0.2 leave by va where the socket is bound to no device.
+ */
+export async function addTwinLinks(): Promise<void> {
+  const leave = enterFreshNamespace();
+  const peer = new Actor();
+  leave();
+  await peer.listen('::', SERVER_PORT);
+  const inside = (...args: string[]) => execFileSync('nsenter', ['-t', String(peer.pid), '-n', ...args]);
+  for (const [device, index] of Object.entries(LINKS)) {
+    ip(
+      'link',
+      'add',
+      device,
+      'index',
+      String(index),
+      'type',
+      'veth',
+      'peer',
+      device,
+      'netns',
+      String(peer.pid),
+    );
+    const sides = [
+      { run: ip, host: 1 },
+      { run: (...args: string[]) => inside('ip', ...args), host: 2 },
+    ];
+    for (const { run, host } of sides) {
+      run('link', 'set', device, 'addrgenmode', 'none');
+      run('link', 'set', device, 'up');
+      run('address', 'add', `fe80::${host}/64`, 'dev', device, 'nodad');
+      run('address', 'add', `10.0.0.${host}/24`, 'dev', device);
+    }
+  }
+}
+
+/** Why no VRF can be made here; undefined where one can. */
+export function vrfRefusal(): string | undefined {
+  const leave = enterFreshNamespace();
+  try {
+    const { status, stderr } = spawnSync('ip', ['link', 'add', 'red', 'type', 'vrf', 'table', '10'], {
+      encoding: 'utf8',
+    });
+    return status === 0 ? undefined : stderr.trim();
+  } finally {
+    leave();
+  }
+}
+
+/** A VRF with its table, and a loopback address of its own in it. */
+export function addVrf(world: World, name: string, index: number, address: string): void {
+  ip('link', 'add', name, 'index', String(index), 'type', 'vrf', 'table', String(index));
+  ip('link', 'set', name, 'up');
+  ip('address', 'add', `${address}/32`, 'dev', name);
+  world.sysctl('net.ipv4.tcp_l3mdev_accept', '0');
+}
+
+export function ip(...args: string[]): void {
+  execFileSync('ip', args, { stdio: ['ignore', 'ignore', 'pipe'] });
+}
