@@ -2,13 +2,22 @@ import type { PortSysctls } from '../kernel/sysctl.ts';
 import { type SocketRecord, TcpState } from '../sockets/record.ts';
 import { touchesLoopback } from './address.ts';
 
+/** `include/net/net_namespace.h`: lo is the first device of every namespace. */
+const LOOPBACK_IFINDEX = 1;
+
 /**
  * Whether connect() may take over this TIME_WAIT socket's port towards the same destination, as tcp_twsk_unique()
- * (net/ipv4/tcp_ipv4.c) decides: `tcp_tw_reuse` 0 never, 1 always, 2 on loopback; TCP timestamps on; and at least
- * `tcp_tw_reuse_delay` old. bind() never may. False where the age is unknown.
+ * (net/ipv4/tcp_ipv4.c) decides: `tcp_tw_reuse` 0 never, 1 always, 2 where an address is a loopback one or the socket is bound to lo; and at
+ * least `tcp_tw_reuse_delay` old. bind() never may. False where the age is unknown.
+ *
+ * The kernel asks whether the connection used TCP timestamps, which no dump tells. The sysctl tells it of those made from
+ * now on; where it is off, those made before are counted as lost, so that no more is promised than is given.
  */
 export function isReclaimable(record: SocketRecord, sysctls: PortSysctls): boolean {
   if (record.state !== TcpState.TIME_WAIT || record.timeWaitAgeMs < sysctls.twReuseDelayMs) return false;
   if (record.timeWaitAgeMs < 0 || !sysctls.timestamps) return false;
-  return sysctls.twReuse === 1 || (sysctls.twReuse === 2 && touchesLoopback(record));
+  return (
+    sysctls.twReuse === 1 ||
+    (sysctls.twReuse === 2 && (record.device === LOOPBACK_IFINDEX || touchesLoopback(record)))
+  );
 }

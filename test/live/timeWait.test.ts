@@ -1,8 +1,9 @@
 import { expect, it } from 'vitest';
-import { binds, connects, expectExact, times } from './support/exact.ts';
+import { binds, connects, type Drive, expectExact, newWorld, times } from './support/exact.ts';
+import { sampled } from './support/exporter.ts';
 import { hasSysctl, SLOWNESS, sleepMs } from './support/kernel.ts';
 import { describeLive } from './support/privilege.ts';
-import type { World } from './support/world.ts';
+import { SERVER_PORT, untilRefused, type World } from './support/world.ts';
 
 const HAS_DELAY = hasSysctl('net.ipv4.tcp_tw_reuse_delay');
 /** Kernels before 6.14 have no such sysctl and count in whole seconds. */
@@ -71,6 +72,34 @@ describeLive('TIME_WAIT: connect() takes over what net.ipv4.tcp_tw_reuse permits
     // The other address of lo is not a loopback address, but the device is: the kernel looks at addresses unless bound to lo.
     expect(await expectExact({ twReuse: 2 }, prepare, [connects('fd00::1')])).toEqual([60]);
     expect(await expectExact({ twReuse: 1 }, prepare, [connects('fd00::1')])).toEqual([100]);
+  });
+
+  it('2: also between other addresses, where the socket is bound to lo', async () => {
+    const prepare = (world: World) => {
+      world.addIpv6('fd00::1');
+      world.timeWait(40, 'fd00::1', SERVER_PORT, { device: 'lo' });
+      growOld(world);
+    };
+    const drive: Drive = {
+      what: 'connect() to fd00::1 bound to lo',
+      promised: (exporter) =>
+        exporter.value('port_destination_available_ports', { remote_address: 'fd00::1', device: 'lo' }),
+      call: (world) => world.connect('fd00::1', SERVER_PORT, { device: 'lo' }),
+      error: 'EADDRNOTAVAIL',
+    };
+    expect(await expectExact({ twReuse: 2 }, prepare, [drive])).toEqual([100]);
+  });
+
+  it('with TCP timestamps that were switched off since: promised as if not, because no dump tells', async () => {
+    const world = newWorld({ twReuse: 1 });
+    old(world);
+    world.sysctl('net.ipv4.tcp_timestamps', '0');
+    const exporter = await sampled();
+    expect(exporter.value('port_destination_available_ports', { remote_address: '127.0.0.1' })).toBe(60);
+    expect(untilRefused(() => world.connect('127.0.0.1'))).toEqual({
+      succeeded: 100,
+      error: 'EADDRNOTAVAIL',
+    });
   });
 
   it('without TCP timestamps: never', async () => {
