@@ -1,5 +1,6 @@
 import type { SocketTotals } from '../kernel/sockstat.ts';
 import type { SocketRecord } from '../sockets/record.ts';
+import type { DroppedTotals } from './droppedTotals.ts';
 import { type Regime, regime } from './exhaustion.ts';
 import type { Limits } from './limits.ts';
 import { Listeners, type ListenersSnapshot } from './listeners.ts';
@@ -28,13 +29,13 @@ export class BoundedTally {
     this.#listeners.add(record);
   }
 
-  summarise(totals: SocketTotals, limits: Limits): BoundedSnapshot {
+  summarise(totals: SocketTotals, limits: Limits, dropped?: DroppedTotals): BoundedSnapshot {
     const usable = this.#range.usableCount;
     const { tcp, udp } = boundsOf(totals);
     return {
       tcp: regime(usable - tcp, usable),
       udp: regime(usable - udp, usable),
-      listeners: this.#listeners.snapshot(limits.listeners),
+      listeners: this.#listeners.snapshot(limits.listeners, undefined, dropped),
     };
   }
 }

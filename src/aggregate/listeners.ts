@@ -1,7 +1,7 @@
-import { type Family, type SocketRecord, TcpState } from '../sockets/record.ts';
-import { ADDRESS_WORDS, formatAddress, isWildcard, writeLocal } from './address.ts';
-import { KeyTable } from './keyTable.ts';
-import { PortSet } from './portSet.ts';
+import type { Family, SocketRecord } from '../sockets/record.ts';
+import { DroppedTotals } from './droppedTotals.ts';
+import { type ListenerRow, type ListenerSocket, ListenerTable } from './listenerTable.ts';
+import type { PortSet } from './portSet.ts';
 
 /** Every socket that listens on one address and port, as exported: several where they share it (SO_REUSEPORT). */
 export interface Listener {
@@ -14,20 +14,13 @@ export interface Listener {
   readonly acceptQueue: number | undefined;
   /** Backlogs added up; undefined where the source does not tell (procfs). TCP only. */
   readonly acceptQueueLimit: number | undefined;
-  /** Connections, or datagrams, that the sockets dropped; undefined where the source does not tell. */
+  /** Connections, or datagrams, that its sockets dropped, closed ones too; undefined where the source does not tell. */
   readonly dropped: number | undefined;
   /** Accepted connections now. TCP only. */
   readonly connections: number | undefined;
   /** The port is usable for automatic choice: it blocks connects, and an ephemeral socket can take it. */
   readonly inEphemeralRange: boolean;
   readonly sockets: readonly ListenerSocket[];
-}
-
-/** What is needed to find out who holds a listening socket. */
-export interface ListenerSocket {
-  readonly inode: number;
-  /** undefined where the source does not tell. */
-  readonly cgroupId: number | undefined;
 }
 
 export interface ListenersSnapshot {
@@ -60,15 +53,20 @@ export class Listeners {
 
   /**
    * @param isListener whether an address and port count as listened on at all; by default all do
+   * @param dropped of the samples before; this one is added to it
    * @returns the fullest by their queue, then by their connections
    */
   snapshot(
     limit: number,
     isListener: (row: ListenerRow, isUsable: boolean) => boolean = () => true,
+    dropped = new DroppedTotals(),
   ): ListenersSnapshot {
     const rows = this.#tables
       .flatMap((table) => table.rows)
       .filter((row) => isListener(row, this.#usable.has(row.port)));
+    // Of all of them, shown or not: a limit must not make a counter fall.
+    const totals = dropped.update(rows.map((row) => [this.#tableOf(row.family).keyOf(row), row.drops]));
+    for (const [index, row] of rows.entries()) row.dropped = totals[index];
     const shown = rows.toSorted(byFullness).slice(0, limit);
     const count = (group: 0 | 1) => rows.reduce((sum, row) => sum + row.socketsByFamily[group], 0);
     return {
@@ -86,7 +84,7 @@ export class Listeners {
       ipv6Only: row.ipv6Only,
       acceptQueue: row.isTcp ? known(row.acceptQueue) : undefined,
       acceptQueueLimit: known(row.acceptQueueLimit),
-      dropped: known(row.dropped),
+      dropped: row.dropped,
       connections: row.isTcp ? row.connections : undefined,
       inEphemeralRange: this.#usable.has(row.port),
       sockets: row.sockets,
@@ -98,119 +96,10 @@ export class Listeners {
   }
 }
 
-/** One address and port while it is being counted. What cannot be known is -1. */
-interface ListenerRow {
-  readonly family: Family;
-  readonly port: number;
-  readonly isTcp: boolean;
-  /** Row of the key table. */
-  readonly row: number;
-  ipv6Only: boolean;
-  acceptQueue: number;
-  acceptQueueLimit: number;
-  dropped: number;
-  connections: number;
-  readonly sockets: ListenerSocket[];
-  /** Sockets opened as IPv4, and as IPv6. */
-  readonly socketsByFamily: [number, number];
-}
-
-class ListenerTable {
-  readonly #family: Family;
-  readonly #keys: KeyTable;
-  /** The wildcard listener on each port. */
-  readonly #wildcards = new Map<number, ListenerRow>();
-  /** Those of the wildcards that take IPv4 too. */
-  readonly #dualStack = new Map<number, ListenerRow>();
-  /** Ports listened on, on any address: most connections have another. */
-  readonly #ports = new PortSet(0, 65_535);
-  readonly rows: ListenerRow[] = [];
-
-  constructor(family: Family) {
-    this.#family = family;
-    this.#keys = new KeyTable(ADDRESS_WORDS[family] + 1);
-  }
-
-  add(record: SocketRecord): void {
-    const port = record.localPort;
-    this.#writeKey(record);
-    const index = this.#keys.upsert();
-    const row = this.rows[index] ?? newRow(record, index);
-    if (index === this.rows.length) this.rows.push(row);
-    row.ipv6Only &&= record.v6only;
-    row.acceptQueue = sumKnown(row.acceptQueue, record.receiveQueue);
-    row.acceptQueueLimit = sumKnown(row.acceptQueueLimit, record.backlogLimit);
-    row.dropped = sumKnown(row.dropped, record.drops);
-    row.sockets.push({ inode: record.inode, cgroupId: cgroupIdOf(record) });
-    row.socketsByFamily[record.socketFamily === 4 ? 0 : 1]++;
-    this.#ports.add(port);
-    if (!isWildcard(record)) return;
-    this.#wildcards.set(port, row);
-    if (record.family === 6 && !record.v6only) this.#dualStack.set(port, row);
-  }
-
-  /** @param asIpv4 an IPv4 connection, which only a dual-stack wildcard of IPv6 takes */
-  accepts(connection: SocketRecord, asIpv4: boolean): boolean {
-    const port = connection.localPort;
-    if (!this.#ports.has(port)) return false;
-    const row = asIpv4 ? this.#dualStack.get(port) : this.#rowFor(connection);
-    if (row === undefined) return false;
-    if (isAccepted(connection)) row.connections++;
-    return true;
-  }
-
-  addressOf({ row }: ListenerRow): string {
-    return formatAddress(this.#keys, row, 1, this.#family);
-  }
-
-  /** As the kernel looks a listener up: the exact address before the wildcard. */
-  #rowFor(connection: SocketRecord): ListenerRow | undefined {
-    this.#writeKey(connection);
-    return this.rows[this.#keys.find()] ?? this.#wildcards.get(connection.localPort);
-  }
-
-  #writeKey(record: SocketRecord): void {
-    this.#keys.key[0] = record.localPort;
-    writeLocal(this.#keys.key, 1, record);
-  }
-}
-
-function newRow(record: SocketRecord, row: number): ListenerRow {
-  return {
-    family: record.family,
-    port: record.localPort,
-    isTcp: record.state === TcpState.LISTEN,
-    row,
-    ipv6Only: record.v6only,
-    acceptQueue: 0,
-    acceptQueueLimit: 0,
-    dropped: 0,
-    connections: 0,
-    sockets: [],
-    socketsByFamily: [0, 0],
-  };
-}
-
-/** Not while it waits for accept(), when no file refers to it yet, and not once only TIME_WAIT is left of it. */
-function isAccepted({ state, inode }: SocketRecord): boolean {
-  if (state === TcpState.SYN_RECV || state === TcpState.TIME_WAIT) return false;
-  return inode !== 0 || (state !== TcpState.ESTABLISHED && state !== TcpState.CLOSE_WAIT);
-}
-
-/** A sum is unknown where one of its parts is. */
-function sumKnown(sum: number, part: number): number {
-  return sum < 0 || part < 0 ? -1 : sum + part;
+function byFullness(a: ListenerRow, b: ListenerRow): number {
+  return b.acceptQueue - a.acceptQueue || b.connections - a.connections || a.port - b.port || a.row - b.row;
 }
 
 function known(value: number): number | undefined {
   return value < 0 ? undefined : value;
-}
-
-function cgroupIdOf({ cgroupLow, cgroupHigh }: SocketRecord): number | undefined {
-  const id = (cgroupHigh >>> 0) * 2 ** 32 + (cgroupLow >>> 0);
-  return id === 0 ? undefined : id;
-}
-
-function byFullness(a: ListenerRow, b: ListenerRow): number {
-  return b.acceptQueue - a.acceptQueue || b.connections - a.connections || a.port - b.port || a.row - b.row;
 }

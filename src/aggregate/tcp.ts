@@ -2,6 +2,7 @@ import type { PortSysctls } from '../kernel/sysctl.ts';
 import { type SocketRecord, TcpState } from '../sockets/record.ts';
 import type { DeviceName } from './destinationKey.ts';
 import type { Destinations, DestinationsSnapshot } from './destinations.ts';
+import type { DroppedTotals } from './droppedTotals.ts';
 import { type Regime, regime } from './exhaustion.ts';
 import type { HeldConnections } from './heldConnections.ts';
 import type { NamespaceMemory } from './inference.ts';
@@ -53,6 +54,8 @@ export interface TcpSnapshot {
 export interface TallyOptions {
   /** Takes the outbound connections that are counted. */
   readonly held?: HeldConnections | undefined;
+  /** What listeners dropped until now. */
+  readonly dropped?: DroppedTotals;
   /** See `needsPorts`. */
   readonly keepsPorts?: boolean;
 }
@@ -75,6 +78,7 @@ export class TcpTally {
   readonly #held: HeldConnections | undefined;
   readonly #vrfs: Vrfs;
   readonly #keepsPorts: boolean;
+  readonly #dropped: DroppedTotals | undefined;
 
   /**
    * @param destinations cleared and reused, because it is the one large part
@@ -86,8 +90,9 @@ export class TcpTally {
     destinations: Destinations,
     owners = new OwnerPorts(range.usable),
     watched?: WatchedDestinations,
-    { held, keepsPorts = false }: TallyOptions = {},
+    { held, keepsPorts = false, dropped }: TallyOptions = {},
   ) {
+    this.#dropped = dropped;
     this.#held = held;
     this.#range = range;
     this.#sysctls = sysctls;
@@ -184,7 +189,7 @@ export class TcpTally {
         localAddresses: addresses,
         onLoopback: this.#localAddresses.availableOnLoopback(),
         bindMayBlock: this.#bindMayBlock(inference.inferred),
-        listeners: this.#listeners.snapshot(limits.listeners),
+        listeners: this.#listeners.snapshot(limits.listeners, undefined, this.#dropped),
       },
     };
   }

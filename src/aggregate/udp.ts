@@ -1,5 +1,6 @@
 import { type SocketRecord, TcpState } from '../sockets/record.ts';
 import type { DeviceName } from './destinationKey.ts';
+import type { DroppedTotals } from './droppedTotals.ts';
 import { type Regime, regime } from './exhaustion.ts';
 import type { Limits } from './limits.ts';
 import { Listeners, type ListenersSnapshot } from './listeners.ts';
@@ -51,6 +52,7 @@ export class UdpTally {
   summarise(
     limits: Pick<Limits, 'localAddresses' | 'listeners'>,
     deviceName: DeviceName = (index) => `if${index}`,
+    dropped?: DroppedTotals,
   ): UdpSnapshot {
     const usable = this.#range.usableCount;
     const usedPorts = this.#localAddresses.usedPorts;
@@ -69,6 +71,7 @@ export class UdpTally {
       listeners: this.#listeners.snapshot(
         limits.listeners,
         ({ sockets }, isUsable) => !isUsable || sockets.length > 1,
+        dropped,
       ),
     };
   }

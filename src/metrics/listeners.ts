@@ -33,7 +33,9 @@ export const defineListeners: DefineFamily = (registers) => {
   });
   const dropped = new PaintedCounter(registers, {
     name: 'port_listener_dropped_total',
-    help: 'Connections (TCP) or datagrams (UDP) that the sockets listening now have dropped (sock_diag SK_MEMINFO_DROPS).',
+    help:
+      'Connections (TCP) or datagrams (UDP) that this listener has dropped, by sockets that it closed too (sock_diag ' +
+      'SK_MEMINFO_DROPS).',
     labels: LABELS,
   });
   const connections = new PaintedGauge(registers, {

@@ -1,6 +1,7 @@
 import { BoundedTally } from '../aggregate/bounded.ts';
 import { DestinationHoldersTally } from '../aggregate/destinationHolders.ts';
 import type { Destination, Destinations } from '../aggregate/destinations.ts';
+import { DroppedTotals } from '../aggregate/droppedTotals.ts';
 import type { Regime } from '../aggregate/exhaustion.ts';
 import { HeldConnections } from '../aggregate/heldConnections.ts';
 import { emptyMemory, type NamespaceMemory } from '../aggregate/inference.ts';
@@ -42,6 +43,7 @@ export class NamespaceSampler {
   /** Outbound connections of the last whole sample. */
   #held: HeldConnections | undefined;
   #keepsPorts = false;
+  readonly #dropped = { tcp: new DroppedTotals(), udp: new DroppedTotals() } as const;
   /** The fullest destinations of the last whole sample. */
   #watched: readonly Destination[] = [];
 
@@ -114,7 +116,7 @@ export class NamespaceSampler {
     const bounds = collect('tcp', outcomes, () => {
       const tally = new BoundedTally(needed(base).range);
       this.#source.tcpListeners((record) => tally.addListener(record));
-      return tally.summarise(totals, this.#settings.limits);
+      return tally.summarise(totals, this.#settings.limits, this.#dropped.tcp);
     });
     return {
       detail: 'bounded',
@@ -175,7 +177,7 @@ export class NamespaceSampler {
     const owners = this.#newOwnerPorts(range);
     // A walk that is made again leaves nothing of the one before.
     this.#held = this.#settings.keepsConnections ? new HeldConnections() : undefined;
-    const options = { held: this.#held, keepsPorts: this.#keepsPorts };
+    const options = { held: this.#held, keepsPorts: this.#keepsPorts, dropped: this.#dropped.tcp };
     const tally = new TcpTally(range, sysctls, this.#destinations, owners, watched, options);
     this.#source.tcpListeners((record) => tally.addListener(record));
     this.#source.tcpConnections((record) => tally.addConnection(record));
@@ -186,7 +188,11 @@ export class NamespaceSampler {
     const tally = new UdpTally(range, this.#newOwnerPorts(range));
     this.#source.udp((record) => tally.add(record));
     return {
-      snapshot: tally.summarise(this.#settings.limits, (index) => this.#source.deviceName(index)),
+      snapshot: tally.summarise(
+        this.#settings.limits,
+        (index) => this.#source.deviceName(index),
+        this.#dropped.udp,
+      ),
       ownerPorts: tally.owners,
     };
   }

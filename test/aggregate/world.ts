@@ -62,6 +62,9 @@ export function tallyUdp({ sysctls, udp }: World, limits: Partial<Limits> = {}):
   return tally.summarise({ ...LIMITS, ...limits });
 }
 
+/** Every socket is another one. */
+let lastId = 0;
+
 export function toRecord(sock: Sock): SocketRecord {
   const record = new SocketRecord();
   const local = ipaddr.process(sock.local);
@@ -83,7 +86,7 @@ export function toRecord(sock: Sock): SocketRecord {
   record.receiveQueue = sock.receiveQueue ?? -1;
   record.backlogLimit = sock.backlogLimit ?? -1;
   record.drops = sock.drops ?? -1;
-  record.id = sock.id ?? 0;
+  record.id = sock.id ?? ++lastId;
   record.device = sock.device ?? 0;
   record.vrf = sock.vrf ?? 0;
   return record;

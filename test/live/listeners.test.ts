@@ -143,6 +143,24 @@ describeLive('Listeners: several sockets on one address and port (SO_REUSEPORT)'
     expect(await sampleAsDropped(newExporter(), '-ltnm', 8001)).toBeGreaterThanOrEqual(36);
   });
 
+  it('drops do not fall when one of them closes', async () => {
+    const world = newWorld();
+    const sockets = [0, 1].map(() => world.listen('127.0.0.1', 8001, { backlog: 1, reusePort: true }));
+    times(40, () => world.knock('127.0.0.1', 8001));
+    const exporter = newExporter();
+    const before = await sampleAsDropped(exporter, '-ltnm', 8001);
+    world.end(sockets[0] as number);
+    await exporter.sample();
+    expect(exporter.value('port_listener_dropped_total', { port: 8001 })).toBeGreaterThanOrEqual(before);
+    // It begins anew once nobody listens there.
+    world.end(sockets[1] as number);
+    await exporter.sample();
+    expect(exporter.value('port_listener_dropped_total', { port: 8001 })).toBeUndefined();
+    world.listen('127.0.0.1', 8001);
+    await exporter.sample();
+    expect(exporter.value('port_listener_dropped_total', { port: 8001 })).toBe(0);
+  });
+
   it('the exact address takes a connection before the wildcard does', async () => {
     const world = newWorld();
     const exact = world.listen('127.0.0.1', 8001, { reusePort: true, nonBlocking: true });

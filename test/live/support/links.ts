@@ -64,6 +64,6 @@ export function addVrf(world: World, name: string, index: number, address: strin
   world.sysctl('net.ipv4.tcp_l3mdev_accept', '0');
 }
 
-export function ip(...args: string[]): void {
+function ip(...args: string[]): void {
   execFileSync('ip', args, { stdio: ['ignore', 'ignore', 'pipe'] });
 }
