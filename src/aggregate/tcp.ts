@@ -44,8 +44,8 @@ export interface TcpSnapshot {
   readonly localAddresses: LocalAddressesSnapshot;
   readonly onLoopback: LoopbackAvailable;
   /**
-   * bind(address, 0) may be given a port that only connections hold: one of the half it tries first. Before Linux 6.18
-   * the port then stays blocked for every connect() until the last of those connections is gone.
+   * bind(address, 0) may be given a port that only connections hold, as far as is certain. Before Linux 6.18 the port then
+   * stays blocked for every connect() until the last of those connections is gone.
    */
   readonly bindMayBlock: boolean;
   readonly listeners: ListenersSnapshot;
@@ -59,6 +59,9 @@ export interface TallyOptions {
   /** See `needsPorts`. */
   readonly keepsPorts?: boolean;
 }
+
+/** Free ports of the half that bind(0) tries first, so that those who bind meanwhile leave one. */
+const LEAST_FREE = 16;
 
 /** One sample of TCP sockets: listeners first, then all others, then the summary. */
 export class TcpTally {
@@ -188,21 +191,24 @@ export class TcpTally {
         destinations,
         localAddresses: addresses,
         onLoopback: this.#localAddresses.availableOnLoopback(),
-        bindMayBlock: this.#bindMayBlock(inference.inferred),
+        bindMayBlock: this.#bindMayBlock(),
         listeners: this.#listeners.snapshot(limits.listeners, undefined, this.#dropped),
       },
     };
   }
 
-  /** It tries the half that connect() does not prefer first, and the other only where that one is taken. */
-  #bindMayBlock(inferred: PortSet): boolean {
+  /**
+   * It tries the half that connect() does not prefer first, and goes on to the other where that one is taken, by those who
+   * bind meanwhile too. False only where facts say so: every port held there has a listener or a bound-only socket. What
+   * is inferred of connections is no fact.
+   */
+  #bindMayBlock(): boolean {
     const { preferredParity, usable } = this.#range;
     const held = (parity: number) => this.#localAddresses.usedOfParity(parity);
-    const hasUnblocked = (parity: number) =>
-      held(parity) > this.#known.sizeOfParity(parity) + inferred.sizeOfParity(parity);
+    const hasUnblocked = (parity: number) => held(parity) > this.#known.sizeOfParity(parity);
     const triedFirst = 1 - preferredParity;
-    const isTaken = held(triedFirst) === usable.sizeOfParity(triedFirst);
-    return hasUnblocked(triedFirst) || (isTaken && hasUnblocked(preferredParity));
+    const goesOn = usable.sizeOfParity(triedFirst) - held(triedFirst) < LEAST_FREE;
+    return hasUnblocked(triedFirst) || (goesOn && hasUnblocked(preferredParity));
   }
 
   #block(record: SocketRecord, evidence: PortSet): void {

@@ -104,7 +104,7 @@ export function reference(world: World): Reference {
     onLoopback: [tcpBind, udpBind].flatMap(({ usedOn }) =>
       ['127.0.0.1', '::1'].map((address) => usable.size - usedOn(address)),
     ),
-    bindMayBlock: bindMayBlock(world.sysctls, usable, portsOf(tcp, usable), blocked),
+    bindMayBlock: bindMayBlock(world.sysctls, usable, portsOf(tcp, usable), known),
     inbound: connections.filter(isInbound).length,
     outbound: connections.filter((sock) => !isInbound(sock)).length,
   };
@@ -202,7 +202,7 @@ function bindRegime(
   return { used, worst: Math.max(...Object.values(used), usedOn('240.0.0.1'), usedOn('100::1')), usedOn };
 }
 
-/** bind(0) tries the ports of the second half first, all where those are taken: held ones that nobody blocked. */
+/** bind(0) tries the ports of the second half first, all where few of those are free: held ones that no fact blocks. */
 function bindMayBlock(
   { range }: PortSysctls,
   usable: Set<number>,
@@ -210,7 +210,7 @@ function bindMayBlock(
   blocked: Set<number>,
 ): boolean {
   const second = [...usable].filter((port) => port % 2 !== range.first % 2);
-  const tried = second.every((port) => held.has(port)) ? [...usable] : second;
+  const tried = second.filter((port) => !held.has(port)).length < 16 ? [...usable] : second;
   return tried.some((port) => held.has(port) && !blocked.has(port));
 }
 

@@ -1,8 +1,9 @@
 import { release } from 'node:os';
-import { KernelError } from '../../base/errors.ts';
+import { ExporterError, KernelError } from '../../base/errors.ts';
 import { AF_INET, type Libc, SOCK_STREAM } from '../../kernel/libc.ts';
 import { releaseAtLeast } from '../../kernel/release.ts';
 import { sockaddrIn } from '../../kernel/sockaddr.ts';
+import { readPortSysctls } from '../../kernel/sysctl.ts';
 import type { Visit } from '../record.ts';
 
 /**
@@ -37,11 +38,11 @@ function openSocket(libc: Libc): number | undefined {
 const PROBE_ADDRESS = 0x7f53440d;
 
 /**
- * An explicit port, below every usual ephemeral range: one chosen by bind(0) could be a port that others connect from,
- * and kernels before 6.18 would keep that blocked after we have gone.
+ * An explicit port outside of the ephemeral range: one in it could be a port that others connect from, and kernels before
+ * 6.18 would keep that blocked after we have gone.
  */
-function bindSomewhere(libc: Libc, fd: number): number | undefined {
-  for (let port = 1031; port < 1031 + 16; port++) {
+function bindSomewhere(libc: Libc, fd: number, procfs = '/proc'): number | undefined {
+  for (const port of portsOutsideOfRange(procfs)) {
     try {
       libc.bind(fd, sockaddrIn(PROBE_ADDRESS, port));
       return port;
@@ -51,4 +52,17 @@ function bindSomewhere(libc: Libc, fd: number): number | undefined {
     }
   }
   return undefined;
+}
+
+/** A few unprivileged ones; none where the range takes them all, or cannot be read. */
+function portsOutsideOfRange(procfs: string): number[] {
+  try {
+    const { first, last } = readPortSysctls(procfs).range;
+    const below = Array.from({ length: 16 }, (_, index) => 1031 + index);
+    const above = Array.from({ length: 16 }, (_, index) => 65_535 - index);
+    return [...below, ...above].filter((port) => port < first || port > last).slice(0, 16);
+  } catch (error) {
+    if (error instanceof ExporterError) return [];
+    throw error;
+  }
 }
