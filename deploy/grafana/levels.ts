@@ -1,9 +1,11 @@
+import { leastRatioOf } from '../../src/status/level.ts';
+
 /** Where the alerts stand, and so where the dashboard changes colour. Ratios from 0 to 1. */
 
 /** From here on connect() has to search for a free port, and becomes slower. */
-export const SLOW = 0.5;
-export const NEAR = 0.8;
-export const IMMINENT = 0.95;
+export const SLOW = leastRatioOf('half');
+export const NEAR = leastRatioOf('near');
+export const IMMINENT = leastRatioOf('imminent');
 
 /** Of the limit of a listener's accept queue. */
 export const QUEUE_NEAR_LIMIT = 0.8;

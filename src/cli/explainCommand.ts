@@ -6,7 +6,8 @@ import type { Explained, ExplainedDestination, KnownElsewhere } from '../reports
 import { explainReport } from '../reports/explainReport.ts';
 import type { NamedHolders } from '../sampler/namedHolders.ts';
 import { explainCommand as commandFor } from '../status/explainCommand.ts';
-import { regimesOf, worstOf } from '../status/regimes.ts';
+import { regimesOf } from '../status/regimes.ts';
+import { nearnessOf, worstOf } from '../status/worst.ts';
 import type { Command } from './command.ts';
 import type { Asked } from './query.ts';
 import { QUERY_FLAGS, queryInvocation } from './queryOptions.ts';
@@ -69,8 +70,8 @@ function fullestOf({ tcp }: WholeNamespace, wanted: Wanted | undefined): Destina
 
 /** The own one unless another is worse. */
 function worstNamespace(own: WholeNamespace, candidates: readonly WholeNamespace[]): WholeNamespace {
-  const ratioOf = (namespace: WholeNamespace) => worstOf(regimesOf(namespace))?.numbers.ratio ?? 0;
-  return candidates.reduce((worst, one) => (ratioOf(one) > ratioOf(worst) ? one : worst), own);
+  const nearness = (namespace: WholeNamespace) => nearnessOf(worstOf(regimesOf(namespace)));
+  return candidates.reduce((worst, one) => (nearness(one) > nearness(worst) ? one : worst), own);
 }
 
 /** Where the destination is fullest; the own one where nobody knows it. */

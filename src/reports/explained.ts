@@ -4,7 +4,7 @@ import type { TcpSnapshot } from '../aggregate/tcp.ts';
 import type { UdpSnapshot } from '../aggregate/udp.ts';
 import type { SocketProcesses } from '../owners/socketProcesses.ts';
 import type { NamedHolders } from '../sampler/namedHolders.ts';
-import type { WorstRegime } from '../status/regimes.ts';
+import type { WorstRegime } from '../status/worst.ts';
 
 /** Without a local address nobody is connected to it; without a remote one it is any that nobody is connected to. */
 export type ExplainedDestination = Omit<Destination, 'localAddress' | 'remoteAddress' | 'remotePort'> & {

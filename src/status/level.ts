@@ -1,4 +1,4 @@
-/** How near to exhaustion. The least ratios of the levels are those that the alerts stand on. */
+/** How near to exhaustion. Alerts, page, dashboard and systemctl status all take their thresholds from the table below. */
 export type Level = 'ok' | 'half' | 'near' | 'imminent' | 'exhausted';
 
 /** Calmest first. */
@@ -11,7 +11,14 @@ const LEVELS: readonly (readonly [level: Level, leastRatio: number])[] = [
 ];
 
 /** Ratios at which a bar changes its level before it is full. */
-export const THRESHOLDS: readonly number[] = [0.5, 0.8, 0.95];
+export const THRESHOLDS: readonly number[] = LEVELS.map(([, least]) => least).filter(
+  (least) => least > 0 && least < 1,
+);
+
+/** The ratio from which on it is that level. */
+export function leastRatioOf(wanted: Level): number {
+  return LEVELS.find(([level]) => level === wanted)?.[1] ?? 0;
+}
 
 export function levelOf(ratio: number): Level {
   return LEVELS.findLast(([, least]) => ratio >= least)?.[0] ?? 'ok';

@@ -18,6 +18,8 @@ export interface RegimeStatus {
   readonly scope: Scope;
   /** errno of a call that is refused. */
   readonly error: string;
+  /** Somebody is known to make such calls. Nearly every program calls connect(); bind(address, 0) shows by what it leaves. */
+  readonly isCalled: boolean;
   /** undefined where it was not sampled. */
   readonly numbers: RegimeNumbers | undefined;
 }
@@ -45,21 +47,23 @@ export type WorstKey =
 
 /** Always all four, in the order of REGIMES. */
 export function regimesOf(namespace: NamespaceSnapshot): RegimeStatus[] {
-  return REGIMES.map((regime) => ({ ...regime, numbers: numbersOf(namespace, regime) }));
+  return REGIMES.map((regime) => ({
+    ...regime,
+    isCalled: isCalled(namespace, regime),
+    numbers: numbersOf(namespace, regime),
+  }));
 }
 
-/** The highest of the four ratios, where any is known. */
-export function worstOf(regimes: readonly RegimeStatus[]): WorstRegime | undefined {
-  let worst: WorstRegime | undefined;
-  for (const { numbers, ...regime } of regimes) {
-    if (numbers !== undefined && (worst === undefined || numbers.ratio > worst.numbers.ratio))
-      worst = { ...regime, numbers };
-  }
-  return worst;
-}
-
-export interface WorstRegime extends RegimeStatus {
-  readonly numbers: RegimeNumbers;
+/**
+ * Sockets that did bind() to port 0: connections by the parity of their port, bound-only ones of any port. In UDP connect()
+ * is never better off than bind(), so that nothing depends on it there.
+ */
+function isCalled(
+  { tcp }: NamespaceSnapshot,
+  { protocol, scope }: Pick<RegimeStatus, 'protocol' | 'scope'>,
+): boolean {
+  if (scope === 'connect') return true;
+  return protocol === 'tcp' && tcp !== undefined && tcp.blocked.inferred + (tcp.blocked.bound ?? 0) > 0;
 }
 
 function numbersOf(

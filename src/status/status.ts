@@ -9,12 +9,13 @@ import type { SamplingState } from '../sampler/state.ts';
 import type { SourceKind } from '../sockets/source.ts';
 import { type CanaryStatus, canaryOf } from './canary.ts';
 import type { History, HourPeak } from './history.ts';
-import { levelOf, severityOf } from './level.ts';
+import { levelOf } from './level.ts';
 import { listenersOf, queueRatioOf } from './listeners.ts';
 import { type OwnerShare, ownersOf } from './owners.ts';
 import { type ProbesStatus, probesOf } from './probes.ts';
-import { type RegimeStatus, regimesOf, type WorstRegime, worstOf } from './regimes.ts';
+import { type RegimeStatus, regimesOf } from './regimes.ts';
 import type { Timeline } from './timeline.ts';
+import { nearnessOf, type WorstRegime, worstOf } from './worst.ts';
 
 /** What a person is shown: plain data, of one moment. */
 export interface Status {
@@ -108,7 +109,7 @@ export function statusOf(
   const peaks = history.peaks(clockMs);
   const rows = (snapshot?.namespaces ?? [])
     .map((namespace) => ({ namespace, row: rowOf(namespace, nowMs, peaks) }))
-    .toSorted((a, b) => nearness(b.row) - nearness(a.row));
+    .toSorted((a, b) => nearnessOf(b.row.worst) - nearnessOf(a.row.worst));
   const shown = wanted === undefined ? rows[0] : rows.find(({ row }) => row.netns === wanted);
   // Without a sample, the own namespace's hour is what is left.
   const name = wanted ?? shown?.row.netns ?? peaks[0]?.netns;
@@ -174,13 +175,6 @@ function namespaceStatus(namespace: NamespaceSnapshot, row: NamespaceRow): Names
     owners: ownersOf(namespace.owners),
     canary: canaryOf(namespace.canary),
   };
-}
-
-/** Sorts by level, then whatever was read whole, then the ratio: a bound that is no alarm hides no number. */
-function nearness({ worst }: NamespaceRow): number {
-  if (worst === undefined) return -1;
-  const { ratio, isBound } = worst.numbers;
-  return severityOf(levelOf(ratio)) * 10 + (isBound ? 0 : 2) + ratio;
 }
 
 function goneOf(peaks: readonly HourPeak[]): HourPeak[] {

@@ -2,8 +2,9 @@ import { formatDuration } from '../base/duration.ts';
 import { counted, percent } from '../base/quantities.ts';
 import { printable } from '../owners/printable.ts';
 import { isFresh, readinessOf } from '../sampler/readiness.ts';
-import type { NamespaceSnapshot, Snapshot } from '../sampler/snapshot.ts';
+import type { Snapshot } from '../sampler/snapshot.ts';
 import type { SamplingState } from '../sampler/state.ts';
+import { worstNamespace } from '../status/worst.ts';
 
 /** The line that `systemctl status` shows. */
 export interface Status {
@@ -30,7 +31,7 @@ function describe(state: SamplingState, nowMs: number): Status {
   // The age is in the reason, and is another one every time.
   if (!isFresh(state, nowMs)) return { words: `not ready: ${reason}`, subject: 'no fresh sample', ratio: 0 };
   const { snapshot } = state;
-  const worst = worstOf(snapshot);
+  const worst = worstIn(snapshot);
   const words = [
     ...(ready ? [] : [`not ready: ${reason}`]),
     ...(worst === undefined ? [] : [worst.words]),
@@ -44,37 +45,14 @@ function describe(state: SamplingState, nowMs: number): Status {
   };
 }
 
-/** Of every regime of every namespace; of the own one where others are no worse. */
-function worstOf({ namespaces }: Snapshot): Status | undefined {
-  return namespaces
-    .flatMap(regimesOf)
-    .reduce<Status | undefined>(
-      (worst, regime) => (worst === undefined || regime.ratio > worst.ratio ? regime : worst),
-      undefined,
-    );
-}
-
-function regimesOf({ netns, tcp, udp, bounds }: NamespaceSnapshot): Status[] {
-  const exact = Object.entries({ tcp, udp }).flatMap(([protocol, regimes]) =>
-    regimes === undefined
-      ? []
-      : (['connect', 'bind'] as const).map((scope) => {
-          const { ratio, available } = regimes[scope];
-          const subject = `${protocol} ${scope} in ${netns}`;
-          const left = `${counted(available, 'port')} left`;
-          return {
-            words: `worst: ${protocol} ${scope} ${percent(ratio)} used, ${left}, in ${netns}`,
-            subject,
-            ratio,
-          };
-        }),
-  );
-  const bounded = Object.entries(bounds === undefined ? {} : { tcp: bounds.tcp, udp: bounds.udp }).map(
-    ([protocol, { ratio }]) => ({
-      words: `worst: ${protocol} at most ${percent(ratio)} used, in ${netns}`,
-      subject: `${protocol} in ${netns}`,
-      ratio,
-    }),
-  );
-  return [...exact, ...bounded];
+/** As the page has it. */
+function worstIn({ namespaces }: Snapshot): Status | undefined {
+  const found = worstNamespace(namespaces);
+  if (found === undefined) return undefined;
+  const { protocol, scope, numbers } = found.worst;
+  const { ratio, available, isBound } = numbers;
+  const words = isBound
+    ? `worst: ${protocol} at most ${percent(ratio)} used, in ${found.netns}, which was not read whole`
+    : `worst: ${protocol} ${scope} ${percent(ratio)} used, ${counted(available, 'port')} left, in ${found.netns}`;
+  return { words, subject: `${protocol} ${scope} in ${found.netns}`, ratio };
 }

@@ -10,7 +10,7 @@ import { listenersReport } from '../../src/reports/listenersReport.ts';
 import { printReport } from '../../src/reports/report.ts';
 import type { DescribedListener } from '../../src/sampler/describedListener.ts';
 import type { NamedHolder, NamedHolders } from '../../src/sampler/namedHolders.ts';
-import type { WorstRegime } from '../../src/status/regimes.ts';
+import type { WorstRegime } from '../../src/status/worst.ts';
 import { EMPTY_NAMESPACE, RICH_NAMESPACE } from '../metrics/snapshots.ts';
 import { expectHarmless, lines, PIPE, terminal } from './reports.ts';
 
@@ -331,7 +331,8 @@ describe('an explanation', () => {
   it('says so where another call is worse', () => {
     const worse = (protocol: 'tcp' | 'udp', scope: 'connect' | 'bind', available: number, error: string) => {
       const numbers = { ratio: 1 - available / 950, available, usable: 95, isBound: false, peak: undefined };
-      const worst: WorstRegime = { protocol, scope, error, numbers: { ...numbers, worst: { kind: 'any' } } };
+      const called = { protocol, scope, error, isCalled: true } as const;
+      const worst: WorstRegime = { ...called, numbers: { ...numbers, worst: { kind: 'any' } } };
       return lines(explainReport({ ...certain(), worst }))[2];
     };
     expect(worse('udp', 'connect', 0, 'EAGAIN')).toBe('UDP connect() is worse: it fails with EAGAIN.');

@@ -57,25 +57,25 @@ describe('the regimes', () => {
     const { tcp, udp } = RICH_NAMESPACE;
     expect(shown?.regimes).toEqual([
       {
-        ...{ protocol: 'tcp', scope: 'connect', error: 'EADDRNOTAVAIL' },
+        ...{ protocol: 'tcp', scope: 'connect', error: 'EADDRNOTAVAIL', isCalled: true },
         numbers: {
           ...{ ...tcp?.connect, usable: 95, isBound: false, peak: 0.5 },
           worst: { kind: 'destination', from: '10.0.0.1', to: '203.0.113.1', port: 443 },
         },
       },
       {
-        ...{ protocol: 'tcp', scope: 'bind', error: 'EADDRINUSE' },
+        ...{ protocol: 'tcp', scope: 'bind', error: 'EADDRINUSE', isCalled: true },
         numbers: {
           ...{ ...tcp?.bind, usable: 95, isBound: false, peak: 0.5 },
           worst: { kind: 'address', address: '10.0.0.1' },
         },
       },
       {
-        ...{ protocol: 'udp', scope: 'connect', error: 'EAGAIN' },
+        ...{ protocol: 'udp', scope: 'connect', error: 'EAGAIN', isCalled: true },
         numbers: { ...udp?.connect, usable: 95, isBound: false, peak: 0.5, worst: { kind: 'any' } },
       },
       {
-        ...{ protocol: 'udp', scope: 'bind', error: 'EADDRINUSE' },
+        ...{ protocol: 'udp', scope: 'bind', error: 'EADDRINUSE', isCalled: false },
         numbers: {
           ...{ ...udp?.bind, usable: 95, isBound: false, peak: 0.5 },
           worst: { kind: 'address', address: expect.stringMatching(/^10\.0\.0\.[12]$|^fd00::1$/) },

@@ -29,10 +29,12 @@ describe('the status', () => {
     expect(wordsOf(sampled(EMPTY_NAMESPACE, RICH_NAMESPACE, full))).toBe(
       'worst: tcp connect 87.8 % used, 3451 ports left, in pod-1; 3 namespaces; a sample every 5s',
     );
-    const last = { ...full, udp: { ...udp, bind: { ratio: 0.9895, available: 1 } } };
+    const last = { ...full, udp: { ...udp, connect: { ratio: 0.9895, available: 1 } } };
     expect(wordsOf(sampled(last))).toBe(
-      'worst: udp bind 99.0 % used, 1 port left, in pod-1; 1 namespace; a sample every 5s',
+      'worst: udp connect 99.0 % used, 1 port left, in pod-1; 1 namespace; a sample every 5s',
     );
+    // What was measured comes before what was not read whole.
+    expect(wordsOf(sampled(full, bounded('blue', 1, 1)))).toContain('87.8 % used, 3451 ports left, in pod-1');
   });
 
   it('is about the own namespace where nobody uses a port', () => {
@@ -42,8 +44,8 @@ describe('the status', () => {
   });
 
   it('says where it is an upper bound', () => {
-    expect(wordsOf(sampled(EMPTY_NAMESPACE, bounded('blue', 0.04, 0.02)))).toBe(
-      'worst: tcp at most 4.0 % used, in blue; 2 namespaces; a sample every 5s',
+    expect(wordsOf(sampled(EMPTY_NAMESPACE, bounded('blue', 0.6, 0.02)))).toBe(
+      'worst: tcp at most 60.0 % used, in blue, which was not read whole; 2 namespaces; a sample every 5s',
     );
   });
 

@@ -15,6 +15,13 @@ export function levelWord(level: Level): string {
   return WORDS[level];
 }
 
+/** Of an upper bound: what it is a bound of may be anything below. */
+export const NOT_READ_WHOLE = 'not read whole';
+
+export function boundChip(): Html {
+  return html`<span class="chip level-unknown">${NOT_READ_WHOLE}</span>`;
+}
+
 export function levelChip(level: Level): Html {
   return html`<span class="chip level-${level}">${WORDS[level]}</span>`;
 }

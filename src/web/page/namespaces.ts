@@ -40,7 +40,7 @@ function columnsOf(shown: string | undefined): readonly [Column<NamespaceRow>, .
     {
       title: 'Namespace',
       cell: (row) =>
-        html`${link(row, shown)} <span class="sub">${row.detail === 'full' ? 'read whole' : 'bounds only'}, ${age(row.ageMs)} old</span>${
+        html`${link(row, shown)} <span class="sub">${row.detail === 'full' ? 'read whole' : 'not read whole'}, ${age(row.ageMs)} old</span>${
           row.kernelDisagrees ? html` <span class="tag warn">kernel disagrees</span>` : ''
         }`,
     },
@@ -49,10 +49,10 @@ function columnsOf(shown: string | undefined): readonly [Column<NamespaceRow>, .
       isNumber: true,
       cell: (row) => {
         if (row.worst === undefined) return 'not sampled';
-        const { ratio } = row.worst.numbers;
-        const level = levelOf(ratio);
+        const { ratio, isBound } = row.worst.numbers;
+        const level = isBound ? 'unknown' : levelOf(ratio);
         return html`<span class="level-text level-${level}">${worstText(row)}</span>${
-          level === 'ok' ? '' : html` <span class="sub">${levelWord(level)}</span>`
+          level === 'ok' || level === 'unknown' ? '' : html` <span class="sub">${levelWord(level)}</span>`
         }${smallBar(ratio)}`;
       },
     },

@@ -7,7 +7,7 @@ import type { RegimeNumbers, RegimeStatus, WorstKey } from '../../status/regimes
 import type { Point } from '../../status/timeline.ts';
 import { ratioBar } from './bar.ts';
 import { grouped, type Html, name } from './format.ts';
-import { levelChip } from './levels.ts';
+import { boundChip, levelChip } from './levels.ts';
 import { sparkline } from './sparkline.ts';
 
 /** `TCP connect()` */
@@ -38,7 +38,7 @@ const UNKNOWN = html`<p class="absent">Not sampled.</p>`;
 
 function numbersOf(regime: RegimeStatus, numbers: RegimeNumbers, peakWindowMs: number): Html {
   const { ratio, available, usable, isBound, peak, worst } = numbers;
-  return html`${levelChip(levelOf(ratio))}
+  return html`${isBound ? boundChip() : levelChip(levelOf(ratio))}
 <p class="ratio">${isBound ? '\u2264 ' : ''}${percent(ratio)}</p>
 <p class="left"><strong>${isBound ? '\u2265 ' : ''}${grouped(available)} left</strong> of ${grouped(usable)}</p>
 ${ratioBar(ratio, peak)}

@@ -2,10 +2,10 @@ import { html } from 'hono/html';
 import { endpoint } from '../../base/endpoint.ts';
 import { percent } from '../../base/quantities.ts';
 import { levelOf } from '../../status/level.ts';
-import type { WorstRegime } from '../../status/regimes.ts';
 import type { NamespaceRow, Status } from '../../status/status.ts';
+import type { WorstRegime } from '../../status/worst.ts';
 import { grouped, type Html, name, namespaceLink } from './format.ts';
-import { levelChip, levelWord } from './levels.ts';
+import { boundChip, levelChip, levelWord, NOT_READ_WHOLE } from './levels.ts';
 import { regimeName } from './regimeCards.ts';
 
 /** The one sentence that is read first: how near the worst of all is, and what an application will see. */
@@ -14,8 +14,9 @@ export function verdict({ namespaces, sample }: Status): Html {
   if (sample === undefined || worst?.worst === undefined) {
     return html`<p id="verdict" class="verdict level-unknown"><strong>No numbers.</strong> Nothing could be sampled; what was seen before is not shown.</p>`;
   }
-  const level = levelOf(worst.worst.numbers.ratio);
-  return html`<p id="verdict" class="verdict level-${level}">${levelChip(level)}
+  const { isBound, ratio } = worst.worst.numbers;
+  const level = levelOf(ratio);
+  return html`<p id="verdict" class="verdict level-${isBound ? 'unknown' : level}">${isBound ? boundChip() : levelChip(level)}
 <a class="netns" href="${namespaceLink(worst.netns)}">${name(worst.netns)}</a>
 <strong>${regimeName(worst.worst)} ${worst.worst.numbers.isBound ? 'at most ' : ''}${percent(worst.worst.numbers.ratio)}</strong>
 <span>${sentence(worst.worst)}</span></p>`;
@@ -25,7 +26,11 @@ export function verdict({ namespaces, sample }: Status): Html {
 export function documentTitle({ namespaces, problem }: Status, hostname: string): string {
   const worst = namespaces.find((namespace) => namespace.worst !== undefined)?.worst?.numbers;
   const words =
-    worst === undefined ? 'no numbers' : `${percent(worst.ratio)} ${levelWord(levelOf(worst.ratio))}`;
+    worst === undefined
+      ? 'no numbers'
+      : worst.isBound
+        ? `\u2264 ${percent(worst.ratio)} ${NOT_READ_WHOLE}`
+        : `${percent(worst.ratio)} ${levelWord(levelOf(worst.ratio))}`;
   return `${problem === undefined ? '' : '! '}${words} \u00b7 ${hostname} \u00b7 port-exporter`;
 }
 
@@ -44,6 +49,8 @@ function sentence({ error, scope, numbers }: WorstRegime): Html {
       : worst.kind === 'address'
         ? html` on <span class="address">${name(worst.address)}</span>`
         : '';
+  if (isBound && available === 0)
+    return html`Not every socket was read: how many ${scope}() calls are left is not known.`;
   if (available === 0) return html`The next ${scope}() call${where} fails with <code>${error}</code>.`;
   return html`${isBound ? 'At least ' : ''}${grouped(available)} more ${call}${where} ${available === 1 ? 'succeeds' : 'succeed'}, then <code>${error}</code>.`;
 }
