@@ -41,8 +41,7 @@ function everywhere(settings: SamplerSettings): SamplerSettings {
     namespaces: 'all',
     namespacesLimit: Number.MAX_SAFE_INTEGER,
     fullDumpAbove: 0,
-    intervalMs: 24 * 60 * 60 * 1000,
-    maxDuty: 1,
+    hasBudget: false,
   };
 }
 

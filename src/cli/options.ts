@@ -102,7 +102,7 @@ export const OPTION_FLAGS = {
   'sample.max-duty': single(
     {
       group: SAMPLING,
-      describe: 'Most of one core that sampling may use, 0 to 1',
+      describe: 'Most CPU time sampling may take, as a share of one core; stretches the interval',
       default: '0.05',
     },
     parseShare,

@@ -17,6 +17,8 @@ export function samplerSettings(options: Options): SamplerSettings {
     processBudgetMs: options.processBudgetMs,
     destinationOwners: options.web.page,
     canary: options.canary,
+    // Who asks once waits for the whole answer.
+    hasBudget: !options.once,
     namespaces: options.namespaces,
     namespacesLimit: options.namespacesLimit,
     fullDumpAbove: options.fullDumpAbove,

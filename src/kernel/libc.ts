@@ -75,6 +75,25 @@ export function becomeProgram(words: readonly [string, ...string[]]): never {
 /** `asm-generic/fcntl.h` */
 const F_SETFD = 2;
 
+/** `include/uapi/linux/time.h` */
+const CLOCK_THREAD_CPUTIME_ID = 3;
+
+/**
+ * clock_gettime(2) of the calling thread's CPU time, in milliseconds. Throws an ExporterError as `loadLibc` does, and on
+ * machines of 32 bits, whose struct timespec is another.
+ */
+export function threadCpuTime(): () => number {
+  const koffi = loading(loadKoffi);
+  if (koffi.sizeof('long') !== 8) throw new ExporterError('clock_gettime(): expected a machine of 64 bits');
+  const read = koffi.load(null).func('int clock_gettime(int, int64_t *)');
+  const timespec = new BigInt64Array(2);
+  return () => {
+    if (read(CLOCK_THREAD_CPUTIME_ID, timespec) < 0) throw new KernelError('clock_gettime()', koffi.errno());
+    const [seconds = 0n, nanoseconds = 0n] = timespec;
+    return Number(seconds) * 1000 + Number(nanoseconds) / 1e6;
+  };
+}
+
 /** strerror(3) in the C locale: `Connection refused`. Throws an ExporterError as `loadLibc` does. */
 export function strerror(errno: number): string {
   return loading(() => loadKoffi().load(null).func('str strerror(int)'))(errno);

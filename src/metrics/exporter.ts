@@ -33,7 +33,13 @@ export const defineExporter: DefineFamily = (registers) => {
   });
   const interval = new PaintedGauge(registers, {
     name: 'port_exporter_sample_interval_seconds',
-    help: 'Time from one sample to the next: --sample.interval, or longer where --sample.max-duty stretches it.',
+    help:
+      'Time from the start of one sample to the next: --sample.interval, or longer where --sample.max-duty stretches it, ' +
+      'at most to --peak.window.',
+  });
+  const configured = new PaintedGauge(registers, {
+    name: 'port_exporter_sample_interval_configured_seconds',
+    help: 'Configured time from the start of one sample to the next: --sample.interval.',
   });
   const sampled = new PaintedGauge(registers, {
     name: 'port_exporter_sampled_sockets',
@@ -62,7 +68,19 @@ export const defineExporter: DefineFamily = (registers) => {
     help: 'Series left out because of a limit flag; the fullest are exported.',
     labels: ['metric'],
   });
-  const gauges = [build, success, duration, timestamp, interval, sampled, detail, age, source, omitted];
+  const gauges = [
+    build,
+    success,
+    duration,
+    timestamp,
+    interval,
+    configured,
+    sampled,
+    detail,
+    age,
+    source,
+    omitted,
+  ];
   return {
     clear: () => gauges.forEach((gauge) => void gauge.clear()),
     paint(state) {
@@ -73,6 +91,7 @@ export const defineExporter: DefineFamily = (registers) => {
       }
       timestamp.set({}, state.snapshot.timestampMs / 1000);
       interval.set({}, state.snapshot.intervalSeconds);
+      configured.set({}, state.snapshot.configuredIntervalSeconds);
       source.set({ source: state.snapshot.source }, 1);
       const namespaces = namespacesOf(state);
       for (const { netns, collectors, tcp, udp, detail: read, sampledAtMs } of namespaces) {

@@ -13,11 +13,14 @@ export class ForeignNamespace {
   sampler: NamespaceSampler | undefined;
   /** Sockets it had when it was last measured. */
   size = 0;
-  /** When it was last read whole, or found, by performance.now(): the longest ago is next, and none waits for ever. */
+  /** When it was last read whole, or found, by performance.now(). */
   waitingSince = performance.now();
   #survey: NamespaceSample | undefined;
   #dump: NamespaceSample | undefined;
   #isDue = false;
+  /** The bound's ratio now, and when it was last read whole. */
+  #bound = 0;
+  #boundAtDump = 0;
 
   constructor(found: FoundNamespace, identity: NamespaceIdentity) {
     this.found = found;
@@ -29,6 +32,13 @@ export class ForeignNamespace {
     return this.#isDue ? (this.#dump ?? this.#survey) : this.#survey;
   }
 
+  /** How full it may be: as it was when it was read whole, and what was opened since; else the bound. */
+  get fullness(): number {
+    if (this.#dump === undefined) return this.#bound;
+    const seen = Math.max(0, ...this.#dump.peaks.map(({ ratio }) => ratio));
+    return seen + Math.max(0, this.#bound - this.#boundAtDump);
+  }
+
   get isDue(): boolean {
     return this.#isDue;
   }
@@ -38,6 +48,7 @@ export class ForeignNamespace {
     this.#survey = survey;
     const usable = survey.range?.usable ?? 0;
     const { tcp, udp } = boundsOf(totals);
+    this.#bound = Math.max(tcp, udp) / Math.max(1, usable);
     const sawEnough = (this.#dump?.peaks ?? []).some(({ ratio }) => ratio > fullDumpAbove);
     this.#isDue = Math.max(tcp, udp) > fullDumpAbove * usable || sawEnough;
     if (!this.#isDue) this.#dump = undefined;
@@ -45,6 +56,7 @@ export class ForeignNamespace {
 
   dumped(sample: NamespaceSample): void {
     this.#dump = sample;
+    this.#boundAtDump = this.#bound;
     this.waitingSince = performance.now();
   }
 

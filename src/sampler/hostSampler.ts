@@ -4,6 +4,7 @@ import type { Listener } from '../aggregate/listeners.ts';
 import { ExporterError, errorLine } from '../base/errors.ts';
 import { netDirectory } from '../kernel/procfs.ts';
 import { readSocketTotals, type SocketTotals } from '../kernel/sockstat.ts';
+import type { Clock } from '../kernel/threadCpu.ts';
 import { type Doorway, NamespaceGone } from '../namespaces/doorway.ts';
 import type { SocketProcesses } from '../owners/socketProcesses.ts';
 import type { SocketSource } from '../sockets/source.ts';
@@ -30,6 +31,8 @@ export interface HostParts {
   readonly others: Others | string | undefined;
   /** Opens a source in the namespace that the calling thread is in. */
   readonly openSource: () => SocketSource;
+  /** CPU time of the thread that samples. */
+  readonly cpuTime: Clock;
   /** One for a namespace; undefined: the kernel is not asked. */
   readonly newCanary: (() => Canary) | undefined;
 }
@@ -63,8 +66,8 @@ export class HostSampler {
 
   /** One round. */
   sample(): HostSample {
-    const startedAt = performance.now();
-    const { ownership, own, others, settings } = this.#parts;
+    const { ownership, own, others, settings, cpuTime } = this.#parts;
+    const startedCpu = cpuTime();
     ownership.beginRound();
     const sample = this.#own.sample();
     const finding = findOthers(others);
@@ -74,7 +77,7 @@ export class HostSampler {
     const members = registry?.members ?? [];
     const chosen = this.#chooseLargest(members);
     const surveyed = this.#surveyAll(chosen);
-    this.#dumpDue(surveyed, startedAt);
+    this.#dumpDue(surveyed, startedCpu);
     for (const { identity, latest } of surveyed) {
       if (latest !== undefined) samples.push([identity, latest]);
     }
@@ -146,12 +149,15 @@ export class HostSampler {
     return totals;
   }
 
-  /** Whole dumps for those that need one, the longest ago first, as long as the round may take; at least one. */
-  #dumpDue(members: readonly ForeignNamespace[], startedAt: number): void {
-    const { intervalMs, maxDuty } = this.#parts.settings;
-    const due = members.filter(isDue).toSorted((a, b) => a.waitingSince - b.waitingSince);
-    for (const [index, member] of due.entries()) {
-      if (index > 0 && performance.now() - startedAt > intervalMs * maxDuty) return;
+  /**
+   * Whole dumps for those that need one, the fullest first, as long as the round's CPU time may take. Two are made however
+   * long they take: that of the fullest, and that of the one that waits longest, so that none waits for ever.
+   */
+  #dumpDue(members: readonly ForeignNamespace[], startedCpu: number): void {
+    const { cpuTime, settings } = this.#parts;
+    const budgetMs = settings.hasBudget ? settings.intervalMs * settings.maxDuty : Number.POSITIVE_INFINITY;
+    for (const [index, member] of inOrder(members.filter(isDue)).entries()) {
+      if (index >= GUARANTEED_DUMPS && cpuTime() - startedCpu > budgetMs) return;
       this.#inside(member, (entering) => {
         if (member.sampler !== undefined) member.dumped(withOutcome(entering, member.sampler.sample()));
       });
@@ -231,6 +237,23 @@ function withOutcomeOfOwn(
     identity,
     index === 0 ? { ...sample, collectors: [...sample.collectors, outcome] } : sample,
   ]);
+}
+
+const GUARANTEED_DUMPS = 2;
+
+/** The fullest, the one that waits longest, then all others, the fuller first. */
+function inOrder(due: readonly ForeignNamespace[]): ForeignNamespace[] {
+  const [fullest, ...others] = due.toSorted(
+    (a, b) => b.fullness - a.fullness || a.waitingSince - b.waitingSince,
+  );
+  if (fullest === undefined) return [];
+  const longest = others.reduce<ForeignNamespace | undefined>(
+    (waiting, one) => (waiting === undefined || one.waitingSince < waiting.waitingSince ? one : waiting),
+    undefined,
+  );
+  return longest === undefined
+    ? [fullest]
+    : [fullest, longest, ...others.filter((member) => member !== longest)];
 }
 
 /** Looks which other namespaces there are → how that went; undefined where none is wanted. */

@@ -3,6 +3,7 @@ import { ExporterError, errorLine } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
 import { loadLibc } from '../kernel/libc.ts';
 import { readPortSysctls } from '../kernel/sysctl.ts';
+import { threadCpuClock } from '../kernel/threadCpu.ts';
 import { discoverNamespaces, netnsDirectoryOf } from '../namespaces/discover.ts';
 import { Doorway } from '../namespaces/doorway.ts';
 import { ownNamespace } from '../namespaces/ownNamespace.ts';
@@ -37,7 +38,7 @@ export interface Rounds {
 }
 
 /** Opens what sampling needs. Throws an ExporterError where nothing can be sampled. */
-export function openRounds(settings: SamplerSettings, log: Logger): Rounds {
+export function openRounds(settings: SamplerSettings, log: Logger, cpuTime = threadCpuClock()): Rounds {
   const { procfs } = settings;
   const { inode, name } = ownNamespace(procfs);
   // A range that cannot be read now will not be readable later: a wrong --path.procfs, or no proc at all.
@@ -59,6 +60,7 @@ export function openRounds(settings: SamplerSettings, log: Logger): Rounds {
   const isLasting = ownFound?.name !== undefined || ownFound?.pid !== process.pid;
   const ownPath = name === 'host' || !isLasting ? undefined : ownFound?.path;
   const host = new HostSampler({
+    cpuTime,
     settings,
     own,
     source,
@@ -73,12 +75,15 @@ export function openRounds(settings: SamplerSettings, log: Logger): Rounds {
   return {
     sample() {
       const startedAt = performance.now();
+      const startedCpu = cpuTime();
       const { namespaces, found, omitted } = host.sample();
+      const cpuMs = cpuTime() - startedCpu;
       const durationMs = performance.now() - startedAt;
       return {
         timestampMs: Date.now(),
         durationSeconds: durationMs / 1000,
-        intervalSeconds: guardedIntervalMs(settings, durationMs) / 1000,
+        intervalSeconds: guardedIntervalMs(settings, cpuMs) / 1000,
+        configuredIntervalSeconds: settings.intervalMs / 1000,
         source: source.kind,
         namespaces,
         namespacesFound: found,
@@ -143,10 +148,14 @@ function openCanary(
 /** Timers count in 31 bits of milliseconds; a longer one would fire at once. */
 const LONGEST_INTERVAL_MS = 24 * 60 * 60 * 1000;
 
-/** The interval, stretched so that a sample of this cost takes no more than `maxDuty` of it, up to a day. */
+/**
+ * The interval, stretched so that a sample of so much CPU time takes no more than `maxDuty` of it; but never beyond the peak
+ * window, which would then miss what happens between two samples.
+ */
 export function guardedIntervalMs(
-  { intervalMs, maxDuty }: Pick<SamplerSettings, 'intervalMs' | 'maxDuty'>,
-  durationMs: number,
+  { intervalMs, maxDuty, peakWindowMs }: Pick<SamplerSettings, 'intervalMs' | 'maxDuty' | 'peakWindowMs'>,
+  cpuMs: number,
 ): number {
-  return Math.min(Math.max(intervalMs, durationMs / maxDuty), LONGEST_INTERVAL_MS);
+  const longest = Math.min(Math.max(intervalMs, peakWindowMs), LONGEST_INTERVAL_MS);
+  return Math.min(Math.max(intervalMs, cpuMs / maxDuty), longest);
 }

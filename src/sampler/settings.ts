@@ -5,7 +5,7 @@ import type { SourceKind } from '../sockets/source.ts';
 export interface SamplerSettings {
   /** From the start of one sample to that of the next, unless the cost guard stretches it. */
   readonly intervalMs: number;
-  /** Share of one core that sampling may take, above 0 and at most 1. */
+  /** Share of one core's time that sampling may take, above 0 and at most 1. */
   readonly maxDuty: number;
   readonly source: SourceKind | 'auto';
   readonly limits: Limits;
@@ -19,6 +19,8 @@ export interface SamplerSettings {
   readonly namespacesLimit: number;
   /** Another namespace than the own is read whole only where it can have used up more than this share of its ports. */
   readonly fullDumpAbove: number;
+  /** Whole dumps of other namespaces are limited to what `maxDuty` leaves; else each that is due is made in every round. */
+  readonly hasBudget: boolean;
   /** Milliseconds a sample may look for the processes of listeners; 0 for not at all. */
   readonly processBudgetMs: number;
   /** Whether it is counted who holds the ports of the fullest destinations, for the status page. */

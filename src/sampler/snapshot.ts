@@ -17,6 +17,8 @@ export interface Snapshot {
   readonly durationSeconds: number;
   /** From the start of this sample to that of the next, after the cost guard. */
   readonly intervalSeconds: number;
+  /** What the flag says. */
+  readonly configuredIntervalSeconds: number;
   readonly source: SourceKind;
   readonly namespaces: readonly NamespaceSnapshot[];
   /** Namespaces found, sampled or not. */

@@ -28,6 +28,7 @@ const { values } = parseArgs({
 const SETTINGS: SamplerSettings = {
   intervalMs: 5000,
   maxDuty: 0.05,
+  hasBudget: true,
   source: 'netlink',
   limits: { destinations: 20, localAddresses: 20, listeners: 500, owners: 20 },
   peakWindowMs: 60_000,
@@ -47,7 +48,7 @@ const WITHOUT_OWNERS: SamplerSettings = {
   destinationOwners: false,
 };
 /** As an exporter would that knew no better. */
-const EACH_WHOLE = { ...SETTINGS, fullDumpAbove: 0, intervalMs: 3_600_000, maxDuty: 1 };
+const EACH_WHOLE = { ...SETTINGS, fullDumpAbove: 0, hasBudget: false };
 
 const rounds = await openBuiltRounds();
 for await (const line of createInterface({ input: process.stdin })) {

@@ -37,6 +37,7 @@ const SERIES: Readonly<Record<string, number>> = {
   port_exporter_sample_duration_seconds: 6,
   port_exporter_sample_timestamp_seconds: 1,
   port_exporter_sample_interval_seconds: 1,
+  port_exporter_sample_interval_configured_seconds: 1,
   port_exporter_sampled_sockets: 1,
   port_exporter_source_info: 1,
   port_exporter_omitted_series: 15,

@@ -11,7 +11,7 @@ import {
   newHolderIn,
 } from './support/holder.ts';
 import { HostExporter } from './support/hostExporter.ts';
-import { sleepMs } from './support/kernel.ts';
+import { SLOWNESS, sleepMs } from './support/kernel.ts';
 import { NAME_PREFIX, NamedNamespace } from './support/namedNamespace.ts';
 import { describeLive } from './support/privilege.ts';
 import { SERVER_PORT, untilRefused, type World } from './support/world.ts';
@@ -229,31 +229,48 @@ describeLive('a namespace that is not read whole', () => {
   it('takes turns where not all can be read in one round, and its age says how long ago that was', async () => {
     const namespaces = Array.from({ length: 4 }, () => new NamedNamespace());
     for (const namespace of namespaces) namespace.inside((world) => world.connect('127.0.0.1'));
-    // The budget is over as soon as the round begins: one whole dump a round.
+    // The budget is over as soon as the round begins: two whole dumps a round.
     const exporter = new HostExporter({ intervalMs: 1, maxDuty: 1e-9 });
     const details = () => namespaces.map(({ name }) => detailOf(exporter, name));
     const ages = () =>
       namespaces.map(({ name }) =>
         Number(exporter.value('port_exporter_sample_age_seconds', { netns: name })),
       );
-    for (const wanted of [1, 2, 3, 4, 4]) {
+    for (const wanted of [2, 4, 4]) {
       await exporter.sample();
       expect(details().filter((detail) => detail === 1)).toHaveLength(wanted);
       sleepMs(100);
     }
-    // The first was read again in the fifth round, the second three rounds before it.
-    await exporter.sample();
+    // Two were read again in this round, the others in the one before.
     const sorted = ages().toSorted((a, b) => a - b);
-    for (const [index, age] of sorted.entries()) {
-      expect(age).toBeGreaterThanOrEqual(index * 0.1 - 0.01);
-    }
-    // One that comes later waits for its turn.
+    expect(sorted[1]).toBeLessThan(0.1);
+    expect(sorted[2]).toBeGreaterThanOrEqual(0.09);
+    expect(sorted[3]).toBeLessThan(0.3 * SLOWNESS);
+    // One that comes later, and may be full, does not wait.
     const late = new NamedNamespace();
-    late.inside((world) => world.connect('127.0.0.1'));
-    for (const turn of [1, 2, 3, 4, 5]) {
-      await exporter.sample();
-      expect(detailOf(exporter, late.name), `round ${turn}`).toBe(turn === 5 ? 1 : 0);
+    late.inside((world) => times(40, () => world.connect('127.0.0.1')));
+    await exporter.sample();
+    expect(detailOf(exporter, late.name)).toBe(1);
+  });
+
+  it('reads the one that may be fullest first, and whoever asks once has no budget', async () => {
+    const namespaces = Array.from({ length: 6 }, () => new NamedNamespace());
+    for (const [index, namespace] of namespaces.entries()) {
+      namespace.inside((world) => times(index === 3 ? 40 : 5, () => world.connect('127.0.0.1')));
     }
+    const fullest = namespaces[3]?.name ?? '';
+    const budgeted = new HostExporter({ intervalMs: 1, maxDuty: 1e-9 });
+    for (const _ of [1, 2, 3]) {
+      await budgeted.sample();
+      expect(detailOf(budgeted, fullest)).toBe(1);
+      expect(budgeted.value('port_exporter_sample_age_seconds', { netns: fullest })).toBeLessThan(
+        0.09 * SLOWNESS,
+      );
+      sleepMs(100);
+    }
+    const once = new HostExporter({ intervalMs: 1, maxDuty: 1e-9, hasBudget: false });
+    await once.sample();
+    expect(namespaces.map(({ name }) => detailOf(once, name))).toEqual([1, 1, 1, 1, 1, 1]);
   });
 
   it('above the limit only those with most sockets are sampled', async () => {

@@ -55,6 +55,7 @@ describe('a whole sample', () => {
           'port_exporter_sample_duration_seconds',
         ],
         ...['port_exporter_sample_timestamp_seconds', 'port_exporter_sample_interval_seconds'],
+        'port_exporter_sample_interval_configured_seconds',
         ...['port_exporter_sampled_sockets', 'port_exporter_source_info', 'port_exporter_omitted_series'],
       ]),
     );

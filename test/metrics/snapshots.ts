@@ -65,7 +65,12 @@ export const EMPTY_NAMESPACE = namespaceOf('host', EMPTY, {
 });
 
 export function sampled(...namespaces: NamespaceSnapshot[]): SamplingState {
-  const times = { timestampMs: 1_700_000_000_500, durationSeconds: 0.25, intervalSeconds: 5 };
+  const times = {
+    timestampMs: 1_700_000_000_500,
+    durationSeconds: 0.25,
+    intervalSeconds: 5,
+    configuredIntervalSeconds: 5,
+  };
   const snapshot: Snapshot = {
     ...times,
     source: 'netlink',

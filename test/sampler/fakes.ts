@@ -31,6 +31,7 @@ export function snapshotOf(
     timestampMs: 0,
     durationSeconds: 0.01,
     intervalSeconds: 5,
+    configuredIntervalSeconds: 5,
     source: 'netlink',
     namespaces: [
       {

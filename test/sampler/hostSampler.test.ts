@@ -37,7 +37,15 @@ function newHost(
   refresh: () => string[] = () => [],
 ): HostSampler {
   const settings: SamplerSettings = {
-    ...{ intervalMs: 5000, maxDuty: 1, source: 'netlink', peakWindowMs: 1000, procfs, sysfs: procfs },
+    ...{
+      intervalMs: 5000,
+      maxDuty: 1,
+      hasBudget: true,
+      source: 'netlink',
+      peakWindowMs: 1000,
+      procfs,
+      sysfs: procfs,
+    },
     limits: { destinations: 20, localAddresses: 20, listeners: 20, owners: 20 },
     ...{
       destinationOwners: true,
@@ -72,6 +80,7 @@ function newHost(
     others: others ?? ({ door, registry } as unknown as Others),
     openSource: () => SOURCE,
     newCanary: undefined,
+    cpuTime: () => performance.now(),
   });
 }
 

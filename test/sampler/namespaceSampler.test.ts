@@ -76,6 +76,7 @@ function newSampler(): { sample: (dumps: Dumps) => NamespaceSample } {
   const settings: SamplerSettings = {
     intervalMs: 5000,
     maxDuty: 1,
+    hasBudget: true,
     source: 'netlink',
     limits: { destinations: 20, localAddresses: 20, listeners: 20, owners: 20 },
     peakWindowMs: 60_000,

@@ -2,23 +2,33 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ExporterError } from '../../src/base/errors.ts';
 import { collect } from '../../src/sampler/collect.ts';
-import { guardedIntervalMs } from '../../src/sampler/sample.ts';
+import { guardedIntervalMs, openRounds } from '../../src/sampler/sample.ts';
+import type { SamplerSettings } from '../../src/sampler/settings.ts';
 import type { CollectorOutcome } from '../../src/sampler/snapshot.ts';
+import { recordingLogger } from './fakes.ts';
+
+const SETTINGS: SamplerSettings = {
+  ...{ intervalMs: 5000, maxDuty: 0.05, hasBudget: true, source: 'procfs', peakWindowMs: 60_000 },
+  limits: { destinations: 20, localAddresses: 20, listeners: 20, owners: 0 },
+  ...{ procfs: '/proc', sysfs: '/sys', processBudgetMs: 0, destinationOwners: false, canary: false },
+  ...{ namespaces: 'self', namespacesLimit: 1, fullDumpAbove: 1 },
+};
 
 describe('the cost guard', () => {
   const DAY = 24 * 60 * 60 * 1000;
   const interval = fc.integer({ min: 1, max: DAY });
   const duty = fc.double({ min: 0, max: 1, minExcluded: true, noNaN: true });
-  const duration = fc.double({ min: 0, max: 3_600_000, noNaN: true });
+  const cpu = fc.double({ min: 0, max: 3_600_000, noNaN: true });
 
-  it('keeps sampling under its share of a core, and never samples more often than asked', () => {
+  it('keeps sampling under its share of a core, and samples neither more often than asked nor less often than peaks need', () => {
     fc.assert(
-      fc.property(interval, duty, duration, (intervalMs, maxDuty, durationMs) => {
-        const guarded = guardedIntervalMs({ intervalMs, maxDuty }, durationMs);
+      fc.property(interval, interval, duty, cpu, (intervalMs, peakWindowMs, maxDuty, cpuMs) => {
+        const guarded = guardedIntervalMs({ intervalMs, maxDuty, peakWindowMs }, cpuMs);
         expect(guarded).toBeGreaterThanOrEqual(intervalMs);
-        // A timer cannot wait for longer than that.
-        expect(guarded).toBeLessThanOrEqual(DAY);
-        if (guarded < DAY) expect(durationMs / guarded).toBeLessThanOrEqual(maxDuty * (1 + 1e-9));
+        // A timer cannot wait for longer than a day either.
+        expect(guarded).toBeLessThanOrEqual(Math.max(intervalMs, peakWindowMs));
+        if (guarded < Math.max(intervalMs, peakWindowMs))
+          expect(cpuMs / guarded).toBeLessThanOrEqual(maxDuty * (1 + 1e-9));
       }),
     );
   });
@@ -29,13 +39,35 @@ describe('the cost guard', () => {
     [5000, 0.05, 500, 10_000],
     [10, 1, 0, 10],
     [10, 1, 400, 400],
-    [10, 1e-12, 400, DAY],
+    [5000, 0.05, 50_000, 60_000],
+    [10, 1e-12, 400, 60_000],
+    [120_000, 0.05, 50_000, 120_000],
   ])(
-    'every %d ms at a duty of %d and a sample of %d ms is every %d ms',
-    (intervalMs, maxDuty, durationMs, real) => {
-      expect(guardedIntervalMs({ intervalMs, maxDuty }, durationMs)).toBe(real);
+    'every %d ms at a duty of %d and a sample of %d ms of CPU time is every %d ms',
+    (intervalMs, maxDuty, cpuMs, real) => {
+      expect(guardedIntervalMs({ intervalMs, maxDuty, peakWindowMs: 60_000 }, cpuMs)).toBe(real);
     },
   );
+});
+
+describe('a sample', () => {
+  /** The real interval after a sample that took so much CPU time of its thread, and some time by the clock on the wall. */
+  function intervalAfter(cpuMs: number, maxDuty: number): number {
+    let looks = 0;
+    const clock = () => (looks++ === 0 ? 0 : cpuMs);
+    const rounds = openRounds({ ...SETTINGS, maxDuty }, recordingLogger().log, clock);
+    const { intervalSeconds, configuredIntervalSeconds, durationSeconds } = rounds.sample();
+    rounds.close();
+    expect(configuredIntervalSeconds).toBe(5);
+    expect(durationSeconds).toBeGreaterThan(0);
+    return intervalSeconds;
+  }
+
+  it('that waits for a busy machine costs nothing: only CPU time stretches the interval', () => {
+    expect(intervalAfter(0, 1e-9)).toBe(5);
+    expect(intervalAfter(500, 0.05)).toBe(10);
+    expect(intervalAfter(50_000, 0.05)).toBe(60);
+  });
 });
 
 describe('collect()', () => {

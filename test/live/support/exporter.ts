@@ -9,6 +9,7 @@ import { parseExposition, type Series } from '../../support/exposition.ts';
 const SETTINGS = {
   intervalMs: 5000,
   maxDuty: 0.05,
+  hasBudget: true,
   source: 'netlink',
   limits: { destinations: 1000, localAddresses: 1000, listeners: 1000, owners: 1000 },
   peakWindowMs: 60_000,

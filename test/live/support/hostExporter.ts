@@ -11,6 +11,7 @@ import { NAME_PREFIX } from './namedNamespace.ts';
 const SETTINGS: SamplerSettings = {
   intervalMs: 5000,
   maxDuty: 1,
+  hasBudget: true,
   source: 'netlink',
   limits: { destinations: 1000, localAddresses: 1000, listeners: 1000, owners: 1000 },
   peakWindowMs: 60_000,
