@@ -149,7 +149,8 @@ describeLive('in a real browser, the status page', () => {
     'keeps what a person was doing: focus, selection, scrolling, what is open',
     async () => {
       const others = Array.from({ length: 14 }, () => new NamedNamespace({ range: [40000, 40049] }));
-      const tab = await open({ viewport: { width: 360, height: 600 } });
+      // Just wide enough that rows do not fold, and not for all columns.
+      const tab = await open({ viewport: { width: 564, height: 600 } });
       const { page } = tab;
       await page.locator('#more-namespaces summary').click();
       await page.locator('#destinations-scroll').focus();
@@ -330,23 +331,46 @@ describeLive('in a real browser, the status page', () => {
   });
 
   describe('on a phone', () => {
-    itNeeding(missingChromium, 'is never wider than the screen, but its tables scroll', async () => {
-      const { page } = await open({ viewport: { width: 360, height: 740 }, isMobile: true, hasTouch: true });
-      const widths = await page.evaluate(() => ({
-        page: document.documentElement.scrollWidth,
-        table: document.querySelector('#destinations-scroll table')?.scrollWidth ?? 0,
-        regions: [...document.querySelectorAll('.scroll')].map(
-          (region) => region.getBoundingClientRect().right,
-        ),
-      }));
-      expect(widths.page).toBe(360);
-      expect(widths.table).toBeGreaterThan(360);
-      for (const right of widths.regions) expect(right).toBeLessThanOrEqual(360);
-    });
+    for (const width of [360, 390, 420]) {
+      itNeeding(missingChromium, `cuts no column off: rows fold at ${width} px`, async () => {
+        const { page } = await open({ viewport: { width, height: 740 }, isMobile: true, hasTouch: true });
+        await page.locator('#destinations-scroll tbody tr').first().waitFor();
+        const seen = await page.evaluate(() => {
+          const cells = [...document.querySelectorAll('.scroll tbody :is(th, td), .scroll tbody .bar')];
+          const isCutOff = (cell: Element) => {
+            const { left, right, width: wide } = cell.getBoundingClientRect();
+            return wide === 0 || left < 0 || right > innerWidth || cell.scrollWidth > cell.clientWidth + 1;
+          };
+          const first = document.querySelector('#destinations-scroll tbody tr');
+          return {
+            page: document.documentElement.scrollWidth,
+            cells: cells.length,
+            cutOff: cells
+              .filter((cell) => !cell.matches('.bar') && isCutOff(cell))
+              .map((cell) => cell.outerHTML),
+            titles: [...(first?.querySelectorAll('td') ?? [])].map((cell) => ({
+              title: cell.dataset['title'],
+              isLabelled: getComputedStyle(cell, '::before').content.includes(cell.dataset['title'] ?? '-'),
+            })),
+            bar: first?.querySelector('.bar')?.getBoundingClientRect().width ?? 0,
+          };
+        });
+        expect(seen.page).toBe(width);
+        expect(seen.cells).toBeGreaterThan(6);
+        expect(seen.cutOff).toEqual([]);
+        const titles = ['Used', 'Left', 'Ports by state', 'Established', 'TIME_WAIT', 'Other'];
+        expect(seen.titles).toEqual(titles.map((title) => ({ title, isLabelled: true })));
+        expect(seen.bar).toBeGreaterThan(90);
+      });
+    }
   });
 
   describe.each(['light', 'dark'] as const)('in a %s scheme', (colorScheme) => {
-    const viewports = { wide: { width: 1280, height: 900 }, narrow: { width: 360, height: 740 } };
+    const viewports = {
+      wide: { width: 1280, height: 900 },
+      medium: { width: 600, height: 740 },
+      narrow: { width: 360, height: 740 },
+    };
     for (const [name, viewport] of Object.entries(viewports)) {
       itNeeding(missingChromium, `has nothing that axe objects to: ${name}`, async () => {
         // Every level once, and everything that only trouble shows.

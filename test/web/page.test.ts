@@ -394,7 +394,9 @@ describe('namespaces on the page', () => {
   it('have names that survive their link', async () => {
     const netns = 'a&b=c d/\ud800"#?';
     const html = await page(sampled({ ...RICH_NAMESPACE, netns }));
-    const [, href = ''] = /<tr id="[^"]*"><th scope="row"><a id="[^"]*" href="([^"]*)"/.exec(html) ?? [];
+    const [, href = ''] =
+      /<tr role="row" id="[^"]*"><th role="rowheader" scope="row"><a id="[^"]*" href="([^"]*)"/.exec(html) ??
+      [];
     const asked = new URL(href.replaceAll('&amp;', '&'), 'http://exporter/').searchParams.get('netns');
     expect(asked).toBe(netns.replace('\ud800', '\ufffd'));
   });
