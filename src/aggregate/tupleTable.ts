@@ -53,7 +53,8 @@ export class TupleTable {
 
   /** Takes connections out of the count of those on unblocked ports: these ports turned out to be blocked. */
   turnBlocked(ports: PortSet): void {
-    for (const list of [this.secondHalf, this.#metSecondHalf]) {
+    // Where every connection was kept, those of the first half may be among them.
+    for (const list of [this.keepsPorts ? this.connections : this.secondHalf, this.#metSecondHalf]) {
       for (let index = 0; index < list.size; index++) {
         if (!ports.has(list.port(index))) continue;
         const row = list.row(index);

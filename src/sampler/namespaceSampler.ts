@@ -4,7 +4,7 @@ import type { Destination, Destinations } from '../aggregate/destinations.ts';
 import { DroppedTotals } from '../aggregate/droppedTotals.ts';
 import type { Regime } from '../aggregate/exhaustion.ts';
 import { HeldConnections } from '../aggregate/heldConnections.ts';
-import { emptyMemory, type NamespaceMemory } from '../aggregate/inference.ts';
+import { emptyMemory, type NamespaceMemory, needsEveryConnection } from '../aggregate/inference.ts';
 import { OwnerPorts, type OwnersSnapshot } from '../aggregate/owners.ts';
 import { PeakWindow } from '../aggregate/peak.ts';
 import { type EphemeralRange, ephemeralRange, rangeSnapshot } from '../aggregate/range.ts';
@@ -177,7 +177,8 @@ export class NamespaceSampler {
     const owners = this.#newOwnerPorts(range);
     // A walk that is made again leaves nothing of the one before.
     this.#held = this.#settings.keepsConnections ? new HeldConnections() : undefined;
-    const options = { held: this.#held, keepsPorts: this.#keepsPorts, dropped: this.#dropped.tcp };
+    const keepsPorts = this.#keepsPorts || needsEveryConnection(this.#memory, range);
+    const options = { held: this.#held, keepsPorts, dropped: this.#dropped.tcp };
     const tally = new TcpTally(range, sysctls, this.#destinations, owners, watched, options);
     this.#source.tcpListeners((record) => tally.addListener(record));
     this.#source.tcpConnections((record) => tally.addConnection(record));
