@@ -37,8 +37,13 @@ export async function startDaemon(options: Options, log: Logger): Promise<Daemon
   const webConfig = await openWebConfig(options.web.configFile, log);
   const config = () => webConfig.current;
   const probes = await openProbes(options.probes, log);
-  const settings = samplerSettings(options);
-  const sampler = new Sampler(() => startWorker(settings), log);
+  let settings = samplerSettings(options);
+  const sampler = new Sampler(() => {
+    const thread = startWorker(settings);
+    // A thread that replaces this one would find the file there.
+    settings = { ...settings, recordFile: undefined };
+    return thread;
+  }, log);
   const exposition = createExposition({ withProcess: true, probes: () => probes.state });
   const app = createApp({
     telemetryPath: options.web.telemetryPath,

@@ -7,17 +7,21 @@ import { openProbes } from './probes/openProbes.ts';
 import { CanaryReporter } from './sampler/canaryReporter.ts';
 import { CollectorReporter } from './sampler/collectorReporter.ts';
 import { ownFailure } from './sampler/failure.ts';
-import { openRounds } from './sampler/sample.ts';
+import { openRecorder, saveRecording } from './sampler/recording.ts';
+import { openRounds, type Rounds } from './sampler/sample.ts';
 
 /**
  * One exposition of one sample, for textfile collectors and for a look. Without this process's own metrics, which
  * would collide with those of the program that exposes the file. Throws an ExporterError where any part of the own
- * namespace failed, or the probe file is bad; what else failed is in it.
+ * namespace failed, the probe file is bad, or a recording that was asked for cannot be written; what else failed is in it.
  */
 export async function renderOnce(options: Options, log: Logger): Promise<string> {
   const probes = await openProbes(options.probes, log);
-  const rounds = openRounds(samplerSettings(options), log);
+  const settings = samplerSettings(options);
+  const recorder = await openRecorder(settings);
+  let rounds: Rounds | undefined;
   try {
+    rounds = openRounds(settings, log, { recorder });
     await probes.probeAll();
     const snapshot = rounds.sample();
     const failed = ownFailure(snapshot);
@@ -27,6 +31,8 @@ export async function renderOnce(options: Options, log: Logger): Promise<string>
     return await exposition.render({ kind: 'sampled', snapshot }, 'text');
   } finally {
     probes.stop();
-    rounds.close();
+    rounds?.close();
+    // Also where sampling failed: the recording shows why.
+    saveRecording(recorder, log);
   }
 }

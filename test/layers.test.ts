@@ -55,6 +55,15 @@ describe('what reads YAML', () => {
   });
 });
 
+describe('what records', () => {
+  it('is not loaded before there is something to record', () => {
+    for (const start of ['main.ts', 'once.ts', 'sampler/worker.ts']) {
+      expect(loadedWith(start, readSources())).not.toContain('node:zlib');
+    }
+    expect(loadedWith('kernel/recorder.ts', readSources())).toContain('node:zlib');
+  });
+});
+
 describe('a house that', () => {
   const check = (sources: Sources) => findViolations(sources, ['main', 'top', 'low'], { koffi: 'low' });
 

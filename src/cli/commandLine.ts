@@ -99,10 +99,10 @@ function refuseStray(words: readonly (string | number)[]): void {
 
 /** yargs must not know the default itself, or it could not be told from a value that was given. */
 function yargsOption(flag: Flag<unknown>): YargsOptions {
-  const { group, describe } = flag;
+  const { group, describe, hidden = false } = flag;
   return flag.isSwitch
-    ? { group, describe, type: 'boolean', nargs: 0 }
-    : { group, describe, type: 'string', defaultDescription: flag.default };
+    ? { group, describe, hidden, type: 'boolean', nargs: 0 }
+    : { group, describe, hidden, type: 'string', defaultDescription: flag.default };
 }
 
 function usageError(message: string): ExporterError {

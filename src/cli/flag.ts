@@ -6,6 +6,8 @@ export interface Flag<T> {
   readonly group: string;
   readonly describe: string;
   readonly isSwitch: boolean;
+  /** Shown by no help text: for the developers. */
+  readonly hidden?: boolean;
   /** As the user would write it. */
   readonly default: string;
   /** `texts` are all the values given, at least one. Throws an ExporterError that shows the bad value. */
@@ -14,7 +16,7 @@ export interface Flag<T> {
   fromText(text: string): T;
 }
 
-type Words = Pick<Flag<unknown>, 'group' | 'describe' | 'default'>;
+type Words = Pick<Flag<unknown>, 'group' | 'describe' | 'default' | 'hidden'>;
 
 /** A flag that takes one value and may be given once. */
 export function single<T>(words: Words, parse: (text: string) => T): Flag<T> {

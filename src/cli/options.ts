@@ -55,6 +55,8 @@ export interface Options {
   readonly sysfs: string;
   readonly log: { readonly level: LogLevel; readonly format: LogFormat };
   readonly once: boolean;
+  /** Where to record what the kernel says to the first sample; undefined for nowhere. */
+  readonly recordFile: string | undefined;
 }
 
 const WEB = 'Web:';
@@ -190,6 +192,10 @@ export const OPTION_FLAGS = {
     oneOf(LOG_FORMATS),
   ),
   once: toggle({ group: MODE, describe: 'Print the metrics of one sample to stdout and exit' }),
+  'debug.record': optional(
+    { group: MODE, describe: 'Record the raw kernel answers of one sample in a new file', hidden: true },
+    pathOf('a file'),
+  ),
 };
 
 export function toOptions(values: FlagValues<typeof OPTION_FLAGS>): Options {
@@ -222,6 +228,7 @@ export function toOptions(values: FlagValues<typeof OPTION_FLAGS>): Options {
     sysfs: values['path.sysfs'],
     log: { level: values['log.level'], format: values['log.format'] },
     once: values.once,
+    recordFile: values['debug.record'],
   });
 }
 

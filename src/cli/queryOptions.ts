@@ -26,6 +26,7 @@ const UNLIMITED = {
   ownersLimit: Number.MAX_SAFE_INTEGER,
   namespaces: 'self',
   canary: false,
+  recordFile: undefined,
 } as const;
 
 export function queryInvocation(

@@ -22,5 +22,6 @@ export function samplerSettings(options: Options): SamplerSettings {
     namespaces: options.namespaces,
     namespacesLimit: options.namespacesLimit,
     fullDumpAbove: options.fullDumpAbove,
+    recordFile: options.recordFile,
   };
 }

@@ -13,6 +13,19 @@ export function readSysctl(procfs: string, name: string): string | undefined {
 
 /** The whole text of a small file of /proc; undefined where there is no such file. */
 export function readProcText(path: string): string | undefined {
+  const text = readTextOf(path);
+  observer?.(path, text);
+  return text;
+}
+
+let observer: ((path: string, text: string | undefined) => void) | undefined;
+
+/** Calls back with every text that this thread reads from now on; undefined ends that. For a recording. */
+export function observeTexts(next: typeof observer): void {
+  observer = next;
+}
+
+function readTextOf(path: string): string | undefined {
   const fd = openIfExists(path);
   if (fd === undefined) return undefined;
   try {

@@ -35,6 +35,8 @@ export interface HostParts {
   readonly cpuTime: Clock;
   /** One for a namespace; undefined: the kernel is not asked. */
   readonly newCanary: (() => Canary) | undefined;
+  /** Called when the own namespace is sampled, before any other is looked at. */
+  readonly afterOwn?: (() => void) | undefined;
 }
 
 /** What it takes to sample other namespaces. */
@@ -70,6 +72,7 @@ export class HostSampler {
     const startedCpu = cpuTime();
     ownership.beginRound();
     const sample = this.#own.sample();
+    this.#parts.afterOwn?.();
     const finding = findOthers(others);
     const collectors = finding === undefined ? sample.collectors : [...sample.collectors, finding];
     const samples: [NamespaceIdentity, NamespaceSample][] = [[own, { ...sample, collectors }]];

@@ -1,9 +1,10 @@
 import type { Destination } from '../aggregate/destinations.ts';
 import { ExporterError, errorLine } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
-import { loadLibc } from '../kernel/libc.ts';
+import { type Libc, loadLibc } from '../kernel/libc.ts';
+import type { Recorder } from '../kernel/recorder.ts';
 import { readPortSysctls } from '../kernel/sysctl.ts';
-import { threadCpuClock } from '../kernel/threadCpu.ts';
+import { type Clock, threadCpuClock } from '../kernel/threadCpu.ts';
 import { discoverNamespaces, netnsDirectoryOf } from '../namespaces/discover.ts';
 import { Doorway } from '../namespaces/doorway.ts';
 import { ownNamespace } from '../namespaces/ownNamespace.ts';
@@ -37,13 +38,26 @@ export interface Rounds {
   close(): void;
 }
 
-/** Opens what sampling needs. Throws an ExporterError where nothing can be sampled. */
-export function openRounds(settings: SamplerSettings, log: Logger, cpuTime = threadCpuClock()): Rounds {
+/**
+ * Opens what sampling needs. Throws an ExporterError where nothing can be sampled.
+ *
+ * @param cpuTime of the calling thread
+ * @param recorder records what the kernel says of the own namespace, until its first sample is taken
+ */
+export function openRounds(
+  settings: SamplerSettings,
+  log: Logger,
+  { cpuTime = threadCpuClock(), recorder }: { cpuTime?: Clock; recorder?: Recorder | undefined } = {},
+): Rounds {
   const { procfs } = settings;
+  const openLibc = () => recorder?.tap(loadLibc()) ?? loadLibc();
   const { inode, name } = ownNamespace(procfs);
   // A range that cannot be read now will not be readable later: a wrong --path.procfs, or no proc at all.
   readPortSysctls(procfs);
-  const source = chooseSource(settings.source, procfs, log);
+  const source = chooseSource(settings.source, procfs, log, {
+    netlink: () => openNetlinkSource(openLibc()),
+    procfs: openProcfsSource,
+  });
   const labels = new NamespaceLabels(procfs);
   const { found } = discoverNamespaces(procfs, netnsDirectoryOf(procfs));
   const ownFound = found.find((namespace) => namespace.inode === inode);
@@ -66,7 +80,8 @@ export function openRounds(settings: SamplerSettings, log: Logger, cpuTime = thr
     source,
     ownership: new Ownership(settings, log),
     others: openOthers(settings, labels, own),
-    newCanary: openCanary(settings, source, log),
+    newCanary: openCanary(settings, source, openLibc, log),
+    afterOwn: recorder && (() => recorder.stop()),
     openSource: () =>
       source.kind === 'netlink'
         ? openNetlinkSource(loadLibc(), source.seesBoundOnly)
@@ -128,11 +143,12 @@ function openOthers(
 function openCanary(
   { canary }: SamplerSettings,
   { kind, seesBoundOnly }: SocketSource,
+  openLibc: () => Libc,
   log: Logger,
 ): HostParts['newCanary'] {
   if (!canary) return undefined;
   try {
-    const libc = loadLibc();
+    const libc = openLibc();
     // /proc/net shows neither bound-only sockets nor which are IPv6-only.
     const exact = { tcp: seesBoundOnly, udp: kind === 'netlink' };
     return () => new Canary(libc, exact);

@@ -29,4 +29,6 @@ export interface SamplerSettings {
   readonly keepsConnections?: boolean;
   /** Whether the kernel is asked for a port at every sample. */
   readonly canary: boolean;
+  /** Where to record what the kernel says to the first sample; undefined for nowhere. */
+  readonly recordFile?: string | undefined;
 }

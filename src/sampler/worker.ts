@@ -1,7 +1,9 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { errorLine } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
+import type { Recorder } from '../kernel/recorder.ts';
 import type { WorkerMessage } from './messages.ts';
+import { cannotRecord, openRecorder, saveRecording } from './recording.ts';
 import { openRounds, type Rounds } from './sample.ts';
 import type { SamplerSettings } from './settings.ts';
 
@@ -11,15 +13,19 @@ const GRACE_FACTOR = 10;
 
 const settings = workerData as SamplerSettings;
 let rounds: Rounds | undefined;
+let recorder: Recorder | undefined;
 let lastDurationMs = 0;
+const log = forwardingLogger();
 
-start();
+await start();
 
 /** The sampling thread: one sample after the other, each with a message before and after it. */
-function start(): void {
+async function start(): Promise<void> {
+  recorder = await openRecorder(settings).catch((error: unknown) => cannotRecord(log, error));
   try {
-    rounds = openRounds(settings, forwardingLogger());
+    rounds = openRounds(settings, log, { recorder });
   } catch (error) {
+    saveOnce();
     say({ kind: 'failed', reason: errorLine(error) });
     return;
   }
@@ -33,7 +39,18 @@ function sampleAndWait(opened: Rounds): void {
   lastDurationMs = snapshot.durationSeconds * 1000;
   const waitMs = Math.max(0, snapshot.intervalSeconds * 1000 - (performance.now() - startedAt));
   say({ kind: 'sampled', nextWithinMs: waitMs + GRACE_MS, snapshot });
+  saveOnce();
   setTimeout(sampleAndWait, waitMs, opened);
+}
+
+/** The recording of the first sample, or of why there is none. */
+function saveOnce(): void {
+  try {
+    saveRecording(recorder, log);
+  } catch (error) {
+    cannotRecord(log, error);
+  }
+  recorder = undefined;
 }
 
 function say(message: WorkerMessage): void {

@@ -55,7 +55,7 @@ describe('a sample', () => {
   function intervalAfter(cpuMs: number, maxDuty: number): number {
     let looks = 0;
     const clock = () => (looks++ === 0 ? 0 : cpuMs);
-    const rounds = openRounds({ ...SETTINGS, maxDuty }, recordingLogger().log, clock);
+    const rounds = openRounds({ ...SETTINGS, maxDuty }, recordingLogger().log, { cpuTime: clock });
     const { intervalSeconds, configuredIntervalSeconds, durationSeconds } = rounds.sample();
     rounds.close();
     expect(configuredIntervalSeconds).toBe(5);
