@@ -15,8 +15,16 @@ export interface BootResult {
 
 const limitMinutes = 25;
 
-/** Runs one kernel in the emulator until it powers off, its console shown as it comes. */
-export async function boot(kernel: UnpackedKernel, initramfs: string): Promise<BootResult> {
+/**
+ * Runs one kernel in the emulator until it powers off, its console shown as it comes.
+ *
+ * @param take returns true for a line that is not to be shown
+ */
+export async function boot(
+  kernel: UnpackedKernel,
+  initramfs: string,
+  take: (line: string) => boolean = () => false,
+): Promise<BootResult> {
   const started = Date.now();
   const qemu = spawn('qemu-system-x86_64', qemuArguments(kernel, initramfs), {
     stdio: ['ignore', 'pipe', 'inherit'],
@@ -44,7 +52,7 @@ export async function boot(kernel: UnpackedKernel, initramfs: string): Promise<B
       continue;
     }
     summary = /^Tests\s+(.+)$/.exec(plain)?.[1] ?? summary;
-    console.log(line);
+    if (!take(plain)) console.log(line);
   }
 
   const end = await ended;
@@ -63,7 +71,7 @@ function qemuArguments(kernel: UnpackedKernel, initramfs: string): string[] {
   return [
     // Emulated even where /dev/kvm exists: on machines without nested virtualisation KVM hangs.
     ...['-accel', 'tcg,thread=multi', '-cpu', 'max'],
-    ...['-smp', String(Math.min(availableParallelism(), 4)), '-m', '4096'],
+    ...['-smp', String(Math.min(availableParallelism(), kernel.cpus)), '-m', '4096'],
     ...[
       '-nodefaults',
       '-no-user-config',

@@ -9,6 +9,7 @@ export interface UnpackedKernel {
   /** What `uname -r` says under it: the name of its folder of modules. */
   readonly release: string;
   readonly image: string;
+  readonly cpus: number;
 }
 
 /** Debian's kernel package, from the cache if it was unpacked before (delete that folder for a newer one). */
@@ -16,13 +17,20 @@ export function fetchKernel(kernel: Kernel, cache: string, work: string): Unpack
   const root = join(cache, kernel.version);
   if (!existsSync(root)) renameSync(unpack(download(kernel, work), work), root);
 
-  const image = readdirSync(join(root, 'boot')).find((name) => name.startsWith('vmlinuz-'));
-  if (image === undefined) throw new Error(`no boot/vmlinuz-* in ${root}: delete that folder and run again`);
-  return { root, release: image.slice('vmlinuz-'.length), image: join(root, 'boot', image) };
+  const [release = ''] = readdirSync(join(root, 'lib/modules'));
+  const image = [`boot/vmlinuz-${release}`, `lib/modules/${release}/vmlinuz`]
+    .map((path) => join(root, path))
+    .find((path) => existsSync(path));
+  if (image === undefined) throw new Error(`no vmlinuz in ${root}: delete that folder and run again`);
+  return { root, release, image, cpus: kernel.cpus };
 }
 
-/** apt in a folder of its own: the machine's mirror and proxy settings, but only the wanted release's list of packages. */
-function download(kernel: Kernel, work: string): string {
+/**
+ * apt in a folder of its own: the machine's mirror and proxy settings, but only the wanted release's list of packages.
+ *
+ * @returns the files of the packages
+ */
+function download(kernel: Kernel, work: string): string[] {
   const folder = join(work, kernel.release);
   mkdirSync(join(folder, 'lists'), { recursive: true });
   const source = `deb [signed-by=${keyring}] ${machineMirror()} ${kernel.release} main\n`;
@@ -45,10 +53,15 @@ function download(kernel: Kernel, work: string): string {
       `Debian ${kernel.release} has no kernel ${kernel.version}, its linux-image-amd64 is ${name}`,
     );
   }
-  apt('apt-get', '-q', 'download', name);
-  const file = readdirSync(folder).find((entry) => entry.endsWith('.deb'));
-  if (file === undefined) throw new Error(`apt-get download ${name} left no .deb file`);
-  return join(folder, file);
+  // Since 7.x an image package is empty, and depends on those with the image, the modules, and their lists.
+  const parts = [
+    ...apt('apt-cache', 'depends', name).matchAll(/Depends: (linux-(?:base|binary|modules)-\S+)/g),
+  ];
+  const names = parts.length > 0 ? parts.map(([, part = '']) => part) : [name];
+  apt('apt-get', '-q', 'download', ...names);
+  const files = readdirSync(folder).filter((entry) => entry.endsWith('.deb'));
+  if (files.length !== names.length) throw new Error(`apt-get download ${names.join(' ')} left ${files}`);
+  return files.map((file) => join(folder, file));
 }
 
 const keyring = '/usr/share/keyrings/debian-archive-keyring.gpg';
@@ -74,10 +87,12 @@ APT::Architecture "amd64";
 Acquire::Languages "none";
 `;
 
-function unpack(file: string, work: string): string {
+function unpack(files: readonly string[], work: string): string {
   const root = join(work, 'unpacked');
-  execFileSync('dpkg', ['-x', file, root], { stdio: 'inherit' });
-  rmSync(file);
+  for (const file of files) {
+    execFileSync('dpkg', ['-x', file, root], { stdio: 'inherit' });
+    rmSync(file);
+  }
 
   // Releases differ in where the modules are, and releases of kmod in where they look.
   linkIfAbsent(join(root, 'lib/modules'), '../usr/lib/modules');

@@ -3,8 +3,21 @@ const EXACTNESS = ['bind', 'blocked', 'canary', 'connect', 'everything', 'range'
   (name) => `test/live/${name}.test.ts`,
 );
 
-/** The shell text that runs the live tests, in the words of the machine: its node, its PATH, its project folder. */
+/** The shell text that runs the live tests. */
 export function testCommand(project: string, vitestArguments: readonly string[]): string {
+  // vitest takes any of several file filters, so the usual ones are named only where none is given.
+  const files = vitestArguments.some((argument) => argument.startsWith('test/')) ? [] : EXACTNESS;
+  const vitest = [`${project}/node_modules/vitest/vitest.mjs`, 'run', '--config', 'test/vitest.config.ts'];
+  return nodeCommand(project, [...vitest, ...files, ...vitestArguments]);
+}
+
+/** The shell text that runs a script of the project. */
+export function scriptCommand(project: string, script: string): string {
+  return nodeCommand(project, ['--import', 'tsx', script]);
+}
+
+/** In the words of the machine: its node, its PATH, its project folder. */
+function nodeCommand(project: string, nodeArguments: readonly string[]): string {
   const environment = {
     PATH: process.env['PATH'] ?? '',
     HOME: '/root',
@@ -13,10 +26,7 @@ export function testCommand(project: string, vitestArguments: readonly string[])
     TEST_TIMEOUT_FACTOR: process.env['TEST_TIMEOUT_FACTOR'] ?? '20',
     ...(process.stdout.isTTY ? { FORCE_COLOR: '1' } : { NO_COLOR: '1' }),
   };
-  // vitest takes any of several file filters, so the usual ones are named only where none is given.
-  const files = vitestArguments.some((argument) => argument.startsWith('test/')) ? [] : EXACTNESS;
-  const vitest = [`${project}/node_modules/vitest/vitest.mjs`, 'run', '--config', 'test/vitest.config.ts'];
-  const words = [process.execPath, ...vitest, ...files, ...vitestArguments];
+  const words = [process.execPath, ...nodeArguments];
   const assignments = Object.entries(environment).map(([name, value]) => `${name}=${quote(value)}`);
   return `cd ${quote(project)} && env -i ${assignments.join(' ')} ${words.map(quote).join(' ')}`;
 }
