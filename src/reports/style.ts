@@ -1,4 +1,5 @@
 import { styleText } from 'node:util';
+import { leastRatioOf } from '../status/level.ts';
 import type { Terminal } from './terminal.ts';
 
 /** How much a text matters: a heading, a number to look at, one to act on. */
@@ -14,6 +15,6 @@ export function styled(text: string, emphasis: Emphasis, { hasColor }: Terminal)
 
 /** At the levels the alerts have. */
 export function emphasisOfRatio(ratio: number): Emphasis {
-  if (ratio >= 0.95) return 'alarm';
-  return ratio >= 0.8 ? 'warning' : 'plain';
+  if (ratio >= leastRatioOf('imminent')) return 'alarm';
+  return ratio >= leastRatioOf('near') ? 'warning' : 'plain';
 }

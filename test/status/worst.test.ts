@@ -85,10 +85,13 @@ describe('the levels', () => {
     ['PortUdpExhaustionImminent', 'imminent'],
     ['PortUdpRunningOut', 'near'],
     ['PortConnectSlow', 'half'],
+    ['PortExhaustionPredicted', 'half'],
+    ['PortBindRunningOut', 'imminent'],
+    ['PortExhausted', 'exhausted'],
   ] as const)('are those that alerts stand on: %s', (alert, level) => {
     const rules = readFileSync(new URL('../../deploy/prometheus/rules.yml', import.meta.url), 'utf8');
     const [, rule = ''] = rules.split(`- alert: ${alert}\n`);
     const [expression = ''] = rule.split('labels:');
-    expect(expression).toMatch(new RegExp(`> ${String(leastRatioOf(level)).replace('.', '\\.')}\\b`));
+    expect(expression).toMatch(new RegExp(`>=? ${String(leastRatioOf(level)).replace('.', '\\.')}\\b`));
   });
 });
