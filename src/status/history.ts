@@ -19,6 +19,8 @@ const HOLDS_INTERVALS = 3;
 export interface HourPeak {
   readonly netns: string;
   readonly ratio: number;
+  /** It was never read whole within the hour: `ratio` is the most it can have been. */
+  readonly isBound: boolean;
   /** From then until now, to a bucket's length. */
   readonly agoMs: number;
   /** Whether the namespace was in the last sample. */
@@ -74,7 +76,8 @@ export class RecordedHistory implements History {
       const peak = ring.peak(this.#newest);
       if (peak === undefined || peak.bucket <= now - BUCKETS) return [];
       const agoMs = Math.max(0, now - peak.bucket) * BUCKET_MS;
-      return [{ netns, ratio: peak.ratio, agoMs, isPresent: this.#present.has(netns) }];
+      const { ratio, isBound } = peak;
+      return [{ netns, ratio, isBound, agoMs, isPresent: this.#present.has(netns) }];
     });
   }
 

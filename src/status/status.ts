@@ -31,7 +31,10 @@ export interface Status {
   readonly absent: string | undefined;
   /** The last hour of the one shown, or of the one asked for, though it may be gone. */
   readonly hour: { readonly netns: string; readonly timeline: Timeline } | undefined;
-  /** Namespaces that are not there any more and came near to exhaustion within the hour, the nearest first. */
+  /**
+   * Namespaces that are not there any more and came near to exhaustion within the hour, or may have: those that were
+   * measured first, each the nearest first.
+   */
   readonly gone: readonly HourPeak[];
   /** undefined where nobody asked for any. They are of the exporter's own namespace, and there without a sample too. */
   readonly probes: ProbesStatus | undefined;
@@ -61,8 +64,8 @@ export interface NamespaceRow {
   readonly ageMs: number;
   /** undefined where none of its regimes is known. */
   readonly worst: WorstRegime | undefined;
-  /** The highest ratio of the last hour; undefined where the hour of this namespace is not remembered. */
-  readonly hourPeak: number | undefined;
+  /** The highest of the last hour; undefined where the hour of this namespace is not remembered. */
+  readonly hourPeak: HourPeak | undefined;
   /** TCP and UDP sockets read; undefined where not all of them were. */
   readonly sockets: number | undefined;
   /** How full its fullest accept queue is; undefined where that cannot be known. */
@@ -150,7 +153,7 @@ function rowOf(namespace: NamespaceSnapshot, nowMs: number, peaks: readonly Hour
     detail,
     ageMs: Math.max(0, nowMs - sampledAtMs),
     worst: worstOf(regimesOf(namespace)),
-    hourPeak: peaks.find((peak) => peak.netns === netns)?.ratio,
+    hourPeak: peaks.find((peak) => peak.netns === netns),
     sockets: tcp && udp && tcp.sampledSockets + udp.sampledSockets,
     fullestQueue: listeners
       .map(queueRatioOf)
@@ -180,5 +183,5 @@ function namespaceStatus(namespace: NamespaceSnapshot, row: NamespaceRow): Names
 function goneOf(peaks: readonly HourPeak[]): HourPeak[] {
   return peaks
     .filter(({ ratio, isPresent }) => !isPresent && levelOf(ratio) !== 'ok')
-    .toSorted((a, b) => b.ratio - a.ratio);
+    .toSorted((a, b) => Number(a.isBound) - Number(b.isBound) || b.ratio - a.ratio);
 }

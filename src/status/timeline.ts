@@ -42,6 +42,14 @@ export function worstRatioOf(sample: Sample): number {
   return REGIME_SERIES.reduce<number>((worst, series) => Math.max(worst, ratioOr(sample[series], -1)), -1);
 }
 
+/** The highest ratio that a ring holds. */
+export interface RingPeak {
+  readonly ratio: number;
+  readonly bucket: number;
+  /** Nothing but bounds is known: it is the most it can have been. */
+  readonly isBound: boolean;
+}
+
 /**
  * A ring of BUCKETS maxima for each series. 64 bits a value: in 32 a ratio of 0.95 would read as one below it. The bucket
  * of number n lies at n modulo BUCKETS; whoever owns the ring clears each bucket before it is used again.
@@ -80,14 +88,15 @@ export class TimelineRing {
    *
    * @param newest number of the newest bucket
    */
-  peak(newest: number): { readonly ratio: number; readonly bucket: number } | undefined {
+  peak(newest: number): RingPeak | undefined {
     // Known ratios, and bounds: the highest, and its place.
     const [known, bounds] = [new Highest(newest), new Highest(newest)];
     for (let place = 0; place < SOCKETS * BUCKETS; place++) {
       const value = this.#values[place] ?? Number.NaN;
       if (!Number.isNaN(value)) (isBound(value) ? bounds : known).offer(Math.abs(value), place);
     }
-    return known.found ?? bounds.found;
+    if (known.found !== undefined) return { ...known.found, isBound: false };
+    return bounds.found && { ...bounds.found, isBound: true };
   }
 
   /**

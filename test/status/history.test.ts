@@ -121,12 +121,13 @@ describe('the last hour', () => {
       [20_000, { host: 0.1, pod: 0.2 }],
     ]);
     expect(ending(history, 'pod', 20_000, 2)).toEqual(['≤ 0.9', 0.2]);
-    expect(history.peaks(20_000)[1]).toMatchObject({ netns: 'pod', ratio: 0.2 });
+    expect(history.peaks(20_000)[1]).toMatchObject({ netns: 'pod', ratio: 0.2, isBound: false });
   });
 
   it('knows a bound of nothing for a bound', () => {
     const history = recorded([[0, { host: -0 }]]);
     expect(ending(history, 'host', 0, 1)).toEqual(['≤ 0']);
+    expect(history.peaks(0)).toMatchObject([{ ratio: 0, isBound: true }]);
   });
 
   it('of a namespace whose collectors failed is a gap', () => {
@@ -146,8 +147,8 @@ describe('the last hour', () => {
     ]);
     expect(ending(history, 'pod', 20_000, 2)).toEqual([0.99, undefined]);
     expect(history.peaks(20_000)).toEqual([
-      { netns: 'host', ratio: 0.1, agoMs: 0, isPresent: true },
-      { netns: 'pod', ratio: 0.99, agoMs: 15_000, isPresent: false },
+      { netns: 'host', ratio: 0.1, isBound: false, agoMs: 0, isPresent: true },
+      { netns: 'pod', ratio: 0.99, isBound: false, agoMs: 15_000, isPresent: false },
     ]);
     for (let atMs = 25_000; atMs <= 3_600_000; atMs += 5_000) record(history, atMs, { host: 0.1 });
     expect(history.timeline('pod', 3_600_000)).toBeUndefined();

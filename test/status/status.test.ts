@@ -202,11 +202,27 @@ describe('the last hour', () => {
 
   it('is that of the namespace shown', () => {
     expect(seen().hour).toMatchObject({ netns: 'host' });
-    expect(seen().namespaces[0]?.hourPeak).toBe(0.1);
+    expect(seen().namespaces[0]?.hourPeak).toMatchObject({ ratio: 0.1, isBound: false });
   });
 
   it('names those that came near and are gone', () => {
-    expect(seen().gone).toEqual([{ netns: 'a', ratio: 0.9, agoMs: 15_000, isPresent: false }]);
+    expect(seen().gone).toEqual([
+      { netns: 'a', ratio: 0.9, isBound: false, agoMs: 15_000, isPresent: false },
+    ]);
+  });
+
+  it('names those that were measured before those that were only bounded', () => {
+    const both = new RecordedHistory();
+    both.record(
+      { namespaces: [at('host', 0.1), at('a', 1, 'bounded'), at('b', 0.887)], intervalSeconds: 5 },
+      0,
+    );
+    both.record({ namespaces: [at('host', 0.1)], intervalSeconds: 5 }, 20_000);
+    const { gone } = statusOf(sampled(at('host', 0.1)), both, { nowMs: SAMPLED_AT, clockMs: 20_000 });
+    expect(gone.map(({ netns, ratio, isBound }) => [netns, ratio, isBound])).toEqual([
+      ['b', 0.887, false],
+      ['a', 1, true],
+    ]);
   });
 
   it('of one that is gone can be asked for', () => {

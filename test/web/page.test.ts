@@ -207,6 +207,30 @@ describe('the status page', () => {
     expect(text).toMatch(/host not read whole, 0s old/);
   });
 
+  it('never says of a bound, now or within the hour, what is said of a fact', async () => {
+    const regime = { ratio: 1, available: 0 };
+    const listeners = { counts: { ipv4: 0, ipv6: 0 }, total: 0, fullest: [] };
+    const bounded: NamespaceSnapshot = {
+      ...{ ...RICH_NAMESPACE, detail: 'bounded', tcp: undefined, udp: undefined },
+      bounds: { tcp: regime, udp: regime, listeners },
+      peaks: [{ protocol: 'tcp', scope: 'connect', ratio: 1 }],
+      listeners: [],
+      canary: [],
+    };
+    const history = new RecordedHistory();
+    history.record({ namespaces: [bounded, { ...bounded, netns: 'gone' }], intervalSeconds: 5 }, 0);
+    history.record({ namespaces: [bounded], intervalSeconds: 5 }, 0);
+    const html = await page(sampled(bounded), { history });
+    const alarming = /<[^<>]*(?:level-|class="fill |#fill-)(?:near|imminent|exhausted)\b[^<>]*>[^<>]*/g;
+    expect(html.match(alarming)).toBeNull();
+    const text = textOf(html);
+    expect(text).not.toContain('exhausted');
+    expect(text).toContain('peak ≤ 100.0 % in');
+    expect(text).toMatch(/gone at most 100\.0 %, not read whole, \S+ ago/);
+    // Of now, and of the hour.
+    expect(text).toMatch(/host not read whole, 0s old ≤ 100\.0 % ≤ 100\.0 %/);
+  });
+
   it('makes do without a single socket', async () => {
     const text = textOf(await page(sampled(EMPTY_NAMESPACE)));
     expect(text).toContain('No destination holds an ephemeral port.');

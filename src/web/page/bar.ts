@@ -2,8 +2,8 @@ import { html } from 'hono/html';
 import { type Level, levelOf, THRESHOLDS } from '../../status/level.ts';
 import type { Html } from './format.ts';
 
-/** What a bar is filled with: a level, or one of the states of a destination's ports. */
-type Fill = Level | 'established' | 'time-wait' | 'other' | 'blocked';
+/** What a bar is filled with: a level, unknown of a bound, or one of the states of a destination's ports. */
+type Fill = Level | 'unknown' | 'established' | 'time-wait' | 'other' | 'blocked';
 
 /** Fills that are told from the others by a pattern, too. */
 const PATTERNED: ReadonlySet<Fill> = new Set([
@@ -17,17 +17,17 @@ const PATTERNED: ReadonlySet<Fill> = new Set([
 ]);
 
 /** A ratio from 0 to 1 on a scale with the levels' thresholds. `peak`: a mark where it was higher. */
-export function ratioBar(ratio: number, peak?: number): Html {
+export function ratioBar(ratio: number, level: Level | 'unknown', peak?: number): Html {
   return drawing('bar', [
-    ...segment(0, ratio, levelOf(ratio)),
+    ...segment(0, ratio, level),
     THRESHOLDS.map((at) => line('threshold', at)),
     peak === undefined || peak <= ratio ? '' : line('peak', peak),
   ]);
 }
 
 /** A ratio in the line of a table. */
-export function smallBar(ratio: number): Html {
-  return drawing('bar small', segment(0, ratio, levelOf(ratio)));
+export function smallBar(ratio: number, level: Level | 'unknown' = levelOf(ratio)): Html {
+  return drawing('bar small', segment(0, ratio, level));
 }
 
 /** Parts of one whole, each a share of it, side by side. */

@@ -1,4 +1,5 @@
 import { html } from 'hono/html';
+import { percent } from '../../base/quantities.ts';
 import type { Level } from '../../status/level.ts';
 import type { Html } from './format.ts';
 
@@ -17,6 +18,11 @@ export function levelWord(level: Level): string {
 
 /** Of an upper bound: what it is a bound of may be anything below. */
 export const NOT_READ_WHOLE = 'not read whole';
+
+/** `5.0 %`, and of a bound `≤ 5.0 %` */
+export function ratioText({ ratio, isBound }: { readonly ratio: number; readonly isBound: boolean }): string {
+  return `${isBound ? '\u2264 ' : ''}${percent(ratio)}`;
+}
 
 export function boundChip(): Html {
   return html`<span class="chip level-unknown">${NOT_READ_WHOLE}</span>`;

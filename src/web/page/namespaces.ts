@@ -1,10 +1,11 @@
 import { html } from 'hono/html';
 import { percent } from '../../base/quantities.ts';
+import type { HourPeak } from '../../status/history.ts';
 import { levelOf } from '../../status/level.ts';
 import type { NamespaceRow, Status } from '../../status/status.ts';
 import { smallBar } from './bar.ts';
 import { age, groupedOrDash, type Html, name, namespaceLink, rowId } from './format.ts';
-import { levelWord } from './levels.ts';
+import { levelWord, NOT_READ_WHOLE, ratioText } from './levels.ts';
 import { type Column, table } from './table.ts';
 import { worstText } from './verdict.ts';
 
@@ -29,8 +30,8 @@ ${
   gone.length === 0
     ? ''
     : html`<h3>Gone within the hour</h3><ul class="links">${gone.map(
-        ({ netns, ratio, agoMs }) =>
-          html`<li id="${rowId('gone', netns)}"><a href="${namespaceLink(netns)}">${name(netns)}</a> <span class="sub">${levelWord(levelOf(ratio))}: ${percent(ratio)}, ${age(agoMs)} ago</span></li>`,
+        (peak) =>
+          html`<li id="${rowId('gone', peak.netns)}"><a href="${namespaceLink(peak.netns)}">${name(peak.netns)}</a> <span class="sub">${goneText(peak)}, ${age(peak.agoMs)} ago</span></li>`,
       )}</ul>`
 }</section>`;
 }
@@ -53,13 +54,13 @@ function columnsOf(shown: string | undefined): readonly [Column<NamespaceRow>, .
         const level = isBound ? 'unknown' : levelOf(ratio);
         return html`<span class="level-text level-${level}">${worstText(row)}</span>${
           level === 'ok' || level === 'unknown' ? '' : html` <span class="sub">${levelWord(level)}</span>`
-        }${smallBar(ratio)}`;
+        }${smallBar(ratio, level)}`;
       },
     },
     {
       title: 'Hour',
       isNumber: true,
-      cell: ({ hourPeak }) => (hourPeak === undefined ? '\u2013' : percent(hourPeak)),
+      cell: ({ hourPeak }) => (hourPeak === undefined ? '\u2013' : ratioText(hourPeak)),
     },
     {
       title: 'Queue',
@@ -68,6 +69,13 @@ function columnsOf(shown: string | undefined): readonly [Column<NamespaceRow>, .
     },
     { title: 'Sockets', isNumber: true, cell: ({ sockets }) => groupedOrDash(sockets) },
   ];
+}
+
+/** A level is said of what was measured alone. */
+function goneText({ ratio, isBound }: HourPeak): string {
+  return isBound
+    ? `at most ${percent(ratio)}, ${NOT_READ_WHOLE}`
+    : `${levelWord(levelOf(ratio))}: ${percent(ratio)}`;
 }
 
 function link({ netns }: NamespaceRow, shown: string | undefined): Html {

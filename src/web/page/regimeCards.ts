@@ -2,12 +2,12 @@ import { html } from 'hono/html';
 import { formatDuration } from '../../base/duration.ts';
 import { endpoint } from '../../base/endpoint.ts';
 import { percent } from '../../base/quantities.ts';
-import { levelOf } from '../../status/level.ts';
+import { type Level, levelOf } from '../../status/level.ts';
 import type { RegimeNumbers, RegimeStatus, WorstKey } from '../../status/regimes.ts';
 import type { Point } from '../../status/timeline.ts';
 import { ratioBar } from './bar.ts';
 import { grouped, type Html, name } from './format.ts';
-import { boundChip, levelChip } from './levels.ts';
+import { boundChip, levelChip, ratioText } from './levels.ts';
 import { sparkline } from './sparkline.ts';
 
 /** `TCP connect()` */
@@ -23,7 +23,7 @@ export function regimeCards(
 ): Html {
   const cards = regimes.map((regime, index) => {
     const id = `regime-${regime.protocol}-${regime.scope}`;
-    const level = regime.numbers === undefined ? 'unknown' : levelOf(regime.numbers.ratio);
+    const level = shownLevel(regime.numbers);
     const hour = hours?.[index];
     return html`<article id="${id}" class="card level-${level}" aria-labelledby="${id}-name">
 <h3 id="${id}-name">${regimeName(regime)}</h3>
@@ -34,17 +34,24 @@ ${hour === undefined ? '' : sparkline(regimeName(regime), hour, { top: 1, show: 
   return html`<div class="cards">${cards}</div>`;
 }
 
+/** A bound has no level: what it is a bound of may be anything below. */
+function shownLevel(numbers: RegimeNumbers | undefined): Level | 'unknown' {
+  return numbers === undefined || numbers.isBound ? 'unknown' : levelOf(numbers.ratio);
+}
+
 const UNKNOWN = html`<p class="absent">Not sampled.</p>`;
 
 function numbersOf(regime: RegimeStatus, numbers: RegimeNumbers, peakWindowMs: number): Html {
   const { ratio, available, usable, isBound, peak, worst } = numbers;
   return html`${isBound ? boundChip() : levelChip(levelOf(ratio))}
-<p class="ratio">${isBound ? '\u2264 ' : ''}${percent(ratio)}</p>
+<p class="ratio">${ratioText(numbers)}</p>
 <p class="left"><strong>${isBound ? '\u2265 ' : ''}${grouped(available)} left</strong> of ${grouped(usable)}</p>
-${ratioBar(ratio, peak)}
+${ratioBar(ratio, shownLevel(numbers), peak)}
 <p class="key">${keyText(worst, regime.scope)}</p>
 <p class="outlook"><span>then <code>${regime.error}</code></span> ${
-    peak === undefined ? '' : html`<span>peak ${percent(peak)} in ${formatDuration(peakWindowMs)}</span>`
+    peak === undefined
+      ? ''
+      : html`<span>peak ${ratioText({ ratio: peak, isBound })} in ${formatDuration(peakWindowMs)}</span>`
   }</p>`;
 }
 

@@ -1,5 +1,5 @@
 import { html } from 'hono/html';
-import { levelOf, THRESHOLDS } from '../../status/level.ts';
+import { type Level, levelOf, THRESHOLDS } from '../../status/level.ts';
 import { BUCKET_MS, type Point } from '../../status/timeline.ts';
 import { age, type Html } from './format.ts';
 
@@ -23,7 +23,7 @@ export function sparkline(
   const highest = highestOf(points);
   const summary = summaryOf(highest, show);
   const y = (value: number) => round(HEIGHT - 1 - (value / (top || 1)) * (HEIGHT - 2));
-  const level = isRatio && highest !== undefined ? levelOf(highest.value) : 'ok';
+  const level = isRatio && highest !== undefined ? levelOfPoint(highest) : 'ok';
   const drawn = runs(points).map(({ from, values, isBound }) => {
     const steps = stepPath(from, values, y);
     return html`<path class="area" d="${steps}V${HEIGHT}H${from}Z"/><path class="line${isBound ? ' bound' : ''}" d="${steps}"/>`;
@@ -37,6 +37,11 @@ export function sparkline(
 <svg class="sparkline level-${level}" role="img" aria-label="${title}, last hour: ${summary}" viewBox="0 0 ${points.length} ${HEIGHT}" preserveAspectRatio="none" width="100%" height="${HEIGHT}">${thresholds}${drawn}</svg>
 <figcaption><span aria-hidden="true">1h ago</span><span>${summary}</span><span aria-hidden="true">now</span></figcaption>
 </figure>`;
+}
+
+/** A bound has no level. */
+function levelOfPoint({ value, isBound }: Point): Level | 'unknown' {
+  return isBound ? 'unknown' : levelOf(value);
 }
 
 /** A bound is no more than that, and nothing is highest at no time. */

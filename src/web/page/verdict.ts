@@ -5,7 +5,7 @@ import { levelOf } from '../../status/level.ts';
 import type { NamespaceRow, Status } from '../../status/status.ts';
 import type { WorstRegime } from '../../status/worst.ts';
 import { grouped, type Html, name, namespaceLink } from './format.ts';
-import { boundChip, levelChip, levelWord, NOT_READ_WHOLE } from './levels.ts';
+import { boundChip, levelChip, levelWord, NOT_READ_WHOLE, ratioText } from './levels.ts';
 import { regimeName } from './regimeCards.ts';
 
 /** The one sentence that is read first: how near the worst of all is, and what an application will see. */
@@ -37,7 +37,7 @@ export function documentTitle({ namespaces, problem }: Status, hostname: string)
 /** `≤ 5.0 % ok` and the like, for the line of a table. */
 export function worstText({ worst }: NamespaceRow): string {
   if (worst === undefined) return 'not sampled';
-  return `${worst.numbers.isBound ? '\u2264 ' : ''}${percent(worst.numbers.ratio)}`;
+  return ratioText(worst.numbers);
 }
 
 function sentence({ error, scope, numbers }: WorstRegime): Html {
