@@ -25,7 +25,7 @@ export function discoverNamespaces(procfs: string, netnsDirectory: string): Disc
   const obstacles = new Set<string>();
   const denied: number[] = [];
   const pids = pidsOf(procfs);
-  if (pids[0] !== 1) obstacles.add(`${procfs} hides processes (hidepid=): ${whyDenied('CAP_SYS_PTRACE')}`);
+  if (pids[0] !== 1) obstacles.add(`${procfs} hides processes (hidepid=): ${whyDenied(['CAP_SYS_PTRACE'])}`);
   for (const pid of pids) {
     const path = join(procfs, String(pid), 'ns/net');
     const inode = inodeOfLink(path);
@@ -61,7 +61,7 @@ export function parseNamespaceLink(link: string): number | undefined {
 
 /** Only the lowest of them: the others come and go, and one line says it all. */
 function linkObstacle(procfs: string, pid: number): string {
-  return `readlink() of ${procfs}/<pid>/ns/net: ${whyDenied('CAP_SYS_PTRACE')}: pid ${pid}`;
+  return `readlink() of ${procfs}/<pid>/ns/net: ${whyDenied(['CAP_SYS_PTRACE'])}: pid ${pid}`;
 }
 
 /** Lowest first. */

@@ -1,8 +1,10 @@
 import { readFileSync, readlinkSync } from 'node:fs';
+import { release } from 'node:os';
 import { ExporterError } from '../base/errors.ts';
 import { ifReadable } from '../base/ifReadable.ts';
-import { holds } from '../kernel/capabilities.ts';
+import { holds, whyDenied } from '../kernel/capabilities.ts';
 import { AF_UNIX, loadLibc, SOCK_DGRAM } from '../kernel/libc.ts';
+import { releaseAtLeast } from '../kernel/release.ts';
 import { readBounded } from './boundedFile.ts';
 
 /** A directory of /proc/<pid> with an entry for every descriptor of the process. */
@@ -39,6 +41,13 @@ let usable: readonly DescriptorView[] | undefined;
 export function descriptorViews(): readonly DescriptorView[] {
   usable ??= holds('CAP_SYS_PTRACE') ? [links, infos] : [links];
   return usable;
+}
+
+/** For a person: what was missing where all views of another user's process were denied. */
+export function whyDescriptorsDenied(kernelRelease = release(), status?: string): string {
+  return releaseAtLeast(kernelRelease, 5, 14)
+    ? whyDenied(['CAP_SYS_PTRACE'], status)
+    : whyDenied(['CAP_SYS_PTRACE', 'CAP_DAC_READ_SEARCH'], status);
 }
 
 /** What an eventpoll or inotify descriptor shows may be long; these two come first. */

@@ -1,9 +1,9 @@
 import type { Listener } from '../aggregate/listeners.ts';
 import { errorLine } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
-import { whyDenied } from '../kernel/capabilities.ts';
 import { findCgroupMount } from '../owners/cgroupMount.ts';
 import { CgroupPaths } from '../owners/cgroups.ts';
+import { whyDescriptorsDenied } from '../owners/descriptorViews.ts';
 import { ListenerProcesses } from '../owners/listenerProcesses.ts';
 import { ownerOf } from '../owners/ownerName.ts';
 import { readServices, type ServiceNames } from '../owners/services.ts';
@@ -94,7 +94,7 @@ export class Ownership {
     if (refusedPid === undefined || this.#saidRefused) return;
     this.#saidRefused = true;
     this.#log.warn('the processes of some listeners stay unknown', {
-      error: `reading /proc/<pid>/fd of other users: ${whyDenied('CAP_SYS_PTRACE')}: pid ${refusedPid}`,
+      error: `reading /proc/<pid>/fd of other users: ${whyDescriptorsDenied()}: pid ${refusedPid}`,
     });
   }
 

@@ -5,6 +5,9 @@ const status = (effective: string) => `Name:\tnode\nCapPrm:\t000001ffffffffff\nC
 const ALL = status('000001ffffffffff');
 const NONE = status('0000000000000000');
 const PTRACE = status('0000000000080000');
+const PTRACE_AND_READ = status('0000000000080004');
+const PTRACE_AND_OVERRIDE = status('0000000000080002');
+const BOTH = ['CAP_SYS_PTRACE', 'CAP_DAC_READ_SEARCH'] as const;
 
 describe('a capability', () => {
   it('is held where its bit is set in CapEff', () => {
@@ -25,9 +28,24 @@ describe('a capability', () => {
   });
 
   it('is asked for only of who lacks it', () => {
-    expect(whyDenied('CAP_SYS_PTRACE', NONE)).toBe('needs CAP_SYS_PTRACE');
-    expect(whyDenied('CAP_SYS_PTRACE', PTRACE)).toBe(
+    expect(whyDenied(['CAP_SYS_PTRACE'], NONE)).toBe('needs CAP_SYS_PTRACE');
+    expect(whyDenied(['CAP_SYS_PTRACE'], PTRACE)).toBe(
       'denied although CAP_SYS_PTRACE is held (a security module, or another user namespace)',
     );
+  });
+
+  it('is asked for where it is missing, not where another one is', () => {
+    expect(whyDenied(BOTH, NONE)).toBe('needs CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH');
+    expect(whyDenied(BOTH, PTRACE)).toBe('needs CAP_DAC_READ_SEARCH');
+    expect(whyDenied(BOTH, PTRACE_AND_READ)).toBe(
+      'denied although CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH are held ' +
+        '(a security module, or another user namespace)',
+    );
+  });
+
+  it('to read any directory is not asked for of who may override all permissions', () => {
+    expect(holds('CAP_DAC_READ_SEARCH', PTRACE)).toBe(false);
+    expect(holds('CAP_DAC_READ_SEARCH', PTRACE_AND_READ)).toBe(true);
+    expect(holds('CAP_DAC_READ_SEARCH', PTRACE_AND_OVERRIDE)).toBe(true);
   });
 });

@@ -53,7 +53,7 @@ describe('discoverNamespaces()', () => {
     addProcess(7, 'net:[1]');
     expect(discoverNamespaces(procfs, netns)).toMatchObject({
       found: [{ inode: 1 }],
-      obstacles: [`${procfs} hides processes (hidepid=): ${whyDenied('CAP_SYS_PTRACE')}`],
+      obstacles: [`${procfs} hides processes (hidepid=): ${whyDenied(['CAP_SYS_PTRACE'])}`],
     });
   });
 
@@ -65,7 +65,7 @@ describe('discoverNamespaces()', () => {
     }
     chmodSync(root, 0o755);
     expect(asNobody(() => discoverNamespaces(procfs, netns)).obstacles).toEqual([
-      `readlink() of ${procfs}/<pid>/ns/net: ${asNobody(() => whyDenied('CAP_SYS_PTRACE'))}: pid 2`,
+      `readlink() of ${procfs}/<pid>/ns/net: ${asNobody(() => whyDenied(['CAP_SYS_PTRACE']))}: pid 2`,
     ]);
     for (const pid of [2, 3]) chmodSync(join(procfs, String(pid), 'ns'), 0o755);
   });
