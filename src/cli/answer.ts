@@ -1,7 +1,7 @@
 import { ExporterError, errorLine } from '../base/errors.ts';
 import { createLogger, type Logger, silentLogger } from '../base/logger.ts';
 import { loadLibc } from '../kernel/libc.ts';
-import { Doorway } from '../namespaces/doorway.ts';
+import { Doorway, whyNoneIsEntered } from '../namespaces/doorway.ts';
 import type { Report } from '../reports/report.ts';
 import { CollectorReporter } from '../sampler/collectorReporter.ts';
 import { openRounds, type Rounds } from '../sampler/sample.ts';
@@ -84,8 +84,6 @@ function mayEnter(procfs: string): void {
     new Doorway(loadLibc(), procfs).close();
   } catch (error) {
     if (!(error instanceof ExporterError)) throw error;
-    throw new ExporterError(
-      `entering other network namespaces needs CAP_SYS_ADMIN, and finding them CAP_SYS_PTRACE: ${error.message}`,
-    );
+    throw new ExporterError(`entering other network namespaces: ${whyNoneIsEntered(error)}`);
   }
 }

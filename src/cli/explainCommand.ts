@@ -44,7 +44,7 @@ export const explainCommand: Command = {
 /** Time to look for the processes that hold a destination's ports. */
 const PROCESS_BUDGET_MS = 5_000;
 const NOBODY: NamedHolders = { owners: [], timeWaitLeftMs: [], inodes: new Map() };
-const NO_PROCESSES = { processes: [], unknown: 0, refused: false } as const;
+const NO_PROCESSES = { processes: [], unknown: 0, refusal: undefined } as const;
 
 function explained(
   namespace: WholeNamespace,

@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { ExporterError, errorLine, unfit } from '../base/errors.ts';
+import { ExporterError, unfit } from '../base/errors.ts';
 import { becomeProgram, loadLibc } from '../kernel/libc.ts';
-import { enterForGood } from '../namespaces/doorway.ts';
+import { enterForGood, whyNotEntered } from '../namespaces/doorway.ts';
 import type { FoundNamespace } from '../namespaces/found.ts';
 import { namespaceByName } from '../sampler/namespaceByName.ts';
 import { optional } from './flag.ts';
@@ -41,7 +41,8 @@ export function enterNetns(wanted: string, procfs: string): FoundNamespace | und
     try {
       enterForGood(loadLibc(), found);
     } catch (error) {
-      throw new ExporterError(`entering ${wanted} needs CAP_SYS_ADMIN: ${errorLine(error)}`);
+      if (!(error instanceof ExporterError)) throw error;
+      throw new ExporterError(`entering ${wanted}: ${whyNotEntered(error)}`);
     }
     return found;
   });

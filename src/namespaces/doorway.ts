@@ -1,6 +1,8 @@
 import { closeSync, fstatSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { ExporterError, errorCode, errorLine, KernelError } from '../base/errors.ts';
+import { isRefused } from '../base/ifReadable.ts';
+import { holds, whyDenied } from '../kernel/capabilities.ts';
 import { CLONE_NEWNET, type Libc } from '../kernel/libc.ts';
 import type { FoundNamespace } from './found.ts';
 
@@ -85,6 +87,18 @@ export function enterForGood(libc: Libc, { path, inode }: Pick<FoundNamespace, '
   } finally {
     closeSync(fd);
   }
+}
+
+/** For a person: why a namespace could not be entered. What is missing, where it is a privilege. */
+export function whyNotEntered(error: ExporterError, status?: string): string {
+  return isRefused(error) ? `${whyDenied(['CAP_SYS_ADMIN'], status)}: ${errorLine(error)}` : errorLine(error);
+}
+
+/** The same of all others: whoever lacks the privilege is told at once what it takes to find them. */
+export function whyNoneIsEntered(error: ExporterError, status?: string): string {
+  const isAdmin = holds('CAP_SYS_ADMIN', status);
+  if (!isRefused(error) || isAdmin || holds('CAP_SYS_PTRACE', status)) return whyNotEntered(error, status);
+  return `needs CAP_SYS_ADMIN, and CAP_SYS_PTRACE to find them: ${errorLine(error)}`;
 }
 
 function ownPath(procfs: string): string {

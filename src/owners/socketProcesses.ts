@@ -3,6 +3,7 @@ import { ifReadable } from '../base/ifReadable.ts';
 import { readBounded } from './boundedFile.ts';
 import { candidatePids } from './candidates.ts';
 import { Descriptors } from './descriptors.ts';
+import { whyDescriptorsDenied } from './descriptorViews.ts';
 import { printable } from './printable.ts';
 import { parseProcessStat } from './processStat.ts';
 import type { UserNames } from './users.ts';
@@ -22,8 +23,8 @@ export interface SocketProcesses {
   readonly processes: readonly SocketProcess[];
   /** Sockets of which no process was found. */
   readonly unknown: number;
-  /** Descriptors of some process could not be read: it takes privilege. */
-  readonly refused: boolean;
+  /** For a person: why descriptors of some process could not be read; undefined where all could, or none had to be. */
+  readonly refusal: string | undefined;
 }
 
 /**
@@ -59,7 +60,7 @@ export function findSocketProcesses(options: {
   return {
     processes: processes.toSorted((a, b) => b.sockets - a.sockets || a.pid - b.pid),
     unknown: wanted.size,
-    refused: refused && wanted.size > 0,
+    refusal: refused && wanted.size > 0 ? whyDescriptorsDenied() : undefined,
   };
 }
 

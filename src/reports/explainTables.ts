@@ -74,18 +74,18 @@ export function holdersTable(owners: readonly NamedHolder[], terminal: Terminal)
 const PROCESSES_SHOWN = 10;
 
 export function processesTable(
-  { processes, unknown, refused }: Explained['processes'],
+  { processes, unknown, refusal }: Explained['processes'],
   terminal: Terminal,
 ): string | undefined {
   const rest = processes.length - PROCESSES_SHOWN;
-  const needs = refused ? ": reading the descriptors of other users' processes needs CAP_SYS_PTRACE" : '';
+  const why = refusal === undefined ? '' : `: reading the descriptors of other users' processes: ${refusal}`;
   const lines = [
     ...(processes.length === 0
       ? []
       : [renderTable(PROCESS_COLUMNS, processes.slice(0, PROCESSES_SHOWN), terminal)]),
     ...(rest > 0 ? [`${counted(rest, 'more process', 'more processes')}; --json has all.`] : []),
     ...(unknown > 0
-      ? paragraph(`Of ${counted(unknown, 'socket')} no process was found${needs}.`, terminal)
+      ? paragraph(`Of ${counted(unknown, 'socket')} no process was found${why}.`, terminal)
       : []),
   ];
   return lines.length === 0 ? undefined : lines.join('\n');

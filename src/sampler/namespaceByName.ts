@@ -1,6 +1,8 @@
 import { readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { ExporterError, errorCode } from '../base/errors.ts';
+import { isRefused } from '../base/ifReadable.ts';
+import { whyDenied } from '../kernel/capabilities.ts';
 import { discoverNamespaces, netnsDirectoryOf, parseNamespaceLink } from '../namespaces/discover.ts';
 import type { FoundNamespace } from '../namespaces/found.ts';
 import { type OwnNamespace, ownNamespace } from '../namespaces/ownNamespace.ts';
@@ -52,7 +54,8 @@ function ofProcess(procfs: string, pid: string): FoundNamespace | undefined {
   } catch (error) {
     const code = errorCode(error);
     if (code === 'ENOENT' || code === 'ESRCH') return undefined;
-    throw new ExporterError(`readlink() of ${path}: ${code}; it needs CAP_SYS_PTRACE`);
+    const why = isRefused(error) ? whyDenied(['CAP_SYS_PTRACE']) : code;
+    throw new ExporterError(`readlink() of ${path}: ${why}`);
   }
 }
 

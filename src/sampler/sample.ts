@@ -1,12 +1,14 @@
 import type { Destination } from '../aggregate/destinations.ts';
 import { ExporterError, errorLine } from '../base/errors.ts';
+import { isRefused } from '../base/ifReadable.ts';
 import type { Logger } from '../base/logger.ts';
+import { holds } from '../kernel/capabilities.ts';
 import { type Libc, loadLibc } from '../kernel/libc.ts';
 import type { Recorder } from '../kernel/recorder.ts';
 import { readPortSysctls } from '../kernel/sysctl.ts';
 import { type Clock, threadCpuClock } from '../kernel/threadCpu.ts';
 import { discoverNamespaces, netnsDirectoryOf } from '../namespaces/discover.ts';
-import { Doorway } from '../namespaces/doorway.ts';
+import { Doorway, whyNoneIsEntered } from '../namespaces/doorway.ts';
 import { ownNamespace } from '../namespaces/ownNamespace.ts';
 import type { SocketProcesses } from '../owners/socketProcesses.ts';
 import { chooseSource } from '../sockets/chooseSource.ts';
@@ -132,9 +134,11 @@ function openOthers(
     };
   } catch (error) {
     if (!(error instanceof ExporterError)) throw error;
+    const remedy =
+      isRefused(error) && !holds('CAP_SYS_ADMIN') ? 'AmbientCapabilities= in a systemd unit gives it, ' : '';
     return (
-      'only the own network namespace is sampled: entering others needs CAP_SYS_ADMIN, and CAP_SYS_PTRACE to find them ' +
-      `(AmbientCapabilities= in a systemd unit); --namespaces=self asks for no more: ${errorLine(error)}`
+      `only the own network namespace is sampled: entering others: ${whyNoneIsEntered(error)}; ` +
+      `${remedy}--namespaces=self asks for no more`
     );
   }
 }

@@ -7,6 +7,7 @@ import { describeLive } from '../live/support/privilege.ts';
 import { SERVER_PORT, untilRefused } from '../live/support/world.ts';
 import { itNeeding, missingNobody, missingTool, NOBODY } from './support/needs.ts';
 import { type How, run } from './support/program.ts';
+import { refusingSetns } from './support/refusingSetns.ts';
 
 /** What a program reads from `--json`. */
 async function ask(args: readonly string[], how: How = {}): Promise<Record<string, unknown>> {
@@ -135,15 +136,28 @@ describeLive('--netns', () => {
     const { name } = connected(1);
     for (const command of [['explain'], ['listeners'], ['destinations'], ['scan'], ['probe', '::1', '80']]) {
       const line = await refusal([...command, `--netns=${name}`], WITHOUT_ADMIN);
-      expect(line).toContain(`--netns: entering ${name} needs CAP_SYS_ADMIN: setns(): EPERM`);
+      expect(line).toContain(`--netns: entering ${name}: needs CAP_SYS_ADMIN: setns(): EPERM`);
     }
     const line = await refusal(['destinations', '--netns=all'], WITHOUT_ADMIN);
-    expect(line).toContain('entering other network namespaces needs CAP_SYS_ADMIN');
+    expect(line).toContain('entering other network namespaces: needs CAP_SYS_ADMIN: setns(): EPERM');
     const { code, stdout } = await run(['explain', `127.0.0.2:${SERVER_PORT}`], WITHOUT_ADMIN);
     expect(code).toBe(0);
     expect(stdout).toContain(
       'It may be known in another network namespace: entering other network namespaces',
     );
+  });
+
+  itNeeding(missingTool('gcc'), 'asks for no privilege that is held and does not help', async () => {
+    const { name } = connected(1);
+    const how = { launcher: refusingSetns() };
+    const why =
+      'denied although CAP_SYS_ADMIN is held (a security module, or another user namespace): setns(): EPERM';
+    for (const command of [['explain'], ['probe', '::1', '80']]) {
+      const line = await refusal([...command, `--netns=${name}`], how);
+      expect(line).toContain(`--netns: entering ${name}: ${why}`);
+    }
+    const line = await refusal(['destinations', '--netns=all'], how);
+    expect(line).toContain(`entering other network namespaces: ${why}`);
   });
 
   itNeeding(missingNobody, 'needs no privilege for the namespace one is in', async () => {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ExporterError, errorLine, KernelError } from '../../src/base/errors.ts';
 import { CLONE_NEWNET, type Libc } from '../../src/kernel/libc.ts';
-import { Doorway, NamespaceGone } from '../../src/namespaces/doorway.ts';
+import { Doorway, NamespaceGone, whyNoneIsEntered, whyNotEntered } from '../../src/namespaces/doorway.ts';
 
 const EPERM = 1;
 
@@ -148,5 +148,37 @@ describe('Doorway', () => {
     rmSync(home.path);
     expect(() => new Doorway(thread.libc, procfs)).toThrow(ExporterError);
     expect(descriptors()).toBe(openBefore);
+  });
+});
+
+describe('why a namespace is not entered', () => {
+  const denied = new KernelError('setns()', EPERM);
+  const inside = new ExporterError('entering /run/netns/blue', { cause: denied });
+  const line = 'setns(): EPERM (operation not permitted)';
+  const lacking = 'CapEff:\t0000000000000000\n';
+  const tracing = 'CapEff:\t0000000000080000\n';
+  const admin = 'CapEff:\t0000000000200000\n';
+  const although = 'denied although CAP_SYS_ADMIN is held (a security module, or another user namespace)';
+
+  it('is the capability that is missing, or that it does not help', () => {
+    expect(whyNotEntered(denied, lacking)).toBe(`needs CAP_SYS_ADMIN: ${line}`);
+    expect(whyNotEntered(denied, admin)).toBe(`${although}: ${line}`);
+  });
+
+  it('is, of all of them, what finding them takes too', () => {
+    expect(whyNoneIsEntered(denied, lacking)).toBe(
+      `needs CAP_SYS_ADMIN, and CAP_SYS_PTRACE to find them: ${line}`,
+    );
+    expect(whyNoneIsEntered(denied, tracing)).toBe(`needs CAP_SYS_ADMIN: ${line}`);
+    expect(whyNoneIsEntered(denied, admin)).toBe(`${although}: ${line}`);
+  });
+
+  it('is no privilege where the kernel did not ask for one', () => {
+    for (const why of [whyNotEntered, whyNoneIsEntered]) {
+      expect(why(new NamespaceGone('open() of /proc/7/ns/net: ENOENT'), lacking)).toBe(
+        'open() of /proc/7/ns/net: ENOENT',
+      );
+      expect(why(inside, lacking)).toBe(`entering /run/netns/blue: ${line}`);
+    }
   });
 });

@@ -1,8 +1,10 @@
-import { mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
+import { whyDescriptorsDenied } from '../../src/owners/descriptorViews.ts';
 import { findSocketProcesses } from '../../src/owners/socketProcesses.ts';
 import { UserNames } from '../../src/owners/users.ts';
+import { asNobody } from './asNobody.ts';
 import { FakeHost, sockets } from './fakeHost.ts';
 
 const AMPLE = 10_000;
@@ -44,7 +46,7 @@ describe('the processes of sockets', () => {
         },
       ],
       unknown: 0,
-      refused: false,
+      refusal: undefined,
     });
   });
 
@@ -64,8 +66,8 @@ describe('the processes of sockets', () => {
   it('are looked for no longer than the budget, and no longer than there are sockets', () => {
     host.process(20, 'one', sockets(500));
     host.process(21, 'two', sockets(501));
-    expect(find([500, 501], { budgetMs: 0 })).toEqual({ processes: [], unknown: 2, refused: false });
-    expect(find([])).toEqual({ processes: [], unknown: 0, refused: false });
+    expect(find([500, 501], { budgetMs: 0 })).toEqual({ processes: [], unknown: 2, refusal: undefined });
+    expect(find([])).toEqual({ processes: [], unknown: 0, refusal: undefined });
   });
 
   it('may be gone, or show nothing of themselves', () => {
@@ -75,8 +77,22 @@ describe('the processes of sockets', () => {
     expect(find([500, 501])).toEqual({
       processes: [{ pid: 20, process: '', user: 'me', commandLine: '', sockets: 1 }],
       unknown: 1,
-      refused: false,
+      refusal: undefined,
     });
+  });
+
+  it('may not be looked into, and why is said only where that left a socket without one', () => {
+    host.process(20, 'mine', sockets(500));
+    host.process(21, 'hidden', sockets(501));
+    mkdirSync(join(host.procfs, '21/fdinfo'));
+    for (const directory of ['fd', 'fdinfo']) chmodSync(join(host.procfs, '21', directory), 0);
+    chmodSync(host.root, 0o755);
+    expect(asNobody(() => find([500, 501]))).toMatchObject({
+      ...{ processes: [{ pid: 20 }], unknown: 1 },
+      refusal: asNobody(() => whyDescriptorsDenied()),
+    });
+    expect(asNobody(() => find([500])).refusal).toBeUndefined();
+    for (const directory of ['fd', 'fdinfo']) chmodSync(join(host.procfs, '21', directory), 0o755);
   });
 
   it('cannot speak to a terminal by their command lines, nor fill it', () => {

@@ -203,7 +203,7 @@ const PROCESSES: SocketProcesses = {
     },
   ],
   unknown: 2,
-  refused: true,
+  refusal: 'needs CAP_SYS_PTRACE',
 };
 
 function explained(more: Partial<Explained> = {}): Explained {
@@ -246,7 +246,7 @@ const NOBODY_CONNECTED = {
     ...{ used: { established: 0, timeWait: 0, other: 0 }, reclaimable: 0, available: 92, ratio: 1 - 92 / 95 },
   },
   holders: { owners: [], timeWaitLeftMs: [], inodes: new Map() },
-  processes: { processes: [], unknown: 0, refused: false },
+  processes: { processes: [], unknown: 0, refusal: undefined },
   sourceAddresses: 0,
 } as const;
 
@@ -269,7 +269,7 @@ describe('an explanation', () => {
       '',
       'PROCESS         USER  SOCKETS  COMMAND',
       'checkout/30656  app        25  /usr/bin/node /srv/checkout/server.js',
-      expect.stringMatching(/^Of 2 sockets no process was found: .* CAP_SYS_PTRACE\.$/),
+      expect.stringMatching(/^Of 2 sockets no process was found: .* processes: needs CAP_SYS_PTRACE\.$/),
       '',
       'TIME_WAIT EXPIRES  PORTS',
       'within 5 s             2',
@@ -392,6 +392,16 @@ describe('an explanation', () => {
       expect.any(String),
       'It may be known in another network namespace: it needs CAP_SYS_ADMIN.',
     ]);
+  });
+
+  it('says why processes could not be looked into, asking for nothing that is there', () => {
+    const refusal = 'denied although CAP_SYS_PTRACE is held (a security module, or another user namespace)';
+    const report = explainReport({ ...certain(), processes: { ...PROCESSES, refusal } });
+    expect(lines(report)).toContain(
+      `Of 2 sockets no process was found: reading the descriptors of other users' processes: ${refusal}.`,
+    );
+    const gone = explainReport({ ...certain(), processes: { ...PROCESSES, refusal: undefined } });
+    expect(lines(gone)).toContain('Of 2 sockets no process was found.');
   });
 
   it('of a namespace that was asked for by name names it, and has commands that enter it', () => {

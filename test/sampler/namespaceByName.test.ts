@@ -1,8 +1,11 @@
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, expect, it } from 'vitest';
+import { ExporterError } from '../../src/base/errors.ts';
+import { whyDenied } from '../../src/kernel/capabilities.ts';
 import { namespaceByName } from '../../src/sampler/namespaceByName.ts';
+import { asNobody } from '../owners/asNobody.ts';
 
 let procfs = '';
 beforeEach(() => {
@@ -44,4 +47,18 @@ it('there may be none of that name', () => {
       `no network namespace or process ${JSON.stringify(wanted)}; there are host, ${names}, 6 more`,
     );
   }
+});
+
+it('that of a process whose link is denied takes a privilege, and any other failure is none of that', () => {
+  inNamespace('7', 200);
+  chmodSync(join(procfs, '7/ns'), 0);
+  chmodSync(procfs, 0o755);
+  const denied = asNobody(() => whyDenied(['CAP_SYS_PTRACE']));
+  expect(() => asNobody(() => namespaceByName(procfs, '7'))).toThrow(
+    new ExporterError(`readlink() of ${pathOf(7)}: ${denied}`),
+  );
+  chmodSync(join(procfs, '7/ns'), 0o755);
+  mkdirSync(join(procfs, '8/ns'), { recursive: true });
+  writeFileSync(pathOf(8), '');
+  expect(() => namespaceByName(procfs, '8')).toThrow(new ExporterError(`readlink() of ${pathOf(8)}: EINVAL`));
 });
