@@ -16,6 +16,7 @@ export interface LiveFile<T> {
   close(): void;
 }
 
+/** `refused` as long as the file is bad, whether or not that was seen before. */
 export type Reloaded = 'unchanged' | 'changed' | 'refused';
 
 /** A file that is not there: nothing is read, and there is nothing to reload. */
@@ -65,12 +66,16 @@ export async function openLiveFile<T>(parts: LiveFileParts<T>): Promise<LiveFile
       });
     }
   };
+  /** What became of `loaded`. */
+  let isRefused = false;
   const take = async (seen: FileReader): Promise<Reloaded> => {
     loaded = new FileReader(seen);
     try {
       current = await parts.load(loaded, current);
+      isRefused = false;
     } catch (error) {
       if (!(error instanceof ExporterError)) throw error;
+      isRefused = true;
       parts.refused(error);
       return 'refused';
     }
@@ -88,7 +93,8 @@ export async function openLiveFile<T>(parts: LiveFileParts<T>): Promise<LiveFile
       inTurn(async () => {
         const seen = await loaded.again();
         before = seen;
-        return seen.equals(loaded) ? 'unchanged' : await take(seen);
+        if (!seen.equals(loaded)) return await take(seen);
+        return isRefused ? 'refused' : 'unchanged';
       }),
     close: () => closing.abort(),
   };

@@ -83,6 +83,17 @@ it('so is one that is renamed into its place, and one behind a link that is turn
   await becomes('taken v2', 'taken v3');
 });
 
+it('a bad one is refused as often as it is asked for, whoever has seen it, and told of once', async () => {
+  const { live, file, becomes } = await open(written);
+  writeFileSync(file, 'bad');
+  await becomes('refused bad');
+  expect(await live.reload()).toBe('refused');
+  expect(await live.reload()).toBe('refused');
+  writeFileSync(file, 'two');
+  await becomes('refused bad', 'taken two');
+  expect(await live.reload()).toBe('unchanged');
+});
+
 it('a bad one at the start is thrown', async () => {
   await expect(open((directory) => join(directory, 'missing'))).rejects.toThrow('missing: ENOENT');
 });
