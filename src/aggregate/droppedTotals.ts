@@ -28,7 +28,10 @@ export class DroppedTotals {
     const next = new Map<string, Dropped>();
     const totals = listeners.map(([key, sockets]) => {
       if (sockets.some(({ drops }) => drops < 0)) return undefined;
-      const dropped = advance(this.#listeners.get(key), sockets);
+      const before = this.#listeners.get(key);
+      // Nearly every listener, in every sample.
+      if (before === undefined && sockets.every(({ drops }) => drops === 0)) return 0;
+      const dropped = advance(before, sockets);
       const total = dropped.closed + sum(dropped.open.values());
       if (total > 0) next.set(key, dropped);
       return total;
