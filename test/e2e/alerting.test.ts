@@ -83,7 +83,7 @@ describeLive('A real Prometheus and Alertmanager, with what is deployed but fast
       >;
       expect(alert?.annotations['summary']).toContain('fails with EADDRNOTAVAIL');
       expect(alert?.annotations['description']).toMatch(
-        /^No ephemeral port was left .* Now 0 more calls succeed\. The fullest destination is 127\.0\.0\.2 port 8001, from 127\.0\.0\.1\. Explain it there: port-exporter explain 127\.0\.0\.2:8001 --netns='\S+' Most are held by \S+: 50\.( Since 20\d\d-\d\d-\d\d \S+ \+0000 UTC\.)?$/,
+        /^No ephemeral port was left .* Now 0 more calls succeed\. Most are held by \S+: 50\.( Since 20\d\d-\d\d-\d\d \S+ \+0000 UTC\.)? The fullest destination is 127\.0\.0\.2 port 8001, from 127\.0\.0\.1\. Explain it there: port-exporter explain 127\.0\.0\.2:8001 --netns='\S+'$/,
       );
       expect(alert?.annotations['runbook_url']).toMatch(/runbooks\.md#portexhausted$/);
       await until(() =>
