@@ -41,8 +41,8 @@ const PROBE_ADDRESS = 0x7f53440d;
  * An explicit port outside of the ephemeral range: one in it could be a port that others connect from, and kernels before
  * 6.18 would keep that blocked after we have gone.
  */
-function bindSomewhere(libc: Libc, fd: number, procfs = '/proc'): number | undefined {
-  for (const port of portsOutsideOfRange(procfs)) {
+function bindSomewhere(libc: Libc, fd: number): number | undefined {
+  for (const port of portsOutsideOfRange()) {
     try {
       libc.bind(fd, sockaddrIn(PROBE_ADDRESS, port));
       return port;
@@ -54,10 +54,13 @@ function bindSomewhere(libc: Libc, fd: number, procfs = '/proc'): number | undef
   return undefined;
 }
 
-/** A few unprivileged ones; none where the range takes them all, or cannot be read. */
-function portsOutsideOfRange(procfs: string): number[] {
+/**
+ * A few unprivileged ones, outside of the range of this thread's own namespace, where the socket is; none where the range
+ * takes them all, or cannot be read.
+ */
+function portsOutsideOfRange(): number[] {
   try {
-    const { first, last } = readPortSysctls(procfs).range;
+    const { first, last } = readPortSysctls('/proc').range;
     const below = Array.from({ length: 16 }, (_, index) => 1031 + index);
     const above = Array.from({ length: 16 }, (_, index) => 65_535 - index);
     return [...below, ...above].filter((port) => port < first || port > last).slice(0, 16);
