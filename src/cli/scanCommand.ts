@@ -104,7 +104,7 @@ function fairShare(procfs: string): number {
   return Math.max(1, Math.floor(ephemeralRange(readPortSysctls(procfs)).usableCount / 4));
 }
 
-/** With a bar for who waits at a terminal. Ctrl-C ends the scan at once with what it has; a second one the program. */
+/** With a bar for whoever waits at a terminal. Ctrl-C ends the scan at once with what it has; a second one the program. */
 async function watchedScan(
   { address }: ScanTarget,
   ports: readonly number[],

@@ -1,8 +1,8 @@
 import { ExporterError } from '../base/errors.ts';
 
 /**
- * bcrypt's native code, loaded for who has users. Throws an ExporterError where there is none for this architecture: it is to be
- * called before users are accepted.
+ * bcrypt's native code, loaded for whoever has users. Throws an ExporterError where there is none for this architecture: it is
+ * to be called before users are accepted.
  */
 export async function loadBcrypt(file?: string): Promise<{
   compare(password: string, hash: string): Promise<boolean>;
