@@ -35,8 +35,12 @@ try {
 /** Anything but an ExporterError is a defect, which is one line too; its stack is for whoever asks for it. */
 function lineOf(thrown: unknown): string {
   if (thrown instanceof ExporterError) return errorLine(thrown);
-  if (process.env['PORT_EXPORTER_LOG_LEVEL'] === 'debug') console.error(thrown);
-  return `internal error: ${errorLine(thrown)}; please report it, with its stack: PORT_EXPORTER_LOG_LEVEL=debug`;
+  const isDebugging = process.env['PORT_EXPORTER_LOG_LEVEL'] === 'debug';
+  if (isDebugging) console.error(thrown);
+  const request = isDebugging
+    ? 'report it with the stack trace above'
+    : 'set PORT_EXPORTER_LOG_LEVEL=debug for the stack trace, and report it';
+  return `internal error: ${errorLine(thrown)}; ${request}`;
 }
 
 /** Asks once, on this thread. */

@@ -181,3 +181,27 @@ describe('stdout', () => {
     }
   });
 });
+
+describe('a defect', () => {
+  /** Writing to stdout fails in a way that nobody expects. */
+  const nodeFlags = [
+    ...['--import', 'data:text/javascript,process.stdout.write=()=>{throw new TypeError("a%5Cndefect")}'],
+  ];
+  const COMMANDS = [['--version'], ['--once'], ['--help']];
+
+  it.each(COMMANDS)('is one line that says how to see where: %s', async (...args) => {
+    expectOneLine(
+      await run(args, { nodeFlags }),
+      'internal error: a defect; set PORT_EXPORTER_LOG_LEVEL=debug for the stack trace, and report it',
+    );
+  });
+
+  it.each(COMMANDS)('shows where to whoever did that: %s', async (...args) => {
+    const env = { PORT_EXPORTER_LOG_LEVEL: 'debug' };
+    const { code, stdout, stderr } = await run(args, { nodeFlags, env });
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+    expect(stderr).toMatch(
+      /^TypeError: a\ndefect\n {4}at [\s\S]*\nport-exporter: internal error: a defect; report it with the stack trace above\n$/m,
+    );
+  });
+});
