@@ -2,13 +2,15 @@ import { ExporterError } from './base/errors.ts';
 import type { Logger } from './base/logger.ts';
 import type { Options } from './cli/options.ts';
 import { samplerSettings } from './cli/samplerSettings.ts';
+import type { Recorder } from './kernel/recorder.ts';
 import { createExposition } from './metrics/exposition.ts';
-import { openProbes } from './probes/openProbes.ts';
+import { openProbes, type Probes } from './probes/openProbes.ts';
 import { CanaryReporter } from './sampler/canaryReporter.ts';
 import { CollectorReporter } from './sampler/collectorReporter.ts';
 import { ownFailure } from './sampler/failure.ts';
-import { openRecorder, saveRecording } from './sampler/recording.ts';
+import { openRecorder, saveRecording, trySaveRecording } from './sampler/recording.ts';
 import { openRounds, type Rounds } from './sampler/sample.ts';
+import type { SamplerSettings } from './sampler/settings.ts';
 
 /**
  * One exposition of one sample, for textfile collectors and for a look. Without this process's own metrics, which
@@ -19,6 +21,29 @@ export async function renderOnce(options: Options, log: Logger): Promise<string>
   const probes = await openProbes(options.probes, log);
   const settings = samplerSettings(options);
   const recorder = await openRecorder(settings);
+  let exposition: string;
+  try {
+    exposition = await sampleOnce({ settings, log, probes, recorder });
+  } catch (error) {
+    // The recording shows why. Where it cannot be written that must not be all that is told.
+    trySaveRecording(recorder, log);
+    throw error;
+  }
+  saveRecording(recorder, log);
+  return exposition;
+}
+
+async function sampleOnce({
+  settings,
+  log,
+  probes,
+  recorder,
+}: {
+  readonly settings: SamplerSettings;
+  readonly log: Logger;
+  readonly probes: Probes;
+  readonly recorder: Recorder | undefined;
+}): Promise<string> {
   let rounds: Rounds | undefined;
   try {
     rounds = openRounds(settings, log, { recorder });
@@ -32,7 +57,5 @@ export async function renderOnce(options: Options, log: Logger): Promise<string>
   } finally {
     probes.stop();
     rounds?.close();
-    // Also where sampling failed: the recording shows why.
-    saveRecording(recorder, log);
   }
 }

@@ -23,6 +23,15 @@ export function saveRecording(recorder: Recorder | undefined, log: Logger): void
   });
 }
 
+/** The same, for what goes on or has failed already: where it is refused, the log says why. Throws what is a defect. */
+export function trySaveRecording(recorder: Recorder | undefined, log: Logger): void {
+  try {
+    saveRecording(recorder, log);
+  } catch (error) {
+    cannotRecord(log, error);
+  }
+}
+
 /** Says why there is no recording: a daemon samples on without it. Throws what is a defect. */
 export function cannotRecord(log: Logger, error: unknown): undefined {
   if (!(error instanceof ExporterError)) throw error;

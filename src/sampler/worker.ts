@@ -3,7 +3,7 @@ import { errorLine } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
 import type { Recorder } from '../kernel/recorder.ts';
 import type { WorkerMessage } from './messages.ts';
-import { cannotRecord, openRecorder, saveRecording } from './recording.ts';
+import { cannotRecord, openRecorder, trySaveRecording } from './recording.ts';
 import { openRounds, type Rounds } from './sample.ts';
 import type { SamplerSettings } from './settings.ts';
 
@@ -45,11 +45,7 @@ function sampleAndWait(opened: Rounds): void {
 
 /** The recording of the first sample, or of why there is none. */
 function saveOnce(): void {
-  try {
-    saveRecording(recorder, log);
-  } catch (error) {
-    cannotRecord(log, error);
-  }
+  trySaveRecording(recorder, log);
   recorder = undefined;
 }
 

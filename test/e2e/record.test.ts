@@ -60,6 +60,21 @@ function withoutAnswer(answer: RecordedAnswer): unknown {
 }
 
 describeLive('a disk without room for a recording', () => {
+  it('does not hide what sampling failed on', async () => {
+    const procfs = newProcfs();
+    writeFileSync(join(procfs, 'sys/net/ipv4/ip_local_port_range'), 'nonsense');
+    const mount = newDirectory();
+    const full = ['mount -t tmpfs -o size=4k tmpfs', mount, '&& head -c 4096 /dev/zero >', `${mount}/full`];
+    const { code, stdout, stderr } = await run(
+      [...ONCE, `--path.procfs=${procfs}`, `--debug.record=${mount}/recording`],
+      { launcher: withMounts(full.join(' ')) },
+    );
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+    expect(stderr).toMatch(
+      /level=error msg="cannot record a sample" error="[^"]*: ENOSPC"\nport-exporter: [^\n]*got "nonsense"[^\n]*\n$/,
+    );
+  });
+
   it('is an error of --once, and of the daemon a line in the log', async () => {
     const mount = newDirectory();
     const full = ['mount -t tmpfs -o size=4k tmpfs', mount, '&& head -c 4096 /dev/zero >', `${mount}/full`];
