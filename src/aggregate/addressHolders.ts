@@ -53,6 +53,14 @@ export class Holders {
     return this.#sets[row] as PortSet;
   }
 
+  /** Every address, by its words, with its ports. */
+  *all(): Generator<{ readonly address: number[]; readonly device: number; readonly ports: PortSet }> {
+    for (const [row, ports] of this.#sets.entries()) {
+      const address = Array.from({ length: this.#deviceWord }, (_, word) => this.#addresses.word(row, word));
+      yield { address, device: this.#addresses.word(row, this.#deviceWord), ports };
+    }
+  }
+
   /** The set of one address, or none where it was not seen. Called after the last record was added. */
   portsOf(address: readonly number[]): PortSet[] {
     this.#addresses.key.fill(0);

@@ -3,13 +3,13 @@ import { type SocketRecord, TcpState } from '../sockets/record.ts';
 import type { DeviceName } from './destinationKey.ts';
 import { type Regime, regime } from './exhaustion.ts';
 import { fullest } from './fullest.ts';
-import { inferBlocked, type NamespaceMemory } from './inference.ts';
+import { type Inference, inferBlocked, type Judges, type NamespaceMemory } from './inference.ts';
 import { addMet, meetsOthers } from './metDestinations.ts';
 import type { Owner } from './owners.ts';
 import type { PortSet } from './portSet.ts';
 import type { EphemeralRange } from './range.ts';
 import { isReclaimable } from './timeWait.ts';
-import { type PortPlace, TupleTable } from './tupleTable.ts';
+import { type DecidedPlace, TupleTable } from './tupleTable.ts';
 import type { NameOfCgroup, WatchedDestinations } from './watched.ts';
 
 /** One destination of outbound TCP connections, as exported. */
@@ -33,6 +33,19 @@ export interface DestinationsSnapshot {
   readonly fullest: readonly Destination[];
 }
 
+/** What a destination has left that nobody uses yet. */
+export interface Capacity {
+  readonly available: number;
+  readonly availableAtLeast: number;
+}
+
+export function leastOf(one: Capacity, other: Capacity): Capacity {
+  return {
+    available: Math.min(one.available, other.available),
+    availableAtLeast: Math.min(one.availableAtLeast, other.availableAtLeast),
+  };
+}
+
 /** Which destination holds which usable ports: the TCP connect() regime. */
 export class Destinations {
   readonly #tables = [new TupleTable(4), new TupleTable(6)] as const;
@@ -47,6 +60,11 @@ export class Destinations {
     for (const table of this.#tables) table.clear(watched, keepsPorts);
   }
 
+  /** Distinct destinations seen. */
+  get size(): number {
+    return this.#tables[0].size + this.#tables[1].size;
+  }
+
   /**
    * Some connect() meets connections of another destination: one bound to a device those that are bound to none. Then the
    * answer takes a walk that keeps every port.
@@ -55,37 +73,64 @@ export class Destinations {
     return this.#tables.some(meetsOthers);
   }
 
-  /** Counts an outbound connection whose port is usable. `known`: ports of listeners and bound-only sockets. */
-  add(record: SocketRecord, range: EphemeralRange, known: PortSet, sysctls: PortSysctls): void {
+  /**
+   * Counts an outbound connection whose port is usable.
+   *
+   * @param known ports known to be blocked, so far
+   * @param isUndecided whether its port is may turn out until the walk ends
+   */
+  add(
+    record: SocketRecord,
+    range: EphemeralRange,
+    known: PortSet,
+    sysctls: PortSysctls,
+    isUndecided = false,
+  ): void {
     const table = record.family === 4 ? this.#tables[0] : this.#tables[1];
     const reclaimable = record.state === TcpState.TIME_WAIT && isReclaimable(record, sysctls);
-    table.add(record, placeOf(record.localPort, range, known), reclaimable);
+    table.add(record, isUndecided ? 'undecided' : placeOf(record.localPort, range, known), reclaimable);
   }
 
   /** Ports blocked by connections, inferred; what they hold is counted as blocked from now on. */
-  inferBlocked(range: EphemeralRange, known: PortSet, memory: NamespaceMemory, next?: NamespaceMemory) {
-    for (const table of this.#tables) addMet(table, (port) => placeOf(port, range, known));
-    return inferBlocked(this.#tables, range, known, memory, next);
+  inferBlocked(
+    range: EphemeralRange,
+    known: PortSet,
+    memory: NamespaceMemory,
+    judges?: Judges,
+    next?: NamespaceMemory,
+  ): Inference {
+    for (const table of this.#tables) {
+      table.decide((port) => placeOf(port, range, known));
+      addMet(table, (port) => placeOf(port, range, known));
+    }
+    return inferBlocked(this.#tables, range, known, memory, judges, next);
   }
 
-  /** Fewest ports that any destination has left of `capacity`, what one has left that nobody uses yet. */
-  worstAvailable(capacity: number): number {
-    let worst = capacity;
+  /** Fewest ports that any destination has left; of one that nobody uses yet it is the capacity. */
+  worst({ available, availableAtLeast }: Capacity): Capacity {
+    const worst = { available, availableAtLeast };
     for (const table of this.#tables) {
-      for (let row = 0; row < table.size; row++) worst = Math.min(worst, capacity - table.taken(row));
+      for (let row = 0; row < table.size; row++) {
+        const taken = table.taken(row);
+        worst.available = Math.min(worst.available, available - taken);
+        worst.availableAtLeast = Math.min(
+          worst.availableAtLeast,
+          availableAtLeast - taken + table.heldUncertain(row),
+        );
+      }
     }
     return worst;
   }
 
   snapshot(
     limit: number,
-    capacity: number,
+    { available, availableAtLeast }: Capacity,
     usable: number,
     nameOf: NameOfCgroup | undefined,
     deviceName: DeviceName,
   ): DestinationsSnapshot {
     const ipv4 = this.#tables[0].size;
-    const total = ipv4 + this.#tables[1].size;
+    const total = this.size;
     const place = (index: number): [TupleTable, number] =>
       index < ipv4 ? [this.#tables[0], index] : [this.#tables[1], index - ipv4];
     const rows = fullest(limit, total, (index) => {
@@ -103,7 +148,11 @@ export class Destinations {
           device: key.deviceIndex === 0 ? '' : deviceName(key.deviceIndex),
           used: table.held(row),
           reclaimable: table.reclaimable(row),
-          ...regime(capacity - table.taken(row), usable),
+          ...regime(
+            available - table.taken(row),
+            usable,
+            availableAtLeast - table.taken(row) + table.heldUncertain(row),
+          ),
           ...this.#owners(table.watchedPlace(row), nameOf),
         };
       }),
@@ -116,7 +165,7 @@ export class Destinations {
   }
 }
 
-function placeOf(port: number, range: EphemeralRange, known: PortSet): PortPlace {
+function placeOf(port: number, range: EphemeralRange, known: PortSet): DecidedPlace {
   if (known.has(port)) return 'blocked';
   return (port & 1) === range.preferredParity ? 'first half' : 'second half';
 }

@@ -4,6 +4,7 @@ import type { KeyTable } from './keyTable.ts';
 import type { PortSet } from './portSet.ts';
 import type { EphemeralRange } from './range.ts';
 import type { TupleTable } from './tupleTable.ts';
+import type { UsedUpHalves } from './usedUpHalves.ts';
 
 /**
  * What one sample leaves for the next, of one family: how connections in the second half of the range were judged.
@@ -15,7 +16,10 @@ export interface InferenceMemory {
   readonly bound: KeyTable;
   /** Destinations that have been past their first half and still hold ports of the second since. */
   readonly pastHalf: KeyTable;
-  /** Connections in the second half that connect() chose while that half was the first: before the range changed. */
+  /**
+   * Connections that connect() chose where bind() might have: those in the second half from when that was the first, before
+   * the range changed, and those on ports of which the kernel said that they are not blocked.
+   */
   readonly plain: KeyTable;
 }
 
@@ -24,7 +28,7 @@ export interface NamespaceMemory {
   readonly families: readonly [InferenceMemory, InferenceMemory];
   /** Parity of the half that connect() preferred when they were judged; undefined: nothing was judged yet. */
   readonly preferredParity: number | undefined;
-  /** Some connection that is judged bound may be in the first half: it did bind() while that was the second. */
+  /** Some connection in the first half is judged bound: it did bind() while that was the second, or the second was full. */
   readonly hasBoundInFirstHalf: boolean;
 }
 
@@ -48,59 +52,114 @@ function isTurned(memory: NamespaceMemory, preferredParity: number): boolean {
   return memory.preferredParity !== undefined && memory.preferredParity !== preferredParity;
 }
 
+/** What helps to judge connections of which their port's parity does not tell. */
+export interface Judges {
+  /** Local addresses where bind() may have gone on to the first half. */
+  readonly usedUp?: UsedUpHalves | undefined;
+  /** What the kernel says of a port, where it can be asked. */
+  readonly isBlocked?: ((port: number) => boolean | undefined) | undefined;
+}
+
+export interface Inference {
+  /** Ports that are blocked, none of them in `known`. */
+  readonly inferred: PortSet;
+  /** Ports that may be blocked or not, none of them in either: the kernel gave no answer. */
+  readonly uncertain: PortSet;
+  /** For the next sample. */
+  readonly memory: NamespaceMemory;
+}
+
 /**
  * Infers which ports of the range are blocked by connections that did bind(addr, 0) before connect(): bind(0) takes the
  * half of the range with the other parity first, connect() only when its own destination holds every unblocked port of
- * the first half (__inet_hash_connect(), inet_csk_find_open_port()). The connections found are counted as blocked in
- * their tables. A change of the range's first port turns the halves round, and nothing that was judged before. Knows nothing
- * of sockets that chose their port by number, or by the IP_LOCAL_PORT_RANGE option.
+ * the first half (__inet_hash_connect(), inet_csk_find_open_port()). Where a connection may have done either, the kernel
+ * is asked. The connections found are counted as blocked in their tables. A change of the range's first port turns the
+ * halves round, and nothing that was judged before.
  *
- * @param known ports known to be blocked: listeners and bound-only sockets
+ * @param known ports known to be blocked
  * @param next what is remembered is added here
- * @returns the inferred ports, none of them in `known`, and the memory for the next sample
  */
 export function inferBlocked(
   tables: readonly [TupleTable, TupleTable],
   range: EphemeralRange,
   known: PortSet,
   memory: NamespaceMemory,
+  { usedUp, isBlocked }: Judges = {},
   next: NamespaceMemory = emptyMemory(),
-): { inferred: PortSet; memory: NamespaceMemory } {
+): Inference {
   const inferred = range.usable.emptyCopy();
+  const uncertain = range.usable.emptyCopy();
+  const verdict = (port: number) => {
+    if (inferred.has(port)) return true;
+    const blocked = uncertain.has(port) ? undefined : isBlocked?.(port);
+    if (blocked) inferred.add(port);
+    else if (blocked === undefined) uncertain.add(port);
+    return blocked;
+  };
   const turned = isTurned(memory, range.preferredParity);
   let hasBoundInFirstHalf = next.hasBoundInFirstHalf;
   for (const family of [0, 1] as const) {
-    const kept = keepBound(tables[family], memory.families[family], next.families[family], range, {
+    const [before, after] = [memory.families[family], next.families[family]];
+    const mayHaveBound = (row: number, port: number) =>
+      usedUp?.mayHaveBound(tables[family], row, port) === true;
+    const kept = judgeFirstHalf(tables[family], before, after, range, {
       known,
       inferred,
+      mayHaveBound,
+      verdict,
     });
     hasBoundInFirstHalf ||= kept;
   }
-  const usedUp = firstHalfUsedUpAt(range, known) - inferred.sizeOfParity(range.preferredParity);
+  const usedUpAt = firstHalfUsedUpAt(range, known) - inferred.sizeOfParity(range.preferredParity);
   for (const family of [0, 1] as const) {
-    judge(tables[family], usedUp, turned, memory.families[family], next.families[family], inferred);
+    const [before, after] = [memory.families[family], next.families[family]];
+    judge(tables[family], usedUpAt, turned, before, after, inferred, verdict);
   }
-  for (const table of tables) table.turnBlocked(inferred);
-  return { inferred, memory: { ...next, preferredParity: range.preferredParity, hasBoundInFirstHalf } };
+  uncertain.deleteAll(inferred);
+  for (const table of tables) {
+    table.turnBlocked(inferred);
+    table.countUncertain(uncertain);
+  }
+  const left = { ...next, preferredParity: range.preferredParity, hasBoundInFirstHalf };
+  return { inferred, uncertain, memory: left };
 }
 
-/** Connections in the first half that were judged bound stay so → whether there are any. */
-function keepBound(
+interface FirstHalfJudges {
+  readonly known: PortSet;
+  readonly inferred: PortSet;
+  readonly mayHaveBound: (row: number, port: number) => boolean;
+  readonly verdict: (port: number) => boolean | undefined;
+}
+
+/** Connections in the first half that were judged bound stay so; those that may have done bind() are judged → whether there are any bound. */
+function judgeFirstHalf(
   table: TupleTable,
   before: InferenceMemory,
   after: InferenceMemory,
   { preferredParity }: EphemeralRange,
-  { known, inferred }: { readonly known: PortSet; readonly inferred: PortSet },
+  { known, inferred, mayHaveBound, verdict }: FirstHalfJudges,
 ): boolean {
-  if (!table.keepsPorts || before.bound.size === 0) return false;
+  if (!table.keepsPorts) return false;
   const { connections } = table;
   let some = false;
   for (let index = 0; index < connections.size; index++) {
     const port = connections.port(index);
-    if ((port & 1) !== preferredParity || !has(before.bound, table, connections.row(index), port)) continue;
-    writeKey(after.bound, table, connections.row(index), port);
+    if ((port & 1) !== preferredParity) continue;
+    const row = connections.row(index);
+    let isBound = has(before.bound, table, row, port);
+    if (isBound) {
+      if (!known.has(port)) inferred.add(port);
+    } else if (!known.has(port) && mayHaveBound(row, port)) {
+      const blocked = has(before.plain, table, row, port) ? false : verdict(port);
+      if (blocked === false) {
+        writeKey(after.plain, table, row, port);
+        after.plain.upsert();
+      }
+      isBound = blocked === true;
+    }
+    if (!isBound) continue;
+    writeKey(after.bound, table, row, port);
     after.bound.upsert();
-    if (!known.has(port)) inferred.add(port);
     some = true;
   }
   return some;
@@ -125,20 +184,28 @@ function judge(
   before: InferenceMemory,
   after: InferenceMemory,
   inferred: PortSet,
+  verdict: FirstHalfJudges['verdict'],
 ): void {
   const connections = table.secondHalf;
   for (let index = 0; index < connections.size; index++) {
     const row = connections.row(index);
     const port = connections.port(index);
     const isPastHalf = table.firstHalf(row) >= usedUpAt || (!turned && has(before.pastHalf, table, row));
-    const wasBound = has(before.bound, table, row, port);
-    if (!wasBound && (turned || has(before.plain, table, row, port))) {
-      writeKey(after.plain, table, row, port);
-      after.plain.upsert();
-    } else if (isPastHalf && !wasBound) {
+    const wasPlain = turned || has(before.plain, table, row, port);
+    let isBound = !(wasPlain || isPastHalf) || has(before.bound, table, row, port);
+    let isPlain = !isBound && wasPlain;
+    if (!isBound && !isPlain) {
       writeKey(after.pastHalf, table, row);
       after.pastHalf.upsert();
-    } else {
+      // What connect() could have chosen, bind() could as well.
+      const blocked = verdict(port);
+      isBound = blocked === true;
+      isPlain = blocked === false;
+    }
+    if (isPlain) {
+      writeKey(after.plain, table, row, port);
+      after.plain.upsert();
+    } else if (isBound) {
       writeKey(after.bound, table, row, port);
       after.bound.upsert();
       inferred.add(port);

@@ -4,7 +4,7 @@ import { Holders, type Row, Wildcards } from './addressHolders.ts';
 import type { DeviceName } from './destinationKey.ts';
 import { type Regime, regime } from './exhaustion.ts';
 import { fullest } from './fullest.ts';
-import { type PortSet, sizeOfUnion } from './portSet.ts';
+import { type PortSet, sizeOfUnion, unionOf } from './portSet.ts';
 
 /** One local address as bind(address, 0) meets it, as exported. */
 export interface LocalAddress extends Regime {
@@ -13,6 +13,13 @@ export interface LocalAddress extends Regime {
   readonly device: string;
   /** Distinct usable ports that bind(address, 0) cannot have. */
   readonly used: number;
+}
+
+/** What is held on one address. */
+export interface HeldPorts {
+  /** Its words. */
+  readonly address: readonly number[];
+  readonly held: PortSet;
 }
 
 /** Calls that succeed on the loopback address of each family. */
@@ -94,6 +101,15 @@ export class LocalAddresses {
   /** Ports held by any socket that are of `parity` (0 even, 1 odd). */
   usedOfParity(parity: number): number {
     return this.#everything.sizeOfParity(parity);
+  }
+
+  /** Ports that bind(address, 0) cannot have on each address of a family that was seen, VRFs left out. */
+  *heldPorts(family: Family): Generator<HeldPorts> {
+    const holders = family === 4 ? this.#ipv4 : this.#ipv6;
+    for (const { address, device, ports } of holders.all()) {
+      if (this.#vrfDevices.has(device)) continue;
+      yield { address, held: unionOf([ports, ...this.#wildcardsMet(device, family)]) ?? ports };
+    }
   }
 
   /** Further bind() calls to 127.0.0.1, or ::1, and port 0 that succeed. */

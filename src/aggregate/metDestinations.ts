@@ -1,5 +1,5 @@
 import { ADDRESS_WORDS } from './address.ts';
-import type { PortPlace, TupleTable } from './tupleTable.ts';
+import type { DecidedPlace, TupleTable } from './tupleTable.ts';
 
 /**
  * Which connections a connect() bound to a device meets besides those bound to the same one, as inet_bound_dev_eq()
@@ -26,7 +26,7 @@ export function meetsOthers(table: TupleTable): boolean {
 }
 
 /** Takes from every such destination the ports of the connections that it meets, once each. The table must have kept them. */
-export function addMet(table: TupleTable, placeOf: (port: number) => PortPlace): void {
+export function addMet(table: TupleTable, placeOf: (port: number) => DecidedPlace): void {
   if (table.deviceRows.size === 0 || !table.keepsPorts) return;
   const found = [...pairs(table)];
   const portsOf = new Map<number, Map<number, number>>();

@@ -63,23 +63,35 @@ export class PortSet {
     return count;
   }
 
-  /** Ports of this set with `parity` (0 even, 1 odd). */
-  sizeOfParity(parity: number): number {
+  /** Removes every port of `other`, a set over the same range. */
+  deleteAll(other: PortSet): void {
+    const words = this.#words;
+    const theirs = other.#words;
+    for (let i = 0; i < words.length; i++) words[i] = (words[i] as number) & ~(theirs[i] as number);
+  }
+
+  /** Ports of this set with `parity` (0 even, 1 odd), of those below `end` where it is given. */
+  sizeOfParity(parity: number, end = this.last + 1): number {
     const mask = parity === 0 ? 0x55555555 : 0xaaaaaaaa;
+    const whole = Math.min((end >>> 5) - this.#base, this.#words.length);
     let count = 0;
-    for (const word of this.#words) count += popcount(word & mask);
-    return count;
+    for (let i = 0; i < whole; i++) count += popcount((this.#words[i] as number) & mask);
+    const rest = this.#words[whole];
+    return rest === undefined ? count : count + popcount(rest & mask & ((1 << (end & 31)) - 1));
   }
 }
 
-/** Ports that are in any of `sets`, all over the same range. */
-export function sizeOfUnion(sets: readonly PortSet[]): number {
+/** Ports that are in any of `sets`, all over the same range; undefined of none. */
+export function unionOf(sets: readonly PortSet[]): PortSet | undefined {
   const [first, ...others] = sets;
-  if (first === undefined) return 0;
-  if (others.length === 0) return first.size;
+  if (first === undefined || others.length === 0) return first;
   const union = first.emptyCopy();
   for (const set of sets) union.addAll(set);
-  return union.size;
+  return union;
+}
+
+export function sizeOfUnion(sets: readonly PortSet[]): number {
+  return unionOf(sets)?.size ?? 0;
 }
 
 /** Bits set in a 32-bit word (Hacker's Delight, 5-1). */

@@ -1,16 +1,17 @@
 import type { PortSysctls } from '../kernel/sysctl.ts';
 import { type SocketRecord, TcpState } from '../sockets/record.ts';
+import { type BlockedCounts, BlockedPorts, type KnownEvidence } from './blockedPorts.ts';
 import type { DeviceName } from './destinationKey.ts';
-import type { Destinations, DestinationsSnapshot } from './destinations.ts';
+import { type Destinations, type DestinationsSnapshot, leastOf } from './destinations.ts';
 import type { DroppedTotals } from './droppedTotals.ts';
 import { type Regime, regime } from './exhaustion.ts';
+import type { ExplicitPorts } from './explicitPorts.ts';
 import type { HeldConnections } from './heldConnections.ts';
-import type { NamespaceMemory } from './inference.ts';
+import type { Judges, NamespaceMemory } from './inference.ts';
 import type { Limits } from './limits.ts';
 import { Listeners, type ListenersSnapshot } from './listeners.ts';
 import { LocalAddresses, type LocalAddressesSnapshot, type LoopbackAvailable } from './localAddresses.ts';
 import { OwnerPorts } from './owners.ts';
-import type { PortSet } from './portSet.ts';
 import type { EphemeralRange } from './range.ts';
 import {
   type ConnectionCount,
@@ -20,6 +21,7 @@ import {
   StateCounts,
   tcpSocketCounts,
 } from './states.ts';
+import { UsedUpHalves } from './usedUpHalves.ts';
 import { type Vrf, Vrfs } from './vrfs.ts';
 import type { NameOfCgroup, WatchedDestinations } from './watched.ts';
 
@@ -28,16 +30,15 @@ export interface TcpSnapshot {
   readonly sampledSockets: number;
   readonly sockets: readonly SocketCount[];
   readonly connections: readonly ConnectionCount[];
-  /** Usable ports no connect() may pick, each under its first evidence; `bound` undefined where it is unknown. */
-  readonly blocked: {
-    readonly listener: number;
-    readonly bound: number | undefined;
-    readonly inferred: number;
-  };
+  readonly blocked: BlockedCounts;
   /** Distinct usable ports with any socket. */
   readonly usedPorts: number;
-  /** Ports a destination that nobody uses yet can have. */
+  /** Ports of connections that may have called bind() first or not: nobody can tell. */
+  readonly uncertain: number;
+  /** Ports a destination that nobody uses yet can have; the most likely number where it is not certain. */
   readonly capacity: number;
+  /** As if all of the uncertain ones were blocked. */
+  readonly capacityAtLeast: number;
   readonly connect: Regime;
   readonly bind: Regime;
   readonly destinations: DestinationsSnapshot;
@@ -58,10 +59,9 @@ export interface TallyOptions {
   readonly dropped?: DroppedTotals;
   /** See `needsPorts`. */
   readonly keepsPorts?: boolean;
+  /** Recognises connections whose port was chosen by number; undefined where the source cannot tell. */
+  readonly explicit?: ExplicitPorts | undefined;
 }
-
-/** Free ports of the half that bind(0) tries first, so that those who bind meanwhile leave one. */
-const LEAST_FREE = 16;
 
 /** One sample of TCP sockets: listeners first, then all others, then the summary. */
 export class TcpTally {
@@ -74,10 +74,8 @@ export class TcpTally {
   readonly #localAddresses: LocalAddresses;
   /** Who holds the ports; named by whoever knows the cgroups. */
   readonly owners: OwnerPorts;
-  readonly #listenerPorts: PortSet;
-  readonly #boundPorts: PortSet;
-  /** Of listeners and bound-only sockets together. */
-  readonly #known: PortSet;
+  readonly #blocked: BlockedPorts;
+  readonly #explicit: ExplicitPorts | undefined;
   readonly #held: HeldConnections | undefined;
   readonly #vrfs: Vrfs;
   readonly #keepsPorts: boolean;
@@ -93,7 +91,7 @@ export class TcpTally {
     destinations: Destinations,
     owners = new OwnerPorts(range.usable),
     watched?: WatchedDestinations,
-    { held, keepsPorts = false, dropped }: TallyOptions = {},
+    { held, keepsPorts = false, dropped, explicit }: TallyOptions = {},
   ) {
     this.#dropped = dropped;
     this.#held = held;
@@ -106,9 +104,9 @@ export class TcpTally {
     this.#localAddresses = new LocalAddresses(range.usable, !sysctls.l3mdevAccept);
     this.#listeners = new Listeners(range.usable);
     this.owners = owners;
-    this.#listenerPorts = range.usable.emptyCopy();
-    this.#boundPorts = range.usable.emptyCopy();
-    this.#known = range.usable.emptyCopy();
+    this.#blocked = new BlockedPorts(range);
+    this.#explicit = explicit;
+    explicit?.restart();
   }
 
   addListener(record: SocketRecord): void {
@@ -116,7 +114,7 @@ export class TcpTally {
     this.#listeners.add(record);
     this.#localAddresses.add(record);
     this.owners.add(record);
-    this.#block(record, this.#listenerPorts);
+    this.#block(record, 'listener');
   }
 
   addConnection(record: SocketRecord): void {
@@ -124,7 +122,7 @@ export class TcpTally {
     this.#localAddresses.add(record);
     this.owners.add(record);
     if (record.state === TcpState.CLOSE) {
-      this.#block(record, this.#boundPorts);
+      this.#block(record, 'bound');
       return;
     }
     const vrf = this.#vrfs.of(record);
@@ -133,21 +131,28 @@ export class TcpTally {
     this.#connections.add(isInbound ? 0 : 1, record.state);
     if (isInbound || !isUsable) return;
     this.#held?.add(record);
-    if (vrf === undefined) this.#destinations.add(record, this.#range, this.#known, this.#sysctls);
-    else vrf.addOutbound(record);
+    if (this.#explicit?.recognise(record)) this.#block(record, 'explicit');
+    const isUndecided = this.#explicit?.mayBe(record.localPort) === true;
+    const known = vrf?.known ?? this.#blocked.known;
+    (vrf?.destinations ?? this.#destinations).add(record, this.#range, known, this.#sysctls, isUndecided);
+  }
+
+  /** Some connection that connect() made holds a usable port. */
+  get hasDestinations(): boolean {
+    return this.#destinations.size > 0 || this.#vrfs.hasDestinations;
   }
 
   /**
-   * Some connect() meets the connections of two destinations, and not all ports were kept: what would be summarised counts
-   * too few ports. Make another tally that keeps them.
+   * Some connect() meets the connections of two destinations, or bind() may have chosen ports that connect() prefers, and
+   * not all ports were kept: what would be summarised is not the whole truth. Make another tally that keeps them.
    */
   get needsPorts(): boolean {
-    return !this.#keepsPorts && this.meetsOthers;
+    return !this.#keepsPorts && this.wantsPorts;
   }
 
   /** The next tally should keep all ports from the start. */
-  get meetsOthers(): boolean {
-    return this.#destinations.meetsOthers || this.#vrfs.meetsOthers;
+  get wantsPorts(): boolean {
+    return this.#destinations.meetsOthers || this.#vrfs.meetsOthers || !this.#usedUp().isEmpty;
   }
 
   /**
@@ -161,70 +166,63 @@ export class TcpTally {
     memory: NamespaceMemory,
     nameOf?: NameOfCgroup,
     deviceName: DeviceName = (index) => `if${index}`,
+    isBlocked?: Judges['isBlocked'],
   ): { snapshot: TcpSnapshot; memory: NamespaceMemory } {
-    const inference = this.#destinations.inferBlocked(this.#range, this.#known, memory);
+    const { known } = this.#blocked;
+    const usedUp = this.#keepsPorts ? this.#usedUp() : undefined;
+    const inference = this.#destinations.inferBlocked(this.#range, known, memory, { usedUp, isBlocked });
     const usable = this.#range.usableCount;
-    const listener = this.#listenerPorts.size;
-    const known = this.#known.size;
     const inferred = inference.inferred.size;
-    const capacity = usable - known - inferred;
+    const uncertain = inference.uncertain.size;
+    const available = usable - known.size - inferred;
+    const capacity = { available, availableAtLeast: available - uncertain };
     const { worst, addresses } = this.#localAddresses.summarise(limits.localAddresses, deviceName);
     const outside = this.#destinations.snapshot(limits.destinations, capacity, usable, nameOf, deviceName);
-    const { destinations, worstAvailable } = this.#vrfs.addTo(
+    const { destinations, worst: worstInVrfs } = this.#vrfs.addTo(
       outside,
       limits.destinations,
       deviceName,
       memory,
       inference.memory,
     );
+    const connect = leastOf(worstInVrfs, this.#destinations.worst(capacity));
     return {
       memory: inference.memory,
       snapshot: {
         sampledSockets: this.#sockets.total,
         sockets: tcpSocketCounts(this.#sockets, seesBoundOnly),
         connections: connectionCounts(this.#connections),
-        blocked: { listener, bound: seesBoundOnly ? known - listener : undefined, inferred },
+        blocked: this.#blocked.counts(
+          { bound: seesBoundOnly, explicit: this.#explicit !== undefined },
+          inferred,
+        ),
         usedPorts: this.#localAddresses.usedPorts,
-        capacity,
-        connect: regime(Math.min(worstAvailable, this.#destinations.worstAvailable(capacity)), usable),
+        uncertain,
+        capacity: available,
+        capacityAtLeast: capacity.availableAtLeast,
+        connect: regime(connect.available, usable, connect.availableAtLeast),
         bind: worst,
         destinations,
         localAddresses: addresses,
         onLoopback: this.#localAddresses.availableOnLoopback(),
-        bindMayBlock: this.#bindMayBlock(),
+        bindMayBlock: this.#blocked.bindMayBlock((parity) => this.#localAddresses.usedOfParity(parity)),
         listeners: this.#listeners.snapshot(limits.listeners, undefined, this.#dropped),
       },
     };
   }
 
-  /**
-   * It tries the half that connect() does not prefer first, and goes on to the other where that one is taken, by those who
-   * bind meanwhile too. False only where facts say so: every port held there has a listener or a bound-only socket. What
-   * is inferred of connections is no fact.
-   */
-  #bindMayBlock(): boolean {
-    const { preferredParity, usable } = this.#range;
-    const held = (parity: number) => this.#localAddresses.usedOfParity(parity);
-    const hasUnblocked = (parity: number) => held(parity) > this.#known.sizeOfParity(parity);
-    const triedFirst = 1 - preferredParity;
-    const goesOn = usable.sizeOfParity(triedFirst) - held(triedFirst) < LEAST_FREE;
-    return hasUnblocked(triedFirst) || (goesOn && hasUnblocked(preferredParity));
+  #usedUp(): UsedUpHalves {
+    return new UsedUpHalves(this.#range, this.#localAddresses);
   }
 
-  #block(record: SocketRecord, evidence: PortSet): void {
-    const port = record.localPort;
-    if (!this.#range.usable.has(port)) return;
+  #block(record: SocketRecord, evidence: KnownEvidence): void {
     const vrf = this.#vrfs.of(record);
-    if (vrf !== undefined) {
-      vrf.block(record);
-      return;
-    }
-    evidence.add(port);
-    this.#known.add(port);
+    if (vrf === undefined) this.#blocked.add(record.localPort, evidence);
+    else vrf.block(record);
   }
 
   /** Whether a usable port has a listener on this side of VRFs: the same address elsewhere is another one. */
   #listensOn({ localPort }: SocketRecord, vrf: Vrf | undefined): boolean {
-    return vrf === undefined ? this.#listenerPorts.has(localPort) : vrf.listensOn(localPort);
+    return vrf === undefined ? this.#blocked.hasListener(localPort) : vrf.listensOn(localPort);
   }
 }

@@ -7,8 +7,8 @@ import type { PortSet } from './portSet.ts';
 import type { WatchedDestinations } from './watched.ts';
 
 /**
- * The destinations (local address, remote address, remote port, bound device) of one family, with what each holds, in columns. A
- * destination has at most 65 535 ports, so 16 bits count them.
+ * The destinations (local address, remote address, remote port, bound device) of one family, with what each holds, in
+ * columns. A destination has at most 65 535 ports, so 16 bits count them.
  */
 export class TupleTable {
   readonly family: Family;
@@ -19,6 +19,8 @@ export class TupleTable {
   readonly secondHalf = new ConnectionList();
   /** Of those, the ones that other destinations' connections take from a row too. */
   readonly #metSecondHalf = new ConnectionList();
+  /** Connections on ports of which it shows during the walk whether they are blocked. */
+  readonly #undecided = new ConnectionList();
   /** Every connection, while `keepsPorts`. */
   readonly connections = new ConnectionList();
   /** Rows of sockets that are bound to a device, with the VRF of that device. */
@@ -43,11 +45,22 @@ export class TupleTable {
     const watched = this.#columns.watched[row] as number;
     if (watched > 0) this.#watched?.add(watched, record);
     if (this.keepsPorts) this.connections.push(row, record.localPort, kind);
-    this.#take(row, record.localPort, place, kind, this.secondHalf);
+    if (place === 'undecided') this.#undecided.push(row, record.localPort, kind);
+    else this.#take(row, record.localPort, place, kind, this.secondHalf);
+  }
+
+  /** After the walk: takes the ports that were undecided. */
+  decide(placeOf: (port: number) => DecidedPlace): void {
+    const list = this.#undecided;
+    for (let index = 0; index < list.size; index++) {
+      const port = list.port(index);
+      this.#take(list.row(index), port, placeOf(port), list.kind(index), this.secondHalf);
+    }
+    list.clear();
   }
 
   /** Takes the port from the row as well: it is held by a connection of another destination that this one meets. */
-  meet(row: number, port: number, place: PortPlace, kind: number): void {
+  meet(row: number, port: number, place: DecidedPlace, kind: number): void {
     this.#take(row, port, place, kind, this.#metSecondHalf);
   }
 
@@ -62,6 +75,21 @@ export class TupleTable {
         column[row] = (column[row] as number) - 1;
       }
     }
+  }
+
+  /** Remembers of each row how many of these ports it holds for good: whether they are blocked makes no difference to it. */
+  countUncertain(ports: PortSet): void {
+    for (const list of [this.keepsPorts ? this.connections : this.secondHalf, this.#metSecondHalf]) {
+      for (let index = 0; index < list.size; index++) {
+        if (list.kind(index) !== RECLAIMABLE && ports.has(list.port(index)))
+          increment(this.#columns.uncertain, list.row(index));
+      }
+    }
+  }
+
+  /** Of those ports, the ones that the destination holds. */
+  heldUncertain(row: number): number {
+    return this.#columns.uncertain[row] as number;
   }
 
   /** Ports the destination holds, blocked ones too, by what they do. */
@@ -116,6 +144,7 @@ export class TupleTable {
     this.keys.clear();
     this.secondHalf.clear();
     this.#metSecondHalf.clear();
+    this.#undecided.clear();
     this.connections.clear();
     this.deviceRows.clear();
     for (const column of allColumns(this.#columns)) column.fill(0);
@@ -134,7 +163,7 @@ export class TupleTable {
     return row;
   }
 
-  #take(row: number, port: number, place: PortPlace, kind: number, secondHalf: ConnectionList): void {
+  #take(row: number, port: number, place: DecidedPlace, kind: number, secondHalf: ConnectionList): void {
     if (place === 'blocked') return;
     increment(this.#columns.free[kind === RECLAIMABLE ? 1 : 0], row);
     if (place === 'first half') increment(this.#columns.firstHalf, row);
@@ -143,7 +172,8 @@ export class TupleTable {
 }
 
 /** Where the port of a connection lies: held by bind() for everyone, or in the half that connect() takes first or second. */
-export type PortPlace = 'blocked' | 'first half' | 'second half';
+export type DecidedPlace = 'blocked' | 'first half' | 'second half';
+export type PortPlace = DecidedPlace | 'undecided';
 
 interface Columns {
   /** Held ports, one column a kind. */
@@ -151,6 +181,7 @@ interface Columns {
   /** Held ports that are not blocked: those taken, and those connect() may take over. */
   readonly free: readonly [Uint16Array, Uint16Array];
   readonly firstHalf: Uint16Array;
+  readonly uncertain: Uint16Array;
   readonly watched: Uint16Array;
 }
 
@@ -171,6 +202,7 @@ function newColumns(length: number): Columns {
     held: [column(), column(), column(), column()],
     free: [column(), column()],
     firstHalf: column(),
+    uncertain: column(),
     watched: column(),
   };
 }
@@ -182,8 +214,8 @@ function grown(columns: Columns, length: number): Columns {
   return result;
 }
 
-function allColumns({ held, free, firstHalf, watched }: Columns): Uint16Array[] {
-  return [...held, ...free, firstHalf, watched];
+function allColumns({ held, free, firstHalf, uncertain, watched }: Columns): Uint16Array[] {
+  return [...held, ...free, firstHalf, uncertain, watched];
 }
 
 function increment(column: Uint16Array, row: number): void {

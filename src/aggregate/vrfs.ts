@@ -1,7 +1,13 @@
 import type { PortSysctls } from '../kernel/sysctl.ts';
 import { type SocketRecord, TcpState } from '../sockets/record.ts';
 import type { DeviceName } from './destinationKey.ts';
-import { type Destination, Destinations, type DestinationsSnapshot } from './destinations.ts';
+import {
+  type Capacity,
+  type Destination,
+  Destinations,
+  type DestinationsSnapshot,
+  leastOf,
+} from './destinations.ts';
 import type { NamespaceMemory } from './inference.ts';
 import type { PortSet } from './portSet.ts';
 import type { EphemeralRange } from './range.ts';
@@ -28,9 +34,13 @@ export class Vrfs {
     if (vrf === 0 || this.#sysctls.l3mdevAccept) return undefined;
     const known = this.#vrfs.get(vrf);
     if (known !== undefined) return known;
-    const found = new Vrf(this.#range, this.#sysctls, this.#keepsPorts);
+    const found = new Vrf(this.#range, this.#keepsPorts);
     this.#vrfs.set(vrf, found);
     return found;
+  }
+
+  get hasDestinations(): boolean {
+    return [...this.#vrfs.values()].some(({ destinations }) => destinations.size > 0);
   }
 
   get meetsOthers(): boolean {
@@ -48,43 +58,43 @@ export class Vrfs {
     deviceName: DeviceName,
     memory: NamespaceMemory,
     after: NamespaceMemory,
-  ): { destinations: DestinationsSnapshot; worstAvailable: number } {
+  ): { destinations: DestinationsSnapshot; worst: Capacity } {
     let { total } = outside;
-    let worstAvailable = this.#range.usableCount;
+    const usable = this.#range.usableCount;
+    let worst: Capacity = { available: usable, availableAtLeast: usable };
     const rows: Destination[] = [];
     for (const { destinations, known } of this.#vrfs.values()) {
-      const { inferred } = destinations.inferBlocked(this.#range, known, memory, after);
-      const usable = this.#range.usableCount;
-      const capacity = usable - known.size - inferred.size;
+      // The kernel is asked outside of VRFs, whose buckets are others.
+      const { inferred, uncertain } = destinations.inferBlocked(this.#range, known, memory, {}, after);
+      const available = usable - known.size - inferred.size;
+      const capacity = { available, availableAtLeast: available - uncertain.size };
       const inside = destinations.snapshot(limit, capacity, usable, undefined, deviceName);
       total += inside.total;
       rows.push(...inside.fullest);
-      worstAvailable = Math.min(worstAvailable, destinations.worstAvailable(capacity));
+      worst = leastOf(worst, destinations.worst(capacity));
     }
-    if (rows.length === 0) return { destinations: outside, worstAvailable };
+    if (rows.length === 0) return { destinations: outside, worst };
     const fullest = [...outside.fullest, ...rows].toSorted((a, b) => a.available - b.available);
-    return { destinations: { total, fullest: fullest.slice(0, limit) }, worstAvailable };
+    return { destinations: { total, fullest: fullest.slice(0, limit) }, worst };
   }
 }
 
 /** One of them. */
 export class Vrf {
   readonly destinations = new Destinations();
-  /** Ports of listeners and bound-only sockets. */
+  /** Ports of listeners, of bound-only sockets, and of connections whose port was chosen by number. */
   readonly known: PortSet;
   readonly #listenerPorts: PortSet;
   readonly #range: EphemeralRange;
-  readonly #sysctls: PortSysctls;
 
-  constructor(range: EphemeralRange, sysctls: PortSysctls, keepsPorts: boolean) {
+  constructor(range: EphemeralRange, keepsPorts: boolean) {
     this.#range = range;
-    this.#sysctls = sysctls;
     this.known = range.usable.emptyCopy();
     this.#listenerPorts = range.usable.emptyCopy();
     this.destinations.clear(undefined, keepsPorts);
   }
 
-  /** Of a listener or a bound-only socket. */
+  /** Of a socket that is known to block its port. */
   block({ localPort, state }: SocketRecord): void {
     if (!this.#range.usable.has(localPort)) return;
     this.known.add(localPort);
@@ -94,9 +104,5 @@ export class Vrf {
   /** Whether somebody listens on this usable port. */
   listensOn(port: number): boolean {
     return this.#listenerPorts.has(port);
-  }
-
-  addOutbound(record: SocketRecord): void {
-    this.destinations.add(record, this.#range, this.known, this.#sysctls);
   }
 }

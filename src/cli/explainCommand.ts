@@ -1,6 +1,6 @@
 import ipaddr from 'ipaddr.js';
 import type { Destination } from '../aggregate/destinations.ts';
-import { regime } from '../aggregate/exhaustion.ts';
+import { leastAvailable, regime } from '../aggregate/exhaustion.ts';
 import { onDevice } from '../base/endpoint.ts';
 import type { Explained, ExplainedDestination, KnownElsewhere } from '../reports/explained.ts';
 import { explainReport } from '../reports/explainReport.ts';
@@ -106,7 +106,8 @@ function knownTo(namespaces: readonly WholeNamespace[], wanted: Wanted): KnownEl
       const destination = fullestOf(namespace, wanted);
       if (destination === undefined) return [];
       const { netns } = namespace;
-      const { available, ratio } = destination;
+      const { ratio } = destination;
+      const available = leastAvailable(destination);
       const localAddress = onDevice(destination.localAddress, destination.device);
       return [{ netns, localAddress, available, ratio, command: commandFor(netns, destination) }];
     })
@@ -123,7 +124,7 @@ function unused(wanted: Wanted | undefined, { tcp, range }: WholeNamespace): Exp
     remotePort: wanted?.port,
     used: { established: 0, timeWait: 0, other: 0 },
     reclaimable: 0,
-    ...regime(tcp.capacity, range.usable),
+    ...regime(tcp.capacity, range.usable, tcp.capacityAtLeast),
   };
 }
 

@@ -139,7 +139,7 @@ export const OPTION_FLAGS = {
   ),
   'no-canary': toggle({
     group: SAMPLING,
-    describe: 'Do not ask the kernel for an ephemeral port at every sample',
+    describe: 'Do not ask the kernel for an ephemeral port at every sample, nor whether ports are blocked',
   }),
   probe: distinct(
     repeatable(

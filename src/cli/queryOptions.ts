@@ -25,7 +25,7 @@ const UNLIMITED = {
   listenersLimit: Number.MAX_SAFE_INTEGER,
   ownersLimit: Number.MAX_SAFE_INTEGER,
   namespaces: 'self',
-  canary: false,
+  canary: true,
   recordFile: undefined,
 } as const;
 

@@ -10,6 +10,8 @@ export interface Libc {
   socket(domain: number, type: number, protocol: number): number;
   /** bind(2); `address` is a whole sockaddr. */
   bind(fd: number, address: Uint8Array): void;
+  /** connect(2); `address` is a whole sockaddr. */
+  connect(fd: number, address: Uint8Array): void;
   /** setsockopt(2). */
   setsockopt(fd: number, level: number, option: number, value: Uint8Array): void;
   /** send(2) → bytes sent. */
@@ -32,11 +34,17 @@ export const AF_NETLINK = 16;
 export const SOCK_STREAM = 1;
 export const SOCK_DGRAM = 2;
 export const SOCK_RAW = 3;
+export const SOCK_NONBLOCK = 0o4000;
 export const IPPROTO_IP = 0;
+export const IPPROTO_TCP = 6;
 export const SOL_SOCKET = 1;
+export const SO_REUSEADDR = 2;
 export const SO_LINGER = 13;
 export const SO_RCVTIMEO = 20;
 export const IP_BIND_ADDRESS_NO_PORT = 24;
+export const IP_LOCAL_PORT_RANGE = 51;
+export const TCP_FASTOPEN_CONNECT = 30;
+export const TCP_FASTOPEN_NO_COOKIE = 34;
 export const MSG_TRUNC = 0x20;
 export const MSG_DONTWAIT = 0x40;
 export const MSG_NOSIGNAL = 0x4000;
@@ -119,6 +127,7 @@ function bindLibc(koffi: Koffi): Libc {
   const lib = koffi.load(null);
   const socket = lib.func('int socket(int, int, int)');
   const bind = lib.func('int bind(int, uint8_t *, uint32_t)');
+  const connect = lib.func('int connect(int, uint8_t *, uint32_t)');
   const setsockopt = lib.func('int setsockopt(int, int, int, uint8_t *, uint32_t)');
   const send = lib.func('intptr_t send(int, uint8_t *, size_t, int)');
   const sendto = lib.func('intptr_t sendto(int, uint8_t *, size_t, int, uint8_t *, uint32_t)');
@@ -138,6 +147,7 @@ function bindLibc(koffi: Koffi): Libc {
     socket: (domain, type, protocol) =>
       checked('socket()', () => socket(domain, type | SOCK_CLOEXEC, protocol)),
     bind: (fd, address) => void checked('bind()', () => bind(fd, address, address.length)),
+    connect: (fd, address) => void checked('connect()', () => connect(fd, address, address.length)),
     setsockopt: (fd, level, option, value) =>
       void checked('setsockopt()', () => setsockopt(fd, level, option, value, value.length)),
     send: (fd, bytes, flags) => checked('send()', () => send(fd, bytes, bytes.length, flags)),

@@ -1,3 +1,4 @@
+import { leastAvailable } from '../aggregate/exhaustion.ts';
 import { namespacesOf } from '../sampler/state.ts';
 import { DEVICE_LABELS, deviceLabel } from './device.ts';
 import type { DefineFamily } from './family.ts';
@@ -24,7 +25,7 @@ export const defineDestinations: DefineFamily = (registers) => {
   });
   const available = new PaintedGauge(registers, {
     name: 'port_destination_available_ports',
-    help: 'Further TCP connect() calls to this destination that succeed before EADDRNOTAVAIL.',
+    help: 'Further TCP connect() calls to this destination that succeed before EADDRNOTAVAIL; at least so many where port_ephemeral_uncertain_ports is not 0.',
     labels: LABELS,
     optionalLabels: DEVICE_LABELS,
   });
@@ -58,7 +59,7 @@ export const defineDestinations: DefineFamily = (registers) => {
           used.set({ ...labels, state: 'time_wait' }, destination.used.timeWait);
           used.set({ ...labels, state: 'other' }, destination.used.other);
           reclaimable.set(labels, destination.reclaimable);
-          available.set(labels, destination.available);
+          available.set(labels, leastAvailable(destination));
           ratio.set(labels, destination.ratio);
         }
       }

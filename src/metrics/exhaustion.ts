@@ -1,3 +1,4 @@
+import { leastAvailable } from '../aggregate/exhaustion.ts';
 import { namespacesOf } from '../sampler/state.ts';
 import type { DefineFamily } from './family.ts';
 import { PaintedGauge } from './gauge.ts';
@@ -16,7 +17,7 @@ export const defineExhaustion: DefineFamily = (registers) => {
   });
   const available = new PaintedGauge(registers, {
     name: 'port_exhaustion_available_ports',
-    help: `Further calls that succeed for the worst destination or local address. ${REGIMES}`,
+    help: `Further calls that succeed for the worst destination or local address; at least so many where port_ephemeral_uncertain_ports is not 0. ${REGIMES}`,
     labels,
   });
   const peak = new PaintedGauge(registers, {
@@ -26,7 +27,7 @@ export const defineExhaustion: DefineFamily = (registers) => {
   });
   const capacity = new PaintedGauge(registers, {
     name: 'port_connect_capacity_ports',
-    help: 'Ports that a destination nobody uses yet can have: usable minus blocked (tcp), usable minus used (udp).',
+    help: 'Ports that a destination nobody uses yet can have: usable minus blocked and uncertain (tcp), usable minus used (udp).',
     labels: ['netns', 'protocol'],
   });
   const gauges = [ratio, available, peak, capacity];
@@ -42,10 +43,12 @@ export const defineExhaustion: DefineFamily = (registers) => {
         }
         for (const [protocol, snapshot] of Object.entries({ tcp, udp })) {
           if (snapshot === undefined) continue;
-          capacity.set({ netns, protocol }, snapshot.capacity);
+          const availableAtLeast =
+            'capacityAtLeast' in snapshot ? snapshot.capacityAtLeast : snapshot.capacity;
+          capacity.set({ netns, protocol }, availableAtLeast);
           for (const scope of ['connect', 'bind'] as const) {
             ratio.set({ netns, protocol, scope }, snapshot[scope].ratio);
-            available.set({ netns, protocol, scope }, snapshot[scope].available);
+            available.set({ netns, protocol, scope }, leastAvailable(snapshot[scope]));
           }
         }
         for (const { protocol, scope, ratio: highest } of peaks)

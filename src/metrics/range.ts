@@ -28,16 +28,24 @@ export const defineRange: DefineFamily = (registers) => {
     name: 'port_ephemeral_blocked_ports',
     help:
       'Usable ports that no TCP connect() may pick, whatever the destination, because a bind() holds them (sock_diag): ' +
-      'those of listeners, of sockets that did only bind() (absent before Linux 6.8, which does not show them), and of ' +
+      'those of listeners, of sockets that did only bind() (absent before Linux 6.8, which does not show them), of ' +
+      'connections whose port the application chose by number (explicit; absent where sock_diag cannot tell), and of ' +
       'connections that did bind() to port 0 first, inferred from the parity of their port.',
     labels: ['netns', 'evidence'],
+  });
+  const uncertain = new PaintedGauge(registers, {
+    name: 'port_ephemeral_uncertain_ports',
+    help:
+      'Usable ports that may be blocked or not: their connections could have called bind() to port 0 first, and neither ' +
+      'sock_diag nor the kernel, which is asked since Linux 6.3, told. Available ports count them as blocked, ratios do not.',
+    labels: ['netns'],
   });
   const used = new PaintedGauge(registers, {
     name: 'port_ephemeral_used_ports',
     help: 'Distinct usable ports with any socket (sock_diag): an upper bound, because TCP destinations share ports.',
     labels: ['netns', 'protocol'],
   });
-  const gauges = [first, last, reserved, usable, blocked, used];
+  const gauges = [first, last, reserved, usable, blocked, uncertain, used];
   return {
     clear: () => gauges.forEach((gauge) => void gauge.clear()),
     paint(state) {
@@ -51,6 +59,7 @@ export const defineRange: DefineFamily = (registers) => {
         for (const [evidence, ports] of Object.entries(tcp?.blocked ?? {})) {
           if (ports !== undefined) blocked.set({ netns, evidence }, ports);
         }
+        if (tcp !== undefined) uncertain.set({ netns }, tcp.uncertain);
         if (tcp !== undefined) used.set({ netns, protocol: 'tcp' }, tcp.usedPorts);
         if (udp !== undefined) used.set({ netns, protocol: 'udp' }, udp.usedPorts);
       }

@@ -1,4 +1,5 @@
 import type { Destination } from '../aggregate/destinations.ts';
+import { leastAvailable } from '../aggregate/exhaustion.ts';
 import { endpoint, onDevice } from '../base/endpoint.ts';
 import { counted, percent } from '../base/quantities.ts';
 import type { NamedHolders } from '../sampler/namedHolders.ts';
@@ -27,7 +28,9 @@ export function destinationsReport(netns: string, total: number, rows: readonly 
       destinations: rows.map(({ destination, ...row }) => ({
         ...(row.netns === undefined ? {} : { netns: row.netns }),
         ...destination,
-        ...(row.availableAtMost > destination.available ? { availableAtMost: row.availableAtMost } : {}),
+        ...(row.availableAtMost > leastAvailable(destination)
+          ? { availableAtMost: row.availableAtMost }
+          : {}),
         owners: row.owners,
       })),
     },
@@ -36,7 +39,7 @@ export function destinationsReport(netns: string, total: number, rows: readonly 
       if (total === 0) return 'No destination holds an ephemeral port.';
       const omitted = Math.max(0, total - rows.length);
       const columns = rows.some((row) => row.netns !== undefined) ? [NETNS_COLUMN, ...COLUMNS] : COLUMNS;
-      const isUncertain = rows.some((row) => row.availableAtMost > row.destination.available);
+      const isUncertain = rows.some((row) => row.availableAtMost > leastAvailable(row.destination));
       const parts = [
         ...(rows.length === 0 ? [] : [renderTable(columns, rows, terminal)]),
         ...(isUncertain ? wrapped(AT_LEAST, terminal.columns ?? Number.POSITIVE_INFINITY) : []),
@@ -68,8 +71,8 @@ const COLUMNS: readonly Column<OwnedDestination>[] = [
   {
     title: 'LEFT',
     isNumber: true,
-    text: ({ destination: { available }, availableAtMost }) =>
-      `${available}${availableAtMost > available ? '+' : ''}`,
+    text: ({ destination, availableAtMost }) =>
+      `${leastAvailable(destination)}${availableAtMost > leastAvailable(destination) ? '+' : ''}`,
     emphasis: ({ destination }) => emphasisOfRatio(destination.ratio),
   },
   {

@@ -1,3 +1,4 @@
+import { leastAvailable } from '../aggregate/exhaustion.ts';
 import { endpoint, onDevice } from '../base/endpoint.ts';
 import { counted, percent } from '../base/quantities.ts';
 import { shellCommand } from '../base/shell.ts';
@@ -140,7 +141,8 @@ function nameOf(
 }
 
 function verdict({ destination, tcp, range }: Explained): string {
-  const { available, ratio } = destination;
+  const { ratio } = destination;
+  const available = leastAvailable(destination);
   const atMost = availableAtMost(destination, tcp);
   const of = counted(range.usable, 'port');
   if (atMost > available) {

@@ -99,6 +99,7 @@ export function blockedTable({ tcp: { blocked } }: Explained, terminal: Terminal
   const rows: Row[] = [
     { name: 'listeners', value: blocked.listener },
     { name: 'sockets that did only bind()', value: blocked.bound ?? 'unknown' },
+    { name: 'connections whose port was chosen by number', value: blocked.explicit ?? 'unknown' },
     { name: 'connections that did bind(address, 0) first (inferred)', value: blocked.inferred },
   ];
   return renderTable(BLOCKED_COLUMNS, rows, terminal);
@@ -186,7 +187,7 @@ const SYSCTL_COLUMNS: readonly Column<Row>[] = [
   { title: 'VALUE', text: ({ value }) => String(value) },
 ];
 
-const LEFT_COLUMNS: readonly Column<Regime>[] = [
+const LEFT_COLUMNS: readonly Column<Pick<Regime, 'available' | 'ratio'>>[] = [
   {
     title: 'LEFT',
     isNumber: true,
@@ -201,10 +202,9 @@ const LEFT_COLUMNS: readonly Column<Regime>[] = [
   },
 ];
 
-const OTHER_CALLS_COLUMNS: readonly Column<Regime & { readonly name: string }>[] = [
-  { title: 'OTHER CALLS', text: ({ name }) => name },
-  ...LEFT_COLUMNS,
-];
+const OTHER_CALLS_COLUMNS: readonly Column<
+  Pick<Regime, 'available' | 'ratio'> & { readonly name: string }
+>[] = [{ title: 'OTHER CALLS', text: ({ name }) => name }, ...LEFT_COLUMNS];
 
 const ELSEWHERE_COLUMNS: readonly Column<KnownElsewhere>[] = [
   { title: 'KNOWN IN', text: ({ netns }) => netns },

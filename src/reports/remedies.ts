@@ -28,7 +28,7 @@ export function remediesFor(
   tcp: TcpSnapshot,
   range: RangeSnapshot,
 ): Remedy[] {
-  const { bound = 0, listener, inferred } = tcp.blocked;
+  const { bound = 0, explicit = 0, listener, inferred } = tcp.blocked;
   const { used, reclaimable, available } = destination;
   const blocked = heldBlocked(destination, tcp);
   // All of them are taken for inferred ones, as nearly all are: a connection rarely shares its port with a listener.
@@ -59,6 +59,11 @@ export function remediesFor(
       remedy: 'bindAddressNoPort',
       freesPorts: inferred - blocked,
       action: 'IP_BIND_ADDRESS_NO_PORT before bind(address, 0): its port is no longer taken from everyone',
+    },
+    {
+      remedy: 'leavePortToKernel',
+      freesPorts: explicit - heldElsewhere,
+      action: 'leave the port to connect(): one that bind() was given by number is taken from everyone',
     },
     {
       remedy: 'closeBoundSockets',

@@ -2,6 +2,8 @@ import { release } from 'node:os';
 import type { RangeSnapshot } from '../aggregate/range.ts';
 import type { TcpSnapshot } from '../aggregate/tcp.ts';
 import type { UdpSnapshot } from '../aggregate/udp.ts';
+import { KernelError } from '../base/errors.ts';
+import { BlockedPortQuestions } from '../kernel/blockedPorts.ts';
 import type { Libc } from '../kernel/libc.ts';
 import { bindOnLoopback } from '../kernel/loopbackBind.ts';
 import { releaseAtLeast } from '../kernel/release.ts';
@@ -36,6 +38,7 @@ export class Canary {
   readonly #libc: Libc;
   readonly #exact: Readonly<Record<Protocol, boolean>>;
   readonly #leavesNothing: boolean;
+  #answersQuestions = true;
   readonly #disagreements = new Map<string, number>();
 
   /**
@@ -46,6 +49,23 @@ export class Canary {
     this.#exact = exact;
     this.#libc = libc;
     this.#leavesNothing = releaseAtLeast(kernelRelease, 6, 18);
+  }
+
+  /** Asks which ports are blocked; undefined where this kernel cannot be asked. The caller gives it back. */
+  openQuestions(): BlockedPortQuestions | undefined {
+    if (!this.#answersQuestions) return undefined;
+    try {
+      return new BlockedPortQuestions(this.#libc);
+    } catch (error) {
+      if (error instanceof KernelError) return undefined;
+      throw error;
+    }
+  }
+
+  /** One that was not answered sent a packet instead: none is asked any more. */
+  closeQuestions(questions: BlockedPortQuestions): void {
+    this.#answersQuestions = questions.works;
+    questions.close();
   }
 
   /** One bind(loopback, 0) for each protocol and family, on the calling thread, which must be in the namespace. */

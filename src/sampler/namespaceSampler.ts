@@ -3,6 +3,7 @@ import { DestinationHoldersTally } from '../aggregate/destinationHolders.ts';
 import type { Destination, Destinations } from '../aggregate/destinations.ts';
 import { DroppedTotals } from '../aggregate/droppedTotals.ts';
 import type { Regime } from '../aggregate/exhaustion.ts';
+import type { ExplicitPorts } from '../aggregate/explicitPorts.ts';
 import { HeldConnections } from '../aggregate/heldConnections.ts';
 import { emptyMemory, type NamespaceMemory, needsEveryConnection } from '../aggregate/inference.ts';
 import { OwnerPorts, type OwnersSnapshot } from '../aggregate/owners.ts';
@@ -15,8 +16,10 @@ import { ExporterError } from '../base/errors.ts';
 import type { SocketTotals } from '../kernel/sockstat.ts';
 import { type PortSysctls, readPortSysctls } from '../kernel/sysctl.ts';
 import type { SocketSource } from '../sockets/source.ts';
+import { askingBlocked } from './askingBlocked.ts';
 import type { Canary } from './canary.ts';
 import { collect } from './collect.ts';
+import { ExplicitWalk } from './explicitWalk.ts';
 import { type NamedHolders, nameHolders } from './namedHolders.ts';
 import type { Ownership } from './ownership.ts';
 import type { SamplerSettings } from './settings.ts';
@@ -39,10 +42,13 @@ export class NamespaceSampler {
   /** Of the bounds apart: a bound that the next whole sample refutes is no peak of that. */
   readonly #boundPeaks: readonly PeakKey[];
   readonly #canary: Canary | undefined;
+  readonly #explicitWalk: ExplicitWalk;
   #memory: NamespaceMemory = emptyMemory();
   /** Outbound connections of the last whole sample. */
   #held: HeldConnections | undefined;
   #keepsPorts = false;
+  /** Connections held usable ports in the last whole sample, or there was none yet. */
+  #hasDestinations = true;
   readonly #dropped = { tcp: new DroppedTotals(), udp: new DroppedTotals() } as const;
   /** The fullest destinations of the last whole sample. */
   #watched: readonly Destination[] = [];
@@ -63,6 +69,7 @@ export class NamespaceSampler {
     this.#ownership = ownership;
     this.#destinations = destinations;
     this.#source = source;
+    this.#explicitWalk = new ExplicitWalk(source);
     this.#settings = settings;
     this.#attributes = source.seesCgroups && settings.limits.owners > 0;
     this.#watches = this.#attributes && settings.destinationOwners && ownership.obstacle === undefined;
@@ -154,31 +161,37 @@ export class NamespaceSampler {
   }
 
   #sampleTcp({ range, sysctls }: RangeRead): Tallied<TcpSnapshot> {
-    let tally = this.#walkTcp({ range, sysctls });
-    if (tally.needsPorts) {
-      this.#keepsPorts = true;
-      tally = this.#walkTcp({ range, sysctls });
-    }
-    this.#keepsPorts = tally.meetsOthers;
-    const { snapshot, memory } = tally.summarise(
-      this.#settings.limits,
-      this.#source.seesBoundOnly,
-      this.#memory,
-      (id) => this.#ownership.ownerOf(id),
-      (index) => this.#source.deviceName(index),
+    let explicit = this.#explicitWalk.begin(range.usable, this.#hasDestinations);
+    let tally = this.#walkTcp({ range, sysctls }, explicit);
+    const isNewlyUsed = !this.#hasDestinations && tally.hasDestinations && this.#explicitWalk.isDue;
+    if (isNewlyUsed) explicit = this.#explicitWalk.begin(range.usable, true);
+    if (tally.needsPorts) this.#keepsPorts = true;
+    if (isNewlyUsed || tally.needsPorts) tally = this.#walkTcp({ range, sysctls }, explicit);
+    explicit?.end();
+    this.#keepsPorts = tally.wantsPorts;
+    const { snapshot, memory } = askingBlocked(this.#canary, (isBlocked) =>
+      tally.summarise(
+        this.#settings.limits,
+        this.#source.seesBoundOnly,
+        this.#memory,
+        (id) => this.#ownership.ownerOf(id),
+        (index) => this.#source.deviceName(index),
+        isBlocked,
+      ),
     );
     this.#memory = memory;
+    this.#hasDestinations = tally.hasDestinations;
     this.#watched = snapshot.destinations.fullest.slice(0, MOST_WATCHED);
     return { snapshot, ownerPorts: tally.owners };
   }
 
-  #walkTcp({ range, sysctls }: RangeRead): TcpTally {
+  #walkTcp({ range, sysctls }: RangeRead, explicit: ExplicitPorts | undefined): TcpTally {
     const watched = this.#watches ? new WatchedDestinations(this.#watched) : undefined;
     const owners = this.#newOwnerPorts(range);
     // A walk that is made again leaves nothing of the one before.
     this.#held = this.#settings.keepsConnections ? new HeldConnections() : undefined;
     const keepsPorts = this.#keepsPorts || needsEveryConnection(this.#memory, range);
-    const options = { held: this.#held, keepsPorts, dropped: this.#dropped.tcp };
+    const options = { held: this.#held, keepsPorts, dropped: this.#dropped.tcp, explicit };
     const tally = new TcpTally(range, sysctls, this.#destinations, owners, watched, options);
     this.#source.tcpListeners((record) => tally.addListener(record));
     this.#source.tcpConnections((record) => tally.addConnection(record));

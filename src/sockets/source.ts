@@ -20,6 +20,11 @@ export interface SocketSource {
   tcpListeners(visit: Visit): void;
   /** Every other TCP socket, both families; bound-only ones come before the connections and have state CLOSE. */
   tcpConnections(visit: Visit): void;
+  /**
+   * Connected TCP sockets, both families, whose port an application chose by number: bind(address, port). undefined where
+   * the source cannot tell (procfs). As many steps as `tcpConnections` in the kernel, and few records.
+   */
+  readonly tcpExplicitPorts: ((visit: Visit) => void) | undefined;
   /** Every UDP socket that has a port, both families. */
   udp(visit: Visit): void;
   /** What a device is called that a record of the last walk names. */

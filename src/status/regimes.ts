@@ -28,6 +28,8 @@ export interface RegimeNumbers {
   /** 0 nobody uses a port, 1 the next call fails. */
   readonly ratio: number;
   readonly available: number;
+  /** Certain ones, where some ports may be blocked or not. */
+  readonly availableAtLeast?: number;
   readonly usable: number;
   /** Not every socket was read: `ratio` is the most it can be, and `available` the least. */
   readonly isBound: boolean;

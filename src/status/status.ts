@@ -79,6 +79,8 @@ export interface NamespaceStatus extends NamespaceRow {
   readonly regimes: readonly RegimeStatus[];
   readonly range: RangeSnapshot | undefined;
   readonly blocked: TcpSnapshot['blocked'] | undefined;
+  /** Usable ports that may be blocked or not. */
+  readonly uncertain: number;
   /** Ports that a destination nobody uses yet can have. */
   readonly capacity: number | undefined;
   /** undefined where TCP was not read whole. */
@@ -169,7 +171,8 @@ function namespaceStatus(namespace: NamespaceSnapshot, row: NamespaceRow): Names
     regimes: regimesOf(namespace),
     range,
     blocked: tcp?.blocked,
-    capacity: tcp?.capacity,
+    uncertain: tcp?.uncertain ?? 0,
+    capacity: tcp?.capacityAtLeast,
     destinations: tcp?.destinations,
     listeners: {
       total: ((tcp ?? bounds)?.listeners.total ?? 0) + (udp?.listeners.total ?? 0),

@@ -50,9 +50,9 @@ function worstIn({ namespaces }: Snapshot): Status | undefined {
   const found = worstNamespace(namespaces);
   if (found === undefined) return undefined;
   const { protocol, scope, numbers } = found.worst;
-  const { ratio, available, isBound } = numbers;
+  const { ratio, available, availableAtLeast = available, isBound } = numbers;
   const words = isBound
     ? `worst: ${protocol} at most ${percent(ratio)} used, in ${found.netns}, which was not read whole`
-    : `worst: ${protocol} ${scope} ${percent(ratio)} used, ${counted(available, 'port')} left, in ${found.netns}`;
+    : `worst: ${protocol} ${scope} ${percent(ratio)} used, ${availableAtLeast < available ? 'at least ' : ''}${counted(availableAtLeast, 'port')} left, in ${found.netns}`;
   return { words, subject: `${protocol} ${scope} in ${found.netns}`, ratio };
 }

@@ -24,6 +24,10 @@ describe('a set of ports', () => {
         expect(ports.size).toBe(model.size);
         expect(ports.sizeOfParity(0) + ports.sizeOfParity(1)).toBe(model.size);
         expect(ports.sizeOfParity(1)).toBe([...model].filter((port) => port % 2 === 1).length);
+        for (const end of [first, first + 1, first + 33, last, last + 1]) {
+          const below = [...model].filter((port) => port % 2 === 0 && port < end);
+          expect(ports.sizeOfParity(0, end), `below ${end}`).toBe(below.length);
+        }
       }),
     );
   });
@@ -34,6 +38,15 @@ describe('a set of ports', () => {
     expect([all.size, all.sizeOfParity(0), all.sizeOfParity(1)]).toEqual([65_536, 32_768, 32_768]);
     all.clear();
     expect(all.size).toBe(0);
+  });
+
+  it('loses what another has', () => {
+    const ports = new PortSet(100, 200);
+    ports.addRange(110, 150);
+    const others = ports.emptyCopy();
+    others.addRange(100, 148);
+    ports.deleteAll(others);
+    expect(members(ports, 100, 200)).toEqual([149, 150]);
   });
 
   it('has empty copies of the same range, which share nothing', () => {

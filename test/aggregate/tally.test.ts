@@ -1,5 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import type { Destination } from '../../src/aggregate/destinations.ts';
+import { leastAvailable } from '../../src/aggregate/exhaustion.ts';
 import type { LocalAddressesSnapshot } from '../../src/aggregate/localAddresses.ts';
 import type { TcpSnapshot } from '../../src/aggregate/tcp.ts';
 import type { UdpSnapshot } from '../../src/aggregate/udp.ts';
@@ -21,7 +23,32 @@ describe('any small world', () => {
     // Worlds in which nothing happens would prove nothing.
     for (const [situation, worlds] of Object.entries(seen)) expect(worlds, situation).toBeGreaterThan(50);
   });
+
+  it('promises no more, where the kernel cannot be asked, than if it said the worst', () => {
+    let uncertain = 0;
+    fc.assert(
+      fc.property(anyWorld, (world) => {
+        const unasked = tallyTcp(world, {}, undefined, () => undefined);
+        const best = tallyTcp(world);
+        const worst = tallyTcp(world, {}, undefined, () => true);
+        uncertain += unasked.uncertain > 0 ? 1 : 0;
+        expect(best.uncertain + worst.uncertain).toBe(0);
+        expect(unasked).toMatchObject({ capacity: best.capacity, capacityAtLeast: worst.capacity });
+        expect(unasked.connect.ratio).toBe(best.connect.ratio);
+        expect(leastAvailable(unasked.connect)).toBeLessThanOrEqual(worst.connect.available);
+        const certain = new Map(worst.destinations.fullest.map((one) => [keyOf(one), one.available]));
+        for (const destination of unasked.destinations.fullest)
+          expect(leastAvailable(destination)).toBeLessThanOrEqual(certain.get(keyOf(destination)) ?? -1);
+      }),
+      { numRuns: 2000 },
+    );
+    expect(uncertain).toBeGreaterThan(50);
+  });
 });
+
+function keyOf({ localAddress, device, remoteAddress, remotePort }: Destination): string {
+  return [localAddress, device, remoteAddress, remotePort].join(' ');
+}
 
 /** What the reference says, read from the snapshots. */
 function told(tcp: TcpSnapshot, udp: UdpSnapshot): Reference {

@@ -46,14 +46,18 @@ export function tallyTcp(
   { sysctls, tcp }: World,
   limits: Partial<Limits> = {},
   held?: HeldConnections,
+  /** What the kernel says where it may be either: by default that connect() chose the port. */
+  isBlocked: (port: number) => boolean | undefined = () => false,
 ): TcpSnapshot {
   const range = ephemeralRange(sysctls);
-  const tally = new TcpTally(range, sysctls, new Destinations(), undefined, undefined, { held });
+  const options = { held, keepsPorts: true };
+  const tally = new TcpTally(range, sysctls, new Destinations(), undefined, undefined, options);
   for (const sock of tcp.filter(({ state }) => state === LISTEN)) tally.addListener(toRecord(sock));
   for (const sock of tcp.filter(({ state }) => state === CLOSE)) tally.addConnection(toRecord(sock));
   const connections = tcp.filter(({ state }) => state !== LISTEN && state !== CLOSE);
   for (const sock of connections) tally.addConnection(toRecord(sock));
-  return tally.summarise({ ...LIMITS, ...limits }, true, emptyMemory()).snapshot;
+  const wanted = { ...LIMITS, ...limits };
+  return tally.summarise(wanted, true, emptyMemory(), undefined, undefined, isBlocked).snapshot;
 }
 
 export function tallyUdp({ sysctls, udp }: World, limits: Partial<Limits> = {}): UdpSnapshot {

@@ -247,6 +247,9 @@ class FakeLibc implements Libc {
     this.calls.push(['socket', ...args]);
     return 7;
   }
+  connect(): void {
+    throw new Error('unexpected connect()');
+  }
   setsockopt(...args: [number, number, number, Uint8Array]): void {
     this.calls.push(['setsockopt', ...args]);
   }

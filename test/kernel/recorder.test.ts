@@ -30,6 +30,7 @@ function libcOf(answer: (sequence: number, type: number) => readonly Arrival[]):
     bind(_fd, address) {
       if (Buffer.compare(address, TAKEN) === 0) throw new KernelError('bind()', constants.errno.EADDRINUSE);
     },
+    connect() {},
     setsockopt() {},
     send(_fd, bytes) {
       netlink.send(bytes);

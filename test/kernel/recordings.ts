@@ -76,6 +76,11 @@ export class RecordedLibc implements Libc {
     return this.#lastFd;
   }
 
+  /** Not recorded: as on a kernel that cannot be asked. */
+  connect(): never {
+    throw new KernelError('connect()', constants.errno.EOPNOTSUPP);
+  }
+
   bind(fd: number, address: Uint8Array): void {
     const { domain, type, protocol } = this.#socketOf(fd);
     const asked = { kind: 'bind', domain, type, protocol, address: hex(address) } as const;

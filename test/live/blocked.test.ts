@@ -97,6 +97,54 @@ describeLive('Blocked ports: a bind() takes its port from every connect()', () =
     expect(await expectExact({}, prepare, [connects('::1'), connects('127.0.0.1')])).toEqual([70, 70]);
   });
 
+  it('ports chosen by number, in either half, are a fact and take nothing twice', async () => {
+    const prepare = (world: World) => {
+      times(7, (i) => world.connect('127.0.0.1', 8001, { from: '127.0.0.9', port: 40010 + 2 * i }));
+      times(6, (i) => world.connect('127.0.0.1', 8002, { from: '127.0.0.9', port: 40051 + 2 * i }));
+      times(2, (i) => world.connect('::1', 8003, { from: '::1', port: 40090 + i }));
+      times(20, () => world.connect('127.0.0.1'));
+    };
+    const drives = [
+      connects('127.0.0.1'),
+      connects('127.0.0.2'),
+      connects('127.0.0.1', { local: '127.0.0.9', noPort: true, port: 8001 }),
+      connects('::1'),
+    ];
+    expect(await expectExact({}, prepare, drives)).toEqual([65, 85, 85, 85]);
+  });
+
+  it('ports chosen by number in the preferred half: another destination passes its half earlier', async () => {
+    const prepare = (world: World) => {
+      times(30, (i) => world.connect('127.0.0.1', 8001, { from: '127.0.0.9', port: 40000 + 2 * i }));
+      // 20 even ports are left for it, and it goes on with odd ones.
+      times(35, () => world.connect('127.0.0.1'));
+    };
+    const drives = [connects('127.0.0.1'), connects('127.0.0.2'), connects('::1')];
+    expect(await expectExact({}, prepare, drives)).toEqual([35, 70, 70]);
+  });
+
+  it('a port chosen by number is evidence of its own, also in TIME_WAIT, until nobody holds it', async () => {
+    const world = newWorld();
+    const exporter = new Exporter();
+    const fds = Array.from({ length: 8 }, (_, i) =>
+      world.connect('127.0.0.1', 8001, { from: '127.0.0.9', port: 40020 + i }),
+    );
+    const blocked = (evidence: string) => exporter.value('port_ephemeral_blocked_ports', { evidence });
+    await exporter.sample();
+    expect([blocked('explicit'), blocked('inferred')]).toEqual([8, 0]);
+    for (const fd of fds.slice(0, 3)) {
+      world.end(fd);
+      world.end(world.accept('127.0.0.1', 8001));
+    }
+    for (const fd of fds.slice(3, 5)) world.abort(fd);
+    await exporter.sample();
+    exporter.close();
+    expect([blocked('explicit'), blocked('inferred')]).toEqual([6, 0]);
+    const promised = connects('127.0.0.2').promised(exporter);
+    expect(promised).toBe(94);
+    expect(untilRefused(() => world.connect('127.0.0.2')).succeeded).toBe(promised);
+  });
+
   it('bind() with IP_BIND_ADDRESS_NO_PORT blocks nothing', async () => {
     const prepare = (world: World) => {
       times(60, () => world.connect('127.0.0.1', 8001, { from: '127.0.0.9', noPort: true }));

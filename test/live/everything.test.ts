@@ -8,9 +8,8 @@ import { describeLive } from './support/privilege.ts';
 import { untilRefused, World, type WorldSetup } from './support/world.ts';
 
 /**
- * Everything at once: random sockets of every kind in a namespace, and the same promise. Left out is only what the
- * exporter states it cannot know: bind() to a port by number before connect(), and a destination that mixes connections
- * which did bind() with so many which did not that it goes past half of the range between two samples.
+ * Everything at once: random sockets of every kind in a namespace, and the same promise. Connections of which parity does
+ * not tell who chose their port are in ambiguous.test.ts.
  */
 interface Action {
   /** Kinds that hold ports for everyone come before those that choose among what is left. */

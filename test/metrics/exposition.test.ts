@@ -26,6 +26,7 @@ describe('a whole sample', () => {
           'port_ephemeral_reserved_ports',
         ],
         ...['port_ephemeral_ports', 'port_ephemeral_blocked_ports', 'port_ephemeral_used_ports'],
+        'port_ephemeral_uncertain_ports',
         ...['port_exhaustion_ratio', 'port_exhaustion_available_ports', 'port_exhaustion_peak_ratio'],
         ...[
           'port_canary_success',
@@ -366,6 +367,6 @@ function collectorsOf({ name, labels }: Series): (string | undefined)[] {
   if (name.startsWith('port_canary_')) return ['canary', 'range'];
   const described = /^port_(listener_|owner)/.test(name) ? ['owners'] : [];
   if (labels['protocol'] !== undefined) return [labels['protocol'], ...described];
-  if (/^port_(destination|connections|ephemeral_blocked)/.test(name)) return ['tcp'];
+  if (/^port_(destination|connections|ephemeral_blocked|ephemeral_uncertain)/.test(name)) return ['tcp'];
   return name.startsWith('port_ephemeral_') ? ['range'] : [];
 }

@@ -237,7 +237,7 @@ function explained(more: Partial<Explained> = {}): Explained {
 /** With nothing that is only inferred. */
 function certain(): Explained {
   const whole = explained();
-  return { ...whole, tcp: { ...whole.tcp, blocked: { listener: 2, bound: 1, inferred: 0 } } };
+  return { ...whole, tcp: { ...whole.tcp, blocked: { listener: 2, bound: 1, explicit: 0, inferred: 0 } } };
 }
 
 const NOBODY_CONNECTED = {
@@ -280,6 +280,7 @@ describe('an explanation', () => {
       'BLOCKED FOR EVERY DESTINATION BY                        PORTS',
       'listeners                                                   2',
       'sockets that did only bind()                                1',
+      'connections whose port was chosen by number                 0',
       'connections that did bind(address, 0) first (inferred)      0',
       '',
       'IN FORCE                                  VALUE',

@@ -24,7 +24,14 @@ afterAll(() => rmSync(procfs, { recursive: true }));
 
 const SOURCE: SocketSource = {
   ...{ kind: 'netlink', seesBoundOnly: true, seesCgroups: false },
-  ...{ tcpListeners() {}, tcpConnections() {}, udp() {}, close() {}, deviceName: String },
+  ...{
+    tcpListeners() {},
+    tcpConnections() {},
+    tcpExplicitPorts: undefined,
+    udp() {},
+    close() {},
+    deviceName: String,
+  },
 };
 const UNNAMED = { process: '', container: '', podUid: '' };
 

@@ -35,6 +35,8 @@ interface Dumps {
   listeners?: readonly (number | string)[];
   /** Local ports of connections to one destination. */
   connections?: readonly (number | string)[];
+  /** Of these, the ones whose port was chosen by number. */
+  explicit?: readonly (number | string)[];
   udp?: readonly (number | string)[];
 }
 
@@ -43,15 +45,20 @@ class FakeSource implements SocketSource {
   readonly seesBoundOnly = true;
   readonly seesCgroups = true;
   dumps: Dumps = {};
+  explicitWalks = 0;
 
   tcpListeners(visit: Visit): void {
     dump(this.dumps.listeners, { state: TcpState.LISTEN }, visit);
   }
 
   tcpConnections(visit: Visit): void {
-    const to = { state: TcpState.ESTABLISHED, local0: 0x7f000001, remote0: 0x7f000002, remotePort: 80 };
-    dump(this.dumps.connections, to, visit);
+    dump(this.dumps.connections, CONNECTED, visit);
   }
+
+  readonly tcpExplicitPorts = (visit: Visit): void => {
+    this.explicitWalks++;
+    dump(this.dumps.explicit, CONNECTED, visit);
+  };
 
   udp(visit: Visit): void {
     dump(this.dumps.udp, { state: TcpState.CLOSE }, visit);
@@ -63,6 +70,11 @@ class FakeSource implements SocketSource {
 
   close(): void {}
 }
+
+const CONNECTED = {
+  ...{ state: TcpState.ESTABLISHED, inode: 7 },
+  ...{ local0: 0x7f000001, remote0: 0x7f000002, remotePort: 80 },
+} as const;
 
 function dump(ports: Dumps['udp'] = [], rest: Partial<SocketRecord>, visit: Visit): void {
   for (const port of ports) {

@@ -76,6 +76,7 @@ function fakeSource(kind: SourceKind): SocketSource {
   const walks = {
     tcpListeners: nothing,
     tcpConnections: nothing,
+    tcpExplicitPorts: undefined,
     udp: nothing,
     close: nothing,
     deviceName: String,

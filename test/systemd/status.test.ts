@@ -29,6 +29,8 @@ describe('the status', () => {
     expect(wordsOf(sampled(EMPTY_NAMESPACE, RICH_NAMESPACE, full))).toBe(
       'worst: tcp connect 87.8 % used, 3451 ports left, in pod-1; 3 namespaces; a sample every 5s',
     );
+    const uncertain = { ...full, tcp: { ...tcp, connect: { ...full.tcp.connect, availableAtLeast: 9 } } };
+    expect(wordsOf(sampled(uncertain))).toContain('87.8 % used, at least 9 ports left, in pod-1');
     const last = { ...full, udp: { ...udp, connect: { ratio: 0.9895, available: 1 } } };
     expect(wordsOf(sampled(last))).toBe(
       'worst: udp connect 99.0 % used, 1 port left, in pod-1; 1 namespace; a sample every 5s',

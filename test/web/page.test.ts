@@ -191,6 +191,20 @@ describe('the status page', () => {
     expect(text).toContain('TCP connect() 100.0 % The next connect() call fails with EADDRNOTAVAIL .');
   });
 
+  it('says so where some ports may be blocked or not', async () => {
+    const { tcp } = RICH_NAMESPACE;
+    if (tcp === undefined) throw new Error('not sampled');
+    const connect = { ratio: 0.6, available: 38, availableAtLeast: 12 };
+    const uncertain = { uncertain: 26, capacity: 38, capacityAtLeast: 12 };
+    const text = textOf(await page(sampled({ ...RICH_NAMESPACE, tcp: { ...tcp, ...uncertain, connect } })));
+    expect(text).toContain(
+      'Between 12 and 38 more connect() calls succeed, then EADDRNOTAVAIL : some ports may be blocked or not.',
+    );
+    expect(text).toContain('\u2265 12 left of 95');
+    expect(text).toContain('26 blocked or not: nobody can tell');
+    expect(text).toContain('12 for a new destination');
+  });
+
   it('says that bounds are bounds', async () => {
     const regime = { ratio: 0.04, available: 91 };
     const listeners = { counts: { ipv4: 0, ipv6: 0 }, total: 0, fullest: [] };

@@ -22,8 +22,8 @@ function blocked() {
         title: 'Blocked ports by evidence',
         description:
           'Usable ports that no TCP connect() may have, whatever its destination, because bind() holds them: those of ' +
-          'listeners, of sockets that did only bind() (unknown before Linux 6.8), and, inferred, of connections that did ' +
-          'bind(address, 0) first. They bring EADDRNOTAVAIL closer for all destinations at once.',
+          'listeners, of sockets that did only bind() (unknown before Linux 6.8), of connections whose port was chosen by ' +
+          'number (explicit), and, inferred, of connections that did bind(address, 0) first. They bring EADDRNOTAVAIL closer for all destinations at once.',
         unit: LocaleFormat,
       },
       [overTime(`sum by (evidence) (${chosen('port_ephemeral_blocked_ports')})`, '{{evidence}}')],

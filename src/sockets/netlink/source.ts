@@ -10,6 +10,7 @@ import { bindingShows } from './boundOnly.ts';
 import { decodeSocket } from './decode.ts';
 import {
   EXT_SKMEMINFO,
+  explicitPortRequest,
   IPPROTO_UDP,
   legacyTcpRequest,
   NETLINK_ROUTE,
@@ -23,6 +24,16 @@ const LISTEN_ONLY = 1 << TcpState.LISTEN;
 const EVERY_STATE = 0xffffffff;
 /** With bit 13 (BOUND_INACTIVE), which kernels before 6.8 ignore without a word. */
 const ALL_BUT_LISTEN = (EVERY_STATE & ~LISTEN_ONLY) >>> 0;
+/** Of those, the ones that can tell how their port was chosen: TIME_WAIT and requests have forgotten it. */
+const CONNECTED = [
+  TcpState.ESTABLISHED,
+  TcpState.SYN_SENT,
+  TcpState.FIN_WAIT1,
+  TcpState.FIN_WAIT2,
+  TcpState.CLOSE_WAIT,
+  TcpState.LAST_ACK,
+  TcpState.CLOSING,
+].reduce((states, state) => states | (1 << state), 0);
 
 /**
  * sock_diag over netlink, bound to the network namespace of the calling thread. Throws an ExporterError where the FFI
@@ -77,6 +88,11 @@ export class NetlinkSource implements SocketSource {
     const states = 2 ** TcpState.BOUND_INACTIVE;
     this.#dump('dump of bound TCP sockets', TCPDIAG_GETSOCK, legacyTcpRequest(states, 0), visit);
   }
+
+  readonly tcpExplicitPorts = (visit: Visit): void => {
+    const what = 'dump of TCP sockets with a port chosen by number';
+    this.#dump(what, TCPDIAG_GETSOCK, explicitPortRequest(CONNECTED), visit);
+  };
 
   udp(visit: Visit): void {
     for (const family of [AF_INET, AF_INET6]) {

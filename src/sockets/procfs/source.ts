@@ -24,6 +24,7 @@ class ProcfsSource implements SocketSource {
   /** A socket that only did bind() is in no table of /proc/net. */
   readonly seesBoundOnly = false;
   readonly seesCgroups = false;
+  readonly tcpExplicitPorts = undefined;
 
   readonly #record = new SocketRecord();
   readonly #tcp: Table[] = [];

@@ -51,7 +51,12 @@ function columnsOf(usable: number): readonly [Column<Destination>, ...Column<Des
           levelOf(ratio) === 'ok' ? '' : html` <span class="sub">${levelWord(levelOf(ratio))}</span>`
         }`,
     },
-    { title: 'Left', isNumber: true, cell: ({ available }) => html`<strong>${grouped(available)}</strong>` },
+    {
+      title: 'Left',
+      isNumber: true,
+      cell: ({ available, availableAtLeast = available }) =>
+        html`<strong>${availableAtLeast < available ? '\u2265 ' : ''}${grouped(availableAtLeast)}</strong>`,
+    },
     { title: 'Ports by state', cell: (row) => statesBar(row, usable) },
     { title: 'Established', isNumber: true, cell: ({ used }) => grouped(used.established) },
     {

@@ -149,7 +149,7 @@ function absence(netns: string): Html {
 }
 
 /** What all four bars are measured by, and what no connect() can have. */
-function rangeLine({ range, blocked, capacity }: NamespaceStatus): Html | string {
+function rangeLine({ range, blocked, uncertain, capacity }: NamespaceStatus): Html | string {
   if (range === undefined) return '';
   const { first, last, usable, reserved } = range;
   const parts = [
@@ -161,8 +161,11 @@ function rangeLine({ range, blocked, capacity }: NamespaceStatus): Html | string
       : [
           `blocked for connect(): ${grouped(blocked.listener)} by listeners, ${
             blocked.bound === undefined ? 'unknown' : grouped(blocked.bound)
-          } only bound, ${grouped(blocked.inferred)} inferred`,
+          } only bound, ${
+            blocked.explicit === undefined ? 'unknown' : grouped(blocked.explicit)
+          } by number, ${grouped(blocked.inferred)} inferred`,
         ]),
+    ...(uncertain === 0 ? [] : [`${grouped(uncertain)} blocked or not: nobody can tell`]),
     ...(capacity === undefined ? [] : [`${grouped(capacity)} for a new destination`]),
   ];
   return html`<p class="range">${parts.map((part) => html`<span>${part}</span> `)}</p>`;

@@ -42,10 +42,10 @@ function shownLevel(numbers: RegimeNumbers | undefined): Level | 'unknown' {
 const UNKNOWN = html`<p class="absent">Not sampled.</p>`;
 
 function numbersOf(regime: RegimeStatus, numbers: RegimeNumbers, peakWindowMs: number): Html {
-  const { ratio, available, usable, isBound, peak, worst } = numbers;
+  const { ratio, available, availableAtLeast = available, usable, isBound, peak, worst } = numbers;
   return html`${isBound ? boundChip() : levelChip(levelOf(ratio))}
 <p class="ratio">${ratioText(numbers)}</p>
-<p class="left"><strong>${isBound ? '\u2265 ' : ''}${grouped(available)} left</strong> of ${grouped(usable)}</p>
+<p class="left"><strong>${isBound || availableAtLeast < available ? '\u2265 ' : ''}${grouped(availableAtLeast)} left</strong> of ${grouped(usable)}</p>
 ${ratioBar(ratio, shownLevel(numbers), peak)}
 <p class="key">${keyText(worst, regime.scope)}</p>
 <p class="outlook"><span>then <code>${regime.error}</code></span> ${

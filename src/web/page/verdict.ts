@@ -41,7 +41,7 @@ export function worstText({ worst }: NamespaceRow): string {
 }
 
 function sentence({ error, scope, numbers }: WorstRegime): Html {
-  const { available, worst, isBound } = numbers;
+  const { available, availableAtLeast = available, worst, isBound } = numbers;
   const call = `${scope}() ${available === 1 ? 'call' : 'calls'}`;
   const where =
     worst.kind === 'destination'
@@ -52,5 +52,7 @@ function sentence({ error, scope, numbers }: WorstRegime): Html {
   if (isBound && available === 0)
     return html`Not every socket was read: how many ${scope}() calls are left is not known.`;
   if (available === 0) return html`The next ${scope}() call${where} fails with <code>${error}</code>.`;
+  if (availableAtLeast < available)
+    return html`Between ${grouped(availableAtLeast)} and ${grouped(available)} more ${call}${where} succeed, then <code>${error}</code>: some ports may be blocked or not.`;
   return html`${isBound ? 'At least ' : ''}${grouped(available)} more ${call}${where} ${available === 1 ? 'succeeds' : 'succeed'}, then <code>${error}</code>.`;
 }

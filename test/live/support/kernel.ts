@@ -4,6 +4,9 @@ import { release } from 'node:os';
 /** sock_diag shows sockets that only did bind() since 6.8. */
 export const KERNEL_SHOWS_BOUND_ONLY = kernelAtLeast(6, 8);
 
+/** The kernel can be asked whether a port is blocked since 6.3 (IP_LOCAL_PORT_RANGE). */
+export const KERNEL_TELLS_BLOCKED = kernelAtLeast(6, 3);
+
 /** /proc/<pid>/fdinfo shows inodes, and takes no more than CAP_SYS_PTRACE, since 5.14. */
 export const KERNEL_SHOWS_DESCRIPTOR_INODES = kernelAtLeast(5, 14);
 

@@ -24,6 +24,8 @@ export interface Client {
   readonly noPort?: boolean;
   /** bind() to this very port. */
   readonly port?: number;
+  /** With SO_REUSEADDR. */
+  readonly reuseAddress?: boolean;
   /** SO_BINDTODEVICE. */
   readonly device?: string;
   /** Somebody listens there already, in another namespace maybe. */
@@ -122,6 +124,7 @@ export class World {
     const fd = this.#socket(to, 'tcp');
     try {
       if (client.device !== undefined) posix.setDevice(fd, client.device);
+      if (client.reuseAddress) posix.setReuseAddress(fd);
       if (client.noPort) posix.setBindAddressNoPort(fd);
       if (client.from !== undefined) posix.bind(fd, client.from, client.port ?? 0);
       posix.connect(fd, to, port);

@@ -110,6 +110,10 @@ class FakeLibc implements Libc {
     return this.#lastFd;
   }
 
+  connect(): never {
+    throw new Error('unexpected connect()');
+  }
+
   bind(_fd: number, address: Uint8Array): void {
     const port = new DataView(address.buffer).getUint16(2);
     if (this.#taken.includes(port)) throw new KernelError('bind()', EADDRINUSE);
