@@ -1,6 +1,13 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { binds, bindsWildcard, connects, type Drive, udpConnects } from './support/exact.ts';
+import {
+  binds,
+  bindsWildcard,
+  connects,
+  type Drive,
+  expectPromiseKept,
+  udpConnects,
+} from './support/exact.ts';
 import { Exporter } from './support/exporter.ts';
 import { hasSysctl, KERNEL_SHOWS_BOUND_ONLY, SLOWNESS, sleepMs } from './support/kernel.ts';
 import { PosixError } from './support/posix.ts';
@@ -159,7 +166,8 @@ async function checkPromise(
     if (promised === undefined) return;
     const { succeeded, error } = untilRefused(() => drive.call(world));
     const told = `${drive.what}: promised ${promised}, the kernel gave ${succeeded} and then ${error}`;
-    expect({ succeeded, error }, told).toEqual({ succeeded: promised, error: drive.error });
+    expect(error, told).toBe(drive.error);
+    expectPromiseKept(exporter, promised, succeeded, { told });
   } finally {
     exporter.close();
     world.close();

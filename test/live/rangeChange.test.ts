@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { newWorld, times } from './support/exact.ts';
+import { expectPromiseKept, newWorld, times } from './support/exact.ts';
 import { newExporter } from './support/exporter.ts';
 import { describeLive } from './support/privilege.ts';
 import { untilRefused } from './support/world.ts';
@@ -28,10 +28,10 @@ async function expectKept(
     const made: number[] = [];
     untilRefused(() => made.push(world.connect('127.0.0.9')));
     for (const fd of made) world.abort(fd);
-    expect({ range, promised }).toEqual({ range, promised: made.length });
+    expectPromiseKept(exporter, promised, made.length, { told: range });
   }
   const there = exporter.value('port_destination_available_ports', { remote_address: '127.0.0.2' });
-  expect(untilRefused(() => world.connect('127.0.0.2')).succeeded).toBe(there);
+  expectPromiseKept(exporter, there, untilRefused(() => world.connect('127.0.0.2')).succeeded);
 }
 
 describeLive('A change of ip_local_port_range', () => {
