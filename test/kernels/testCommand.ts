@@ -1,7 +1,15 @@
 /** The promise to test on every kernel: available is what it still gives. */
-const EXACTNESS = ['bind', 'blocked', 'canary', 'connect', 'everything', 'range', 'timeWait', 'udp'].map(
-  (name) => `test/live/${name}.test.ts`,
-);
+const EXACTNESS = [
+  'bind',
+  'blocked',
+  'canary',
+  'connect',
+  'devices',
+  'everything',
+  'range',
+  'timeWait',
+  'udp',
+].map((name) => `test/live/${name}.test.ts`);
 
 /** The shell text that runs the live tests. */
 export function testCommand(project: string, vitestArguments: readonly string[]): string {

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { connects, type Drive, expectExact, newWorld, times } from './support/exact.ts';
 import { sampled } from './support/exporter.ts';
-import { addTwinLinks, addVrf, LINKS, vrfRefusal } from './support/links.ts';
+import { KERNEL_SHOWS_BOUND_ONLY } from './support/kernel.ts';
+import { addTwinLinks, addVrf, enslave, LINKS, vrfRefusal } from './support/links.ts';
 import { describeLive } from './support/privilege.ts';
 import { SERVER_PORT, type World } from './support/world.ts';
 
@@ -34,7 +35,7 @@ function connectsBoundTo(device: string, to: string, server: object = {}): Drive
 }
 
 /** Nobody needs to answer: the port is taken before the first packet leaves. */
-function knocksBoundTo(device: Device, to: string): Drive {
+function knocksBoundTo(device: Device | 'red', to: string): Drive {
   return { ...connectsBoundTo(device, to), call: (world) => world.knock(to, SERVER_PORT, device) };
 }
 
@@ -49,6 +50,12 @@ function bindsOn(address: string, device: string): Drive {
     call: (world) => world.bound(address),
     error: 'EADDRINUSE',
   };
+}
+
+/** Takes a port of the kernel's choice, by bind() alone where the kernel shows such sockets. */
+function hold(world: World, address: string, device = ''): void {
+  if (KERNEL_SHOWS_BOUND_ONLY) world.bound(address, 0, { device });
+  else world.listen(address, 0, { device });
 }
 
 describeLive('devices: a destination is one by its device too', () => {
@@ -123,8 +130,8 @@ describeLive('devices: bind() to port 0', () => {
       await addTwinLinks();
       // Before automatic choice can take their ports.
       times(5, (index) => world.listen('::', 40_095 + index, { v6only: true, device: 'va' }));
-      times(50, () => world.bound(`fe80::1%${LINKS.va}`));
-      times(60, () => world.bound(`fe80::1%${LINKS.vb}`));
+      times(50, () => hold(world, `fe80::1%${LINKS.va}`));
+      times(60, () => hold(world, `fe80::1%${LINKS.vb}`));
     };
     const drives = [bindsOn(`fe80::1%${LINKS.va}`, 'va'), bindsOn(`fe80::1%${LINKS.vb}`, 'vb')];
     const [va, vb] = await expectExact({}, prepare, drives);
@@ -134,7 +141,7 @@ describeLive('devices: bind() to port 0', () => {
   it('to another address meets those of every device, where the socket is bound to none', async () => {
     const prepare = async (world: World) => {
       await addTwinLinks();
-      times(20, () => world.bound('10.0.0.1', 0, { device: 'va' }));
+      times(20, () => hold(world, '10.0.0.1', 'va'));
       times(15, () => world.knock('10.0.0.2', SERVER_PORT, 'vb'));
     };
     const [left = 0] = await expectExact({}, prepare, [bindsOn('10.0.0.1', '')]);
@@ -145,40 +152,113 @@ describeLive('devices: bind() to port 0', () => {
 const NO_VRF = vrfRefusal();
 
 describe.skipIf(NO_VRF !== undefined)(`VRFs${NO_VRF === undefined ? '' : ` (none here: ${NO_VRF})`}`, () => {
-  const prepare = (world: World) => {
-    addVrf(world, 'red', 111, '127.0.0.1');
-    addVrf(world, 'blue', 112, '127.0.0.1');
-    for (const device of ['red', 'blue']) world.listen('0.0.0.0', SERVER_PORT, { device });
-    world.listen('127.0.0.1', SERVER_PORT);
-    times(10, (index) => world.listen('0.0.0.0', 40_010 + index, { device: 'red' }));
-    times(5, (index) => world.listen('0.0.0.0', 40_050 + index));
-    times(30, () => world.connect('127.0.0.1', SERVER_PORT, { device: 'red', ...PEER }));
-    times(40, () => world.connect('127.0.0.1', SERVER_PORT, { device: 'blue', ...PEER }));
-    times(20, () => world.connect('127.0.0.1'));
+  /** Red and blue with an address that is outside too, and more and fewer ports taken in each. */
+  const inEach = (loopback: '127.0.0.1' | '::1') => (world: World) => {
+    const any = loopback === '::1' ? '::' : '0.0.0.0';
+    addVrf('red', 111, [loopback]);
+    addVrf('blue', 112, [loopback]);
+    for (const device of ['red', 'blue']) world.listen(any, SERVER_PORT, { device });
+    world.listen(loopback, SERVER_PORT);
+    times(10, (index) => world.listen(any, 40_010 + index, { device: 'red' }));
+    times(5, (index) => world.listen(any, 40_050 + index));
+    times(30, () => world.connect(loopback, SERVER_PORT, { device: 'red', ...PEER }));
+    times(40, () => world.connect(loopback, SERVER_PORT, { device: 'blue', ...PEER }));
+    times(20, () => world.connect(loopback));
   };
-
-  it('block and hold ports for themselves', async () => {
-    const drives = ['red', 'blue', ''].map((device) => connectsBoundTo(device, '127.0.0.1', PEER));
-    expect(await expectExact({}, prepare, drives)).toEqual([60, 60, 75]);
+  const prepare = inEach('127.0.0.1');
+  const bindsBoundTo = (device: string): Drive => ({
+    ...bindsOn('127.0.0.1', device),
+    call: (world) => world.bound('127.0.0.1', 0, device === '' ? {} : { device }),
   });
 
-  it('share them all where tcp_l3mdev_accept is on', async () => {
-    const shared = (world: World) => {
-      prepare(world);
-      world.sysctl('net.ipv4.tcp_l3mdev_accept', '1');
+  it.each(['127.0.0.1', '::1'] as const)('block and hold ports of %s for themselves', async (loopback) => {
+    const drives = ['red', 'blue', ''].map((device) => connectsBoundTo(device, loopback, PEER));
+    expect(await expectExact({}, inEach(loopback), drives)).toEqual([60, 60, 75]);
+  });
+
+  it('count as blocked outside what is blocked there', async () => {
+    prepare(newWorld());
+    const exporter = await sampled();
+    expect(exporter.value('port_ephemeral_blocked_ports', { evidence: 'listener' })).toBe(5);
+    expect(exporter.value('port_connect_capacity_ports', { protocol: 'tcp' })).toBe(95);
+    const connect = { protocol: 'tcp', scope: 'connect' };
+    expect(exporter.value('port_exhaustion_available_ports', connect)).toBe(60);
+  });
+
+  it('block ports for themselves by bind() alone, and by bind() before connect()', async () => {
+    const half = (world: World) => {
+      addVrf('red', 111, ['127.0.0.1', '127.0.0.2']);
+      world.listen('0.0.0.0', SERVER_PORT, { device: 'red' });
+      world.listen('127.0.0.1', SERVER_PORT);
+      times(10, () => hold(world, '127.0.0.1', 'red'));
+      const from = { from: '127.0.0.1', device: 'red', ...PEER };
+      times(10, () => world.connect('127.0.0.2', SERVER_PORT, from));
+      times(15, () => world.connect('127.0.0.1', SERVER_PORT, { device: 'red', ...PEER }));
+      times(5, () => world.connect('127.0.0.1'));
     };
-    const world = newWorld();
-    shared(world);
+    const drives = ['red', ''].map((device) => connectsBoundTo(device, '127.0.0.1', PEER));
+    expect(await expectExact({}, half, drives)).toEqual([65, 95]);
+  });
+
+  it('keep ports in TIME_WAIT for themselves', async () => {
+    const closed = (world: World) => {
+      addVrf('red', 111, ['127.0.0.1']);
+      world.listen('127.0.0.1', SERVER_PORT, { device: 'red' });
+      world.timeWait(10, '127.0.0.1', SERVER_PORT, { device: 'red' });
+      world.listen('127.0.0.1', SERVER_PORT);
+      world.connect('127.0.0.1');
+    };
+    const drives = ['red', ''].map((device) => connectsBoundTo(device, '127.0.0.1', PEER));
+    expect(await expectExact({ twReuse: 0 }, closed, drives)).toEqual([90, 99]);
+  });
+
+  it('are those of the devices that belong to them', async () => {
+    const slaves = async (world: World) => {
+      await addTwinLinks();
+      addVrf('red', 111, []);
+      for (const device of ['va', 'vb'] as const) enslave(device, 'red');
+      times(10, (index) => world.listen('0.0.0.0', 40_010 + index, { device: 'va' }));
+      times(5, (index) => world.listen('0.0.0.0', 40_050 + index));
+      // Bound to the VRF they meet one another alone, and bound to a device of it both.
+      times(15, () => world.knock('10.0.0.2', SERVER_PORT, 'red'));
+      times(30, () => world.knock('10.0.0.2', SERVER_PORT, 'va'));
+      times(20, () => world.knock('10.0.0.2', SERVER_PORT, 'vb'));
+      world.connect('127.0.0.1');
+    };
+    const drives = [
+      ...(['va', 'vb', 'red'] as const).map((device) => knocksBoundTo(device, '10.0.0.2')),
+      connects('127.0.0.1'),
+    ];
+    expect(await expectExact({}, slaves, drives)).toEqual([45, 55, 75, 94]);
+  });
+
+  it('share all ports where tcp_l3mdev_accept is on', async () => {
+    const shared = (world: World) => {
+      world.sysctl('net.ipv4.tcp_l3mdev_accept', '1');
+      for (const [index, device] of ['red', 'blue'].entries()) addVrf(device, 111 + index, ['127.0.0.1']);
+      // It takes the connections of every VRF, and its ends of them are bound to that.
+      world.listen('0.0.0.0', SERVER_PORT);
+      times(10, (index) => world.listen('0.0.0.0', 40_010 + index, { device: 'red' }));
+      times(5, (index) => world.listen('0.0.0.0', 40_050 + index));
+      // First: an answer to one in a VRF would go to an unbound one with the same port.
+      times(20, () => world.connect('127.0.0.1'));
+      times(30, () => world.connect('127.0.0.1', SERVER_PORT, { device: 'red', ...PEER }));
+      times(40, () => world.connect('127.0.0.1', SERVER_PORT, { device: 'blue', ...PEER }));
+    };
+    const drives = ['red', 'blue', ''].map((device) => connectsBoundTo(device, '127.0.0.1', PEER));
+    expect(await expectExact({}, shared, drives)).toEqual([35, 25, 65]);
+
+    shared(newWorld());
     const exporter = await sampled();
     expect(exporter.value('port_ephemeral_blocked_ports', { evidence: 'listener' })).toBe(15);
   });
 
   it('have local addresses of their own', async () => {
-    const bound = (device: string): Drive => ({
-      ...bindsOn('127.0.0.1', device),
-      call: (world) => world.bound('127.0.0.1', 0, device === '' ? {} : { device }),
-    });
-    const [red = 0, blue = 0, none = 0] = await expectExact({}, prepare, ['red', 'blue', ''].map(bound));
+    const [red = 0, blue = 0, none = 0] = await expectExact(
+      {},
+      prepare,
+      ['red', 'blue', ''].map(bindsBoundTo),
+    );
     expect([red, blue, none].every((left) => left > 40)).toBe(true);
   });
 });

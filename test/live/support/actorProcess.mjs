@@ -23,7 +23,8 @@ const calls = {
     process.setuid(uid);
   },
   async listen(host, port, ipv6Only) {
-    await once(net.createServer().listen({ host, port, ipv6Only }), 'listening');
+    const server = net.createServer((connection) => connection.on('error', () => {}));
+    await once(server.listen({ host, port, ipv6Only }), 'listening');
   },
   async bindUdp(address, port) {
     const socket = dgram.createSocket(address.includes(':') ? 'udp6' : 'udp4');

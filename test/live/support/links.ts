@@ -1,7 +1,7 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { Actor } from './actor.ts';
 import { enterFreshNamespace } from './posix.ts';
-import { SERVER_PORT, type World } from './world.ts';
+import { SERVER_PORT } from './world.ts';
 
 /** Device indices, chosen here so that a test can write an address of a link: `fe80::1%101`. */
 export const LINKS = { va: 101, vb: 102 } as const;
@@ -56,12 +56,32 @@ export function vrfRefusal(): string | undefined {
   }
 }
 
-/** A VRF with its table, and a loopback address of its own in it. */
-export function addVrf(world: World, name: string, index: number, address: string): void {
+/** A VRF with its table, and addresses of its own in it. */
+export function addVrf(name: string, index: number, addresses: readonly string[]): void {
+  askVrfsFirst();
   ip('link', 'add', name, 'index', String(index), 'type', 'vrf', 'table', String(index));
   ip('link', 'set', name, 'up');
-  ip('address', 'add', `${address}/32`, 'dev', name);
-  world.sysctl('net.ipv4.tcp_l3mdev_accept', '0');
+  for (const address of addresses) {
+    const [prefix, ...nodad] = address.includes(':') ? ['128', 'nodad'] : ['32'];
+    ip('address', 'add', `${address}/${prefix}`, 'dev', name, ...nodad);
+  }
+}
+
+/** Moves a link of `addTwinLinks` into a VRF, which takes its IPv6 addresses away. */
+export function enslave(device: keyof typeof LINKS, vrf: string): void {
+  ip('link', 'set', device, 'master', vrf);
+}
+
+/**
+ * Lets the tables of VRFs be asked before that of local addresses, which is asked first of all otherwise: an address that
+ * is both in a VRF and outside would be the one outside for everybody.
+ */
+function askVrfsFirst(): void {
+  for (const family of ['-4', '-6']) {
+    const { status } = spawnSync('ip', [family, 'rule', 'delete', 'pref', '0']);
+    // The first VRF has moved it for the second.
+    if (status === 0) ip(family, 'rule', 'add', 'pref', '32765', 'table', 'local');
+  }
 }
 
 function ip(...args: string[]): void {
