@@ -45,14 +45,14 @@ export async function addTwinLinks(): Promise<void> {
 
 /** Why no VRF can be made here; undefined where one can. */
 export function vrfRefusal(): string | undefined {
-  const leave = enterFreshNamespace();
   try {
-    const { status, stderr } = spawnSync('ip', ['link', 'add', 'red', 'type', 'vrf', 'table', '10'], {
-      encoding: 'utf8',
-    });
-    return status === 0 ? undefined : stderr.trim();
-  } finally {
+    const leave = enterFreshNamespace();
+    const command = ['link', 'add', 'red', 'type', 'vrf', 'table', '10'];
+    const { status, stderr } = spawnSync('ip', command, { encoding: 'utf8' });
     leave();
+    return status === 0 ? undefined : stderr.trim();
+  } catch (error) {
+    return String(error);
   }
 }
 
