@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, openSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { ExporterError, errorCode, errorLine, KernelError } from '../base/errors.ts';
 import { isRefused } from '../base/ifReadable.ts';
@@ -9,6 +9,11 @@ import type { FoundNamespace } from './found.ts';
 /** A namespace that was there a moment ago. */
 export class NamespaceGone extends ExporterError {
   override readonly name = 'NamespaceGone';
+}
+
+/** What is mounted there is a namespace, and not one of networks. */
+export class OtherKind extends ExporterError {
+  override readonly name = 'OtherKind';
 }
 
 /**
@@ -34,7 +39,8 @@ export class Doorway {
 
   /**
    * Runs `act` inside of the namespace and returns, whatever happens. Throws NamespaceGone where it has vanished from
-   * its path, an ExporterError where it cannot be entered, and what `act` throws.
+   * its path, OtherKind where it is no network namespace, an ExporterError where it cannot be entered, and what `act`
+   * throws.
    */
   within<T>({ path, inode }: Pick<FoundNamespace, 'path' | 'inode'>, act: () => T): T {
     const fd = openNamespace(path);
@@ -60,8 +66,10 @@ export class Doorway {
     try {
       this.#libc.setns(fd, CLONE_NEWNET);
     } catch (error) {
-      if (error instanceof KernelError) throw new ExporterError(`entering ${path}`, { cause: error });
-      throw error;
+      if (!(error instanceof KernelError)) throw error;
+      // setns(2): the descriptor's namespace is not of the type asked for.
+      const Refusal = error.code === 'EINVAL' ? OtherKind : ExporterError;
+      throw new Refusal(`entering ${path}`, { cause: error });
     }
   }
 
@@ -105,12 +113,16 @@ function ownPath(procfs: string): string {
   return join(procfs, 'thread-self/ns/net');
 }
 
+/** What keeps a namespace from being opened that is there: privilege, or a shortage here. Any other errno is the path's. */
+const CANNOT_OPEN: ReadonlySet<string> = new Set(['EACCES', 'EPERM', 'EMFILE', 'ENFILE', 'ENOMEM']);
+
 function openNamespace(path: string): number {
   try {
-    return openSync(path, 'r');
+    // What is a named pipe by now is opened without waiting for somebody who writes to it.
+    return openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   } catch (error) {
     const code = errorCode(error) ?? '';
-    if (code === 'ENOENT' || code === 'ESRCH') throw new NamespaceGone(`open() of ${path}: ${code}`);
-    throw new ExporterError(`open() of ${path}: ${code}`);
+    if (CANNOT_OPEN.has(code)) throw new ExporterError(`open() of ${path}: ${code}`);
+    throw new NamespaceGone(`open() of ${path}: ${code}`);
   }
 }

@@ -5,7 +5,7 @@ import { ExporterError, errorLine } from '../base/errors.ts';
 import { netDirectory } from '../kernel/procfs.ts';
 import { readSocketTotals, type SocketTotals } from '../kernel/sockstat.ts';
 import type { Clock } from '../kernel/threadCpu.ts';
-import { type Doorway, NamespaceGone } from '../namespaces/doorway.ts';
+import { type Doorway, NamespaceGone, OtherKind } from '../namespaces/doorway.ts';
 import type { SocketProcesses } from '../owners/socketProcesses.ts';
 import type { SocketSource } from '../sockets/source.ts';
 import type { Canary } from './canary.ts';
@@ -181,6 +181,10 @@ export class HostSampler {
       if (error instanceof NamespaceGone) {
         // The next look decides whether it is gone for good: it may have other processes.
         member.missed();
+        return false;
+      }
+      if (error instanceof OtherKind) {
+        others.registry.dismiss(member);
         return false;
       }
       if (!(error instanceof ExporterError)) throw error;

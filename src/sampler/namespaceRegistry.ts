@@ -50,6 +50,11 @@ export class NamespaceRegistry {
     return obstacles;
   }
 
+  /** It turned out to be no network namespace, which only entering tells. The next may have its inode number and its name. */
+  dismiss(member: ForeignNamespace): void {
+    this.#drop(member);
+  }
+
   close(): void {
     for (const member of this.#members.values()) member.closeSource();
     this.#members.clear();

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { readdirSync, readlinkSync, writeFileSync } from 'node:fs';
+import { readdirSync, readlinkSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { times } from './support/exact.ts';
 import {
@@ -329,6 +329,28 @@ describeLive('namespaces come, change and go while samples are taken', () => {
     await exporter.sample();
     expect(infoOf(exporter, inode)).toEqual([]);
     expect(exporter.series('port_exporter_sample_success', { netns })).toEqual([]);
+  });
+
+  it('a namespace of another kind that has a name there is none, until a network namespace has it', async () => {
+    const exporter = new HostExporter({ namespaces: 'all' });
+    const name = `${NAME_PREFIX}other`;
+    const path = `/run/netns/${name}`;
+    writeFileSync(path, '');
+    execFileSync('unshare', ['--uts', 'mount', '--bind', '/proc/self/ns/uts', path]);
+    try {
+      for (let round = 0; round < 2; round++) {
+        await exporter.sample();
+        expect(infoOf(exporter, statSync(path).ino)).toEqual([]);
+        expect(exporter.series('port_exporter_sample_success', { netns: name })).toEqual([]);
+      }
+      execFileSync('umount', [path]);
+      execFileSync('unshare', ['--net', 'mount', '--bind', '/proc/self/ns/net', path]);
+      await exporter.sample();
+      expect(exporter.value('port_exporter_sample_success', { netns: name, collector: 'enter' })).toBe(1);
+    } finally {
+      execFileSync('umount', [path]);
+      rmSync(path);
+    }
   });
 
   it('one whose process is stopped is sampled like any other', async () => {

@@ -1,12 +1,22 @@
+import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ExporterError, errorLine, KernelError } from '../../src/base/errors.ts';
 import { CLONE_NEWNET, type Libc } from '../../src/kernel/libc.ts';
-import { Doorway, NamespaceGone, whyNoneIsEntered, whyNotEntered } from '../../src/namespaces/doorway.ts';
+
+import {
+  Doorway,
+  NamespaceGone,
+  OtherKind,
+  whyNoneIsEntered,
+  whyNotEntered,
+} from '../../src/namespaces/doorway.ts';
+import { asNobody } from '../owners/asNobody.ts';
 
 const EPERM = 1;
+const EINVAL = 22;
 
 let procfs = '';
 let home = { path: '', inode: 0 };
@@ -36,11 +46,12 @@ class FakeThread {
   where = 0;
   /** Calls that are refused from now on, by how many calls succeed before. */
   refusedAfter = Number.POSITIVE_INFINITY;
+  refusal = EPERM;
   readonly libc: Libc = {
     ...({} as Libc),
     setns: (fd, type) => {
       expect(type).toBe(CLONE_NEWNET);
-      if (this.refusedAfter-- <= 0) throw new KernelError('setns()', EPERM);
+      if (this.refusedAfter-- <= 0) throw new KernelError('setns()', this.refusal);
       this.where = statSync(`/proc/self/fd/${fd}`).ino;
     },
   };
@@ -95,6 +106,16 @@ describe('Doorway', () => {
     expect(descriptors()).toBe(openBefore);
   });
 
+  it('tells what is a namespace of another kind', () => {
+    const { thread, door } = newDoorway();
+    thread.refusedAfter = 0;
+    thread.refusal = EINVAL;
+    expect(() => door.within(other, () => expect.unreachable())).toThrow(OtherKind);
+    expect(thread.where).toBe(home.inode);
+    door.close();
+    expect(descriptors()).toBe(openBefore);
+  });
+
   it.each([
     ['after the act', () => {}],
     [
@@ -122,12 +143,24 @@ describe('Doorway', () => {
     const { thread, door } = newDoorway();
     const act = () => expect.unreachable();
     expect(() => door.within({ path: join(procfs, 'gone'), inode: 1 }, act)).toThrow(NamespaceGone);
-    const loop = join(procfs, 'loop');
-    symlinkSync(loop, loop);
-    expect(() => door.within({ path: loop, inode: 1 }, act)).toThrow(
-      new ExporterError(`open() of ${loop}: ELOOP`),
+    const closed = join(procfs, 'closed');
+    writeFileSync(closed, '', { mode: 0 });
+    expect(() => asNobody(() => door.within({ path: closed, inode: 1 }, act))).toThrow(
+      new ExporterError(`open() of ${closed}: EACCES`),
     );
     expect(thread.where).toBe(home.inode);
+  });
+
+  it('takes for gone what is something else by now, and does not wait for it', () => {
+    const { door } = newDoorway();
+    const [loop, pipe] = [join(procfs, 'loop'), join(procfs, 'pipe')];
+    symlinkSync(loop, loop);
+    execFileSync('mkfifo', [pipe]);
+    for (const path of [loop, pipe]) {
+      expect(() => door.within({ path, inode: 1 }, () => expect.unreachable())).toThrow(NamespaceGone);
+    }
+    door.close();
+    expect(descriptors()).toBe(openBefore);
   });
 
   it('does not enter another namespace that is at its place by now', () => {
