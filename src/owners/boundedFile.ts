@@ -26,3 +26,13 @@ export function readBounded(path: string, limit: number): Buffer {
     closeSync(fd);
   }
 }
+
+/** The first `limit` lines of a text at most: what is bounded in bytes may still be millions of them. */
+export function* linesOf(text: string, limit: number): Generator<string> {
+  for (let from = 0, count = 0; count < limit; count++) {
+    const end = text.indexOf('\n', from);
+    yield text.slice(from, end < 0 ? undefined : end);
+    if (end < 0) return;
+    from = end + 1;
+  }
+}

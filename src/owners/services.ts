@@ -1,5 +1,5 @@
 import { ExporterError, errorLine } from '../base/errors.ts';
-import { readBounded } from './boundedFile.ts';
+import { linesOf, readBounded } from './boundedFile.ts';
 
 export interface ServiceNames {
   /** The first name that the file gives to this port and protocol; '' where it gives none. */
@@ -10,6 +10,7 @@ export interface ServiceNames {
 
 /** Ten times the longest in use: Red Hat's has 700 KB. */
 const FILE_LIMIT = 8 * 1024 * 1024;
+const LINES_LIMIT = 150_000;
 
 /** Read once: slim containers have no such file, which is said in `missing` and not thrown. */
 export function readServices(path = '/etc/services'): ServiceNames {
@@ -59,7 +60,7 @@ interface Service {
 
 function* servicesIn(bytes: Uint8Array): Generator<Service> {
   // latin1 never fails; a byte of anything but ASCII then fails the pattern.
-  for (const line of Buffer.from(bytes).toString('latin1').split('\n')) {
+  for (const line of linesOf(Buffer.from(bytes).toString('latin1'), LINES_LIMIT)) {
     const [, name, digits, protocol, aliases = ''] = LINE.exec(line) ?? [];
     const port = Number(digits);
     if (name === undefined || !isProtocol(protocol) || port === 0 || port > 65_535) continue;

@@ -1,11 +1,12 @@
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { ifReadable } from '../base/ifReadable.ts';
-import { readBounded } from './boundedFile.ts';
+import { linesOf, readBounded } from './boundedFile.ts';
 import { printable } from './printable.ts';
 
 /** Some 300 000 users. */
 const FILE_LIMIT = 32 * 1024 * 1024;
+const LINES_LIMIT = 400_000;
 /** LOGIN_NAME_MAX of Linux is 256, useradd(8) allows 32. */
 const NAME_LIMIT = 64;
 
@@ -39,7 +40,7 @@ export class UserNames {
 /** passwd(5): `name:password:uid:...`; the first name of a uid counts, as for getpwuid(3). */
 export function parsePasswd(bytes: Uint8Array): Map<number, string> {
   const names = new Map<number, string>();
-  for (const line of Buffer.from(bytes).toString('utf8').split('\n')) {
+  for (const line of linesOf(Buffer.from(bytes).toString('utf8'), LINES_LIMIT)) {
     const [, name, digits] = /^([^:]{1,256}):[^:]*:(\d{1,10})(?=:|\r?$)/.exec(line) ?? [];
     const uid = Number(digits);
     if (name === undefined || /^[#+-]/.test(name) || uid > 0xffff_ffff) continue;

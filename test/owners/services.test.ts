@@ -125,3 +125,9 @@ it('needs no time for a line of any length', () => {
   expect(parseServices(bytes).name(22, 'tcp')).toBe('ssh');
   expect(performance.now() - started).toBeLessThan(1000);
 });
+
+it('reads no more lines than there may be services', () => {
+  expect(parseServices(Buffer.from(`${'\n'.repeat(100_000)}ssh 22/tcp`)).name(22, 'tcp')).toBe('ssh');
+  const far = parseServices(Buffer.from(`dns 53/udp${'\n'.repeat(200_000)}ssh 22/tcp`));
+  expect([far.name(53, 'udp'), far.name(22, 'tcp')]).toEqual(['dns', '']);
+});

@@ -93,3 +93,12 @@ it('survives any bytes, and gives out printable names only', () => {
     }),
   );
 });
+
+it('reads no more lines than there may be users', () => {
+  const short = Buffer.from(`${'\n'.repeat(100_000)}near::1:\n`);
+  const long = Buffer.from(`first::0:${'\n'.repeat(30_000_000)}far::1:\n`);
+  expect(parsePasswd(short).get(1)).toBe('near');
+  const started = performance.now();
+  expect([...parsePasswd(long)]).toEqual([[0, 'first']]);
+  expect(performance.now() - started).toBeLessThan(1000);
+});
