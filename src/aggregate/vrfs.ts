@@ -73,7 +73,7 @@ export class Vrfs {
       rows.push(...inside.fullest);
       worst = leastOf(worst, destinations.worst(capacity));
     }
-    if (rows.length === 0) return { destinations: outside, worst };
+    if (total === outside.total) return { destinations: outside, worst };
     const fullest = [...outside.fullest, ...rows].toSorted((a, b) => a.available - b.available);
     return { destinations: { total, fullest: fullest.slice(0, limit) }, worst };
   }
