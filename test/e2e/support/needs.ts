@@ -6,8 +6,13 @@ import { it } from 'vitest';
  *
  * @param missing what is missing; undefined where nothing is
  */
-export function itNeeding(missing: string | undefined, name: string, define: () => unknown): void {
-  if (missing === undefined || process.env['CI'] === 'true') it(name, define);
+export function itNeeding(
+  missing: string | undefined,
+  name: string,
+  define: () => unknown,
+  timeoutMs?: number,
+): void {
+  if (missing === undefined || process.env['CI'] === 'true') it(name, define, timeoutMs);
   else it.skip(`${name} (skipped: ${missing})`, define);
 }
 
