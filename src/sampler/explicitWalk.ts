@@ -2,56 +2,64 @@ import { ExplicitPorts } from '../aggregate/explicitPorts.ts';
 import type { PortSet } from '../aggregate/portSet.ts';
 import { ExporterError } from '../base/errors.ts';
 import type { SocketSource } from '../sockets/source.ts';
+import { WalkTurns } from './walkTurns.ts';
 
-/** The walk costs at most this share of the time. */
-const MAX_DUTY = 0.01;
 const RETRY_MS = 60_000;
 
 /**
- * Finds connections whose port was chosen by number, in one network namespace. The kernel looks at every connection for
- * that once more, so the dearer a walk is the rarer it is made.
+ * Finds connections whose port was chosen by number, in one network namespace. The kernel looks at every connection of the
+ * host for that once more, so the dearer a walk is the rarer it is made.
  */
 export class ExplicitWalk {
   readonly #source: Pick<SocketSource, 'tcpExplicitPorts'>;
+  readonly #turns: WalkTurns;
   readonly #now: () => number;
   readonly #ports = new ExplicitPorts();
-  #dueAtMs = Number.NEGATIVE_INFINITY;
-  #hasFailed = false;
+  #hasWalked = false;
+  #refusedUntilMs = Number.NEGATIVE_INFINITY;
+  /** The last walk that was wanted succeeded, or none was wanted yet. */
+  #isKnown = true;
 
-  constructor(source: Pick<SocketSource, 'tcpExplicitPorts'>, now: () => number = () => performance.now()) {
+  /** @param turns among namespaces; by default it has all for itself */
+  constructor(
+    source: Pick<SocketSource, 'tcpExplicitPorts'>,
+    turns?: WalkTurns,
+    now: () => number = () => performance.now(),
+  ) {
     this.#source = source;
     this.#now = now;
-  }
-
-  get isDue(): boolean {
-    return this.#source.tcpExplicitPorts !== undefined && this.#now() >= this.#dueAtMs;
+    this.#turns = turns ?? new WalkTurns(now);
   }
 
   /**
-   * Before the connections are walked → what recognises them; undefined where nobody can tell: the source cannot, or the
-   * kernel refused, which is asked again later.
+   * Before the connections are walked → what recognises them; undefined where nobody can tell: the source cannot, the
+   * kernel refused, which is asked again later, or it was not the turn of this namespace since it was first wanted.
    *
-   * @param isWanted makes the walk if it is due
+   * @param isWanted connections hold usable ports: makes the walk if it is due
    */
   begin(usable: PortSet, isWanted: boolean): ExplicitPorts | undefined {
     const walk = this.#source.tcpExplicitPorts;
     if (walk === undefined) return undefined;
-    if (isWanted && this.isDue) this.#walk(usable, walk);
-    else this.#ports.begin(usable);
-    return this.#hasFailed ? undefined : this.#ports;
+    const isDue = isWanted && this.#now() >= this.#refusedUntilMs && this.#turns.ask(this);
+    if (isDue) this.#walk(usable, walk);
+    else {
+      this.#ports.begin(usable);
+      if (isWanted && !this.#hasWalked) this.#isKnown = false;
+    }
+    return this.#isKnown ? this.#ports : undefined;
   }
 
   #walk(usable: PortSet, walk: NonNullable<SocketSource['tcpExplicitPorts']>): void {
     const startedAt = this.#now();
     try {
       this.#ports.begin(usable, walk);
-      const endedAt = this.#now();
-      this.#hasFailed = false;
-      this.#dueAtMs = endedAt + (endedAt - startedAt) / MAX_DUTY;
+      this.#hasWalked = true;
+      this.#isKnown = true;
     } catch (error) {
       if (!(error instanceof ExporterError)) throw error;
-      this.#hasFailed = true;
-      this.#dueAtMs = startedAt + RETRY_MS;
+      this.#isKnown = false;
+      this.#refusedUntilMs = startedAt + RETRY_MS;
     }
+    this.#turns.took(this, this.#now() - startedAt);
   }
 }

@@ -20,6 +20,7 @@ import type { Ownership } from './ownership.ts';
 import type { Protocol } from './protocol.ts';
 import type { SamplerSettings } from './settings.ts';
 import type { CollectorOutcome, NamespaceSample, NamespaceSnapshot } from './snapshot.ts';
+import { WalkTurns } from './walkTurns.ts';
 
 /** What sampling needs that is opened once. */
 export interface HostParts {
@@ -60,9 +61,12 @@ export class HostSampler {
   /** The one large part of a sample: namespaces use it one after the other. */
   readonly #destinations = new Destinations();
   readonly #own: NamespaceSampler;
+  /** The own namespace has all for itself; so has each where nobody waits for the round to end. */
+  readonly #walkTurns: WalkTurns | undefined;
 
   constructor(parts: HostParts) {
     this.#parts = parts;
+    this.#walkTurns = parts.settings.hasBudget ? new WalkTurns() : undefined;
     this.#own = this.#newSampler(parts.source);
   }
 
@@ -139,7 +143,7 @@ export class HostSampler {
     return members.filter((member) =>
       this.#inside(member, (entering) => {
         const totals = this.#measure(member);
-        member.sampler ??= this.#newSampler(this.#parts.openSource());
+        member.sampler ??= this.#newSampler(this.#parts.openSource(), this.#walkTurns);
         const survey = withOutcome(entering, member.sampler.survey(totals));
         member.surveyed(survey, totals, this.#parts.settings.fullDumpAbove);
       }),
@@ -193,9 +197,9 @@ export class HostSampler {
     }
   }
 
-  #newSampler(source: SocketSource): NamespaceSampler {
+  #newSampler(source: SocketSource, walkTurns?: WalkTurns): NamespaceSampler {
     const { settings, ownership, newCanary } = this.#parts;
-    return new NamespaceSampler(source, settings, ownership, this.#destinations, newCanary?.());
+    return new NamespaceSampler(source, settings, ownership, this.#destinations, newCanary?.(), walkTurns);
   }
 
   /** Looks who holds the listening sockets of the whole host → how that went. */

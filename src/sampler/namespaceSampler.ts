@@ -24,6 +24,7 @@ import { type NamedHolders, nameHolders } from './namedHolders.ts';
 import type { Ownership } from './ownership.ts';
 import type { SamplerSettings } from './settings.ts';
 import type { CollectorOutcome, NamespaceSample, Peak, Scope } from './snapshot.ts';
+import type { WalkTurns } from './walkTurns.ts';
 
 /**
  * Samples one network namespace again and again; holds what one sample leaves for the next. The calling thread must be in
@@ -57,6 +58,7 @@ export class NamespaceSampler {
    * @param source opened in the namespace
    * @param destinations may serve several namespaces, which are sampled one after the other
    * @param canary of this namespace; without one the kernel is not asked
+   * @param walkTurns for walks that cost too much to make one for each namespace
    */
   constructor(
     source: SocketSource,
@@ -64,12 +66,13 @@ export class NamespaceSampler {
     ownership: Ownership,
     destinations: Destinations,
     canary?: Canary,
+    walkTurns?: WalkTurns,
   ) {
     this.#canary = canary;
     this.#ownership = ownership;
     this.#destinations = destinations;
     this.#source = source;
-    this.#explicitWalk = new ExplicitWalk(source);
+    this.#explicitWalk = new ExplicitWalk(source, walkTurns);
     this.#settings = settings;
     this.#attributes = source.seesCgroups && settings.limits.owners > 0;
     this.#watches = this.#attributes && settings.destinationOwners && ownership.obstacle === undefined;
@@ -163,7 +166,7 @@ export class NamespaceSampler {
   #sampleTcp({ range, sysctls }: RangeRead): Tallied<TcpSnapshot> {
     let explicit = this.#explicitWalk.begin(range.usable, this.#hasDestinations);
     let tally = this.#walkTcp({ range, sysctls }, explicit);
-    const isNewlyUsed = !this.#hasDestinations && tally.hasDestinations && this.#explicitWalk.isDue;
+    const isNewlyUsed = !this.#hasDestinations && tally.hasDestinations;
     if (isNewlyUsed) explicit = this.#explicitWalk.begin(range.usable, true);
     if (tally.needsPorts) this.#keepsPorts = true;
     if (isNewlyUsed || tally.needsPorts) tally = this.#walkTcp({ range, sysctls }, explicit);

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { PortSet } from '../../src/aggregate/portSet.ts';
 import { ExporterError } from '../../src/base/errors.ts';
 import { ExplicitWalk } from '../../src/sampler/explicitWalk.ts';
+import { WalkTurns } from '../../src/sampler/walkTurns.ts';
 import { SocketRecord, TcpState, type Visit } from '../../src/sockets/record.ts';
 
 const USABLE = new PortSet(40_000, 40_099);
@@ -27,8 +28,8 @@ class Kernel {
     for (const port of this.ports) visit(connection(port));
   };
 
-  walk(): ExplicitWalk {
-    return new ExplicitWalk(this, () => this.nowMs);
+  walk(turns?: WalkTurns): ExplicitWalk {
+    return new ExplicitWalk(this, turns, () => this.nowMs);
   }
 }
 
@@ -37,7 +38,6 @@ describe('the walk for ports that were chosen by number', () => {
     const kernel = new Kernel();
     const walk = kernel.walk();
     walk.begin(USABLE, true);
-    expect(walk.isDue).toBe(false);
     kernel.nowMs += 999;
     walk.begin(USABLE, true);
     expect(kernel.walks).toBe(1);
@@ -65,9 +65,41 @@ describe('the walk for ports that were chosen by number', () => {
     expect(kernel.walks).toBe(2);
   });
 
+  it('is made in turn by namespaces that share the time, whoever waits longest first', () => {
+    const kernel = new Kernel();
+    const turns = new WalkTurns(() => kernel.nowMs);
+    const namespaces = [kernel.walk(turns), kernel.walk(turns), kernel.walk(turns)];
+    const round = () => namespaces.map((walk) => walk.begin(USABLE, true) !== undefined);
+    // Until it was its turn for the first time, nobody can tell.
+    expect(round()).toEqual([true, false, false]);
+    expect(kernel.walks).toBe(1);
+    kernel.nowMs += 1000;
+    expect(round()).toEqual([true, true, false]);
+    kernel.nowMs += 1000;
+    expect(round()).toEqual([true, true, true]);
+    expect(kernel.walks).toBe(3);
+    kernel.nowMs += 1000;
+    expect(round()).toEqual([true, true, true]);
+    expect(kernel.walks).toBe(4);
+  });
+
+  it('does not wait for a namespace that is gone', () => {
+    const kernel = new Kernel();
+    const turns = new WalkTurns(() => kernel.nowMs);
+    const [first, gone, last] = [kernel.walk(turns), kernel.walk(turns), kernel.walk(turns)];
+    for (const walk of [first, gone, last]) {
+      walk.begin(USABLE, true);
+      kernel.nowMs += 1;
+    }
+    kernel.nowMs += 30_000;
+    expect(last.begin(USABLE, true)).toBeUndefined();
+    kernel.nowMs += 31_000;
+    expect(last.begin(USABLE, true)).toBeDefined();
+  });
+
   it('is none where the source cannot tell', () => {
     const walk = new ExplicitWalk({ tcpExplicitPorts: undefined });
-    expect([walk.isDue, walk.begin(USABLE, true)]).toEqual([false, undefined]);
+    expect(walk.begin(USABLE, true)).toBeUndefined();
   });
 });
 
