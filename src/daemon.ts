@@ -5,11 +5,11 @@ import type { Options } from './cli/options.ts';
 import { samplerSettings } from './cli/samplerSettings.ts';
 import { createExposition } from './metrics/exposition.ts';
 import { openProbes, type Probes } from './probes/openProbes.ts';
-import { readinessOf } from './sampler/readiness.ts';
-import { Sampler, startWorker } from './sampler/sampler.ts';
-import type { Snapshot } from './sampler/snapshot.ts';
+import type { Snapshot } from './snapshot/snapshot.ts';
 import { RecordedHistory } from './status/history.ts';
+import { readinessOf } from './status/readiness.ts';
 import { statusOf } from './status/status.ts';
+import { Supervisor, startWorker } from './supervisor/supervisor.ts';
 import { takeListenFds } from './systemd/listenFds.ts';
 import { createService } from './systemd/service.ts';
 import { createApp } from './web/app.ts';
@@ -38,7 +38,7 @@ export async function startDaemon(options: Options, log: Logger): Promise<Daemon
   const config = () => webConfig.current;
   const probes = await openProbes(options.probes, log);
   let settings = samplerSettings(options);
-  const sampler = new Sampler(() => {
+  const sampler = new Supervisor(() => {
     const thread = startWorker(settings);
     // A thread that replaces this one would find the file there.
     settings = { ...settings, recordFile: undefined };
@@ -103,7 +103,7 @@ export async function startDaemon(options: Options, log: Logger): Promise<Daemon
 }
 
 /** The status page, and the last hour, which is remembered for it alone. */
-function openPage(sampler: Sampler, probes: Probes, options: Options): StatusPage {
+function openPage(sampler: Supervisor, probes: Probes, options: Options): StatusPage {
   const history = new RecordedHistory();
   sampler.onSample((snapshot) => history.record(snapshot, performance.now()));
   return createStatusPage({

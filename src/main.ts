@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import './base/smallHeap.ts';
+import './base/v8Flags.ts';
 import { constants } from 'node:os';
 import { ExporterError, errorCode, errorLine } from './base/errors.ts';
 import { escapeInvisible } from './base/logfmt.ts';

@@ -5,12 +5,12 @@ import { samplerSettings } from './cli/samplerSettings.ts';
 import type { Recorder } from './kernel/recorder.ts';
 import { createExposition } from './metrics/exposition.ts';
 import { openProbes, type Probes } from './probes/openProbes.ts';
-import { CanaryReporter } from './sampler/canaryReporter.ts';
-import { CollectorReporter } from './sampler/collectorReporter.ts';
-import { ownFailure } from './sampler/failure.ts';
-import { openRecorder, saveRecording, trySaveRecording } from './sampler/recording.ts';
-import { openRounds, type Rounds } from './sampler/sample.ts';
-import type { SamplerSettings } from './sampler/settings.ts';
+import { openRecorder, saveRecording, trySaveRecording } from './sampling/recording.ts';
+import type { SamplingOptions } from './sampling/samplingOptions.ts';
+import { openSession, type SamplingSession } from './sampling/session.ts';
+import { ownFailure } from './snapshot/failure.ts';
+import { CanaryReporter } from './supervisor/canaryReporter.ts';
+import { CollectorReporter } from './supervisor/collectorReporter.ts';
 
 /**
  * One exposition of one sample, for textfile collectors and for a look. Without this process's own metrics, which
@@ -39,16 +39,16 @@ async function sampleOnce({
   probes,
   recorder,
 }: {
-  readonly settings: SamplerSettings;
+  readonly settings: SamplingOptions;
   readonly log: Logger;
   readonly probes: Probes;
   readonly recorder: Recorder | undefined;
 }): Promise<string> {
-  let rounds: Rounds | undefined;
+  let session: SamplingSession | undefined;
   try {
-    rounds = openRounds(settings, log, { recorder });
+    session = openSession(settings, log, { recorder });
     await probes.probeAll();
-    const snapshot = rounds.sample();
+    const snapshot = session.sample();
     const failed = ownFailure(snapshot);
     if (failed !== undefined) throw new ExporterError(`collector ${failed.collector}: ${failed.error}`);
     for (const Reporter of [CollectorReporter, CanaryReporter]) new Reporter(log).report(snapshot);
@@ -56,6 +56,6 @@ async function sampleOnce({
     return await exposition.render({ kind: 'sampled', snapshot }, 'text');
   } finally {
     probes.stop();
-    rounds?.close();
+    session?.close();
   }
 }

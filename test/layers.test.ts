@@ -10,15 +10,18 @@ const LAYERS = [
   'cli',
   'reports',
   'web',
+  'metrics',
   'systemd',
   'status',
-  'metrics',
+  'scan',
   'probes',
-  'sampler',
+  'supervisor',
+  'sampling',
+  'snapshot',
   'aggregate',
   'sockets',
-  'owners',
   'namespaces',
+  'owners',
   'kernel',
   'base',
 ];
@@ -41,7 +44,7 @@ describe('the house', () => {
 
 describe('what reads YAML', () => {
   it('is not loaded before there is a file to read: it takes 11 MB', () => {
-    for (const start of ['main.ts', 'daemon.ts', 'sampler/worker.ts']) {
+    for (const start of ['main.ts', 'daemon.ts', 'sampling/worker.ts']) {
       const loaded = loadedWith(start, readSources());
       expect(loaded).toContain('node:fs');
       expect([...loaded].filter((name) => ['yaml', 'zod'].includes(name))).toEqual([]);
@@ -57,7 +60,7 @@ describe('what reads YAML', () => {
 
 describe('what records', () => {
   it('is not loaded before there is something to record', () => {
-    for (const start of ['main.ts', 'once.ts', 'sampler/worker.ts']) {
+    for (const start of ['main.ts', 'once.ts', 'sampling/worker.ts']) {
       expect(loadedWith(start, readSources())).not.toContain('node:zlib');
     }
     expect(loadedWith('kernel/recorder.ts', readSources())).toContain('node:zlib');

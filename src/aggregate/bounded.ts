@@ -7,7 +7,7 @@ import { Listeners, type ListenersSnapshot } from './listeners.ts';
 import type { EphemeralRange } from './range.ts';
 
 /** What is known of a namespace without a walk of its connections: upper bounds, and who listens. */
-export interface BoundedSnapshot {
+export interface EstimatedSnapshot {
   /** Of both TCP regimes: every open socket, and every TIME_WAIT, could hold a port towards the same destination. */
   readonly tcp: Regime;
   /** Of both UDP regimes. */
@@ -16,7 +16,7 @@ export interface BoundedSnapshot {
 }
 
 /** The listeners of a namespace, and the kernel's counts of its sockets. */
-export class BoundedTally {
+export class EstimatedSockets {
   readonly #range: EphemeralRange;
   readonly #listeners: Listeners;
 
@@ -29,9 +29,9 @@ export class BoundedTally {
     this.#listeners.add(record);
   }
 
-  summarise(totals: SocketTotals, limits: Limits, dropped?: DroppedTotals): BoundedSnapshot {
+  summarise(totals: SocketTotals, limits: Limits, dropped?: DroppedTotals): EstimatedSnapshot {
     const usable = this.#range.usableCount;
-    const { tcp, udp } = boundsOf(totals);
+    const { tcp, udp } = estimatesOf(totals);
     return {
       tcp: regime(usable - tcp, usable),
       udp: regime(usable - udp, usable),
@@ -45,6 +45,6 @@ export class BoundedTally {
  * among them, and minisockets in FIN_WAIT2 among those in TIME_WAIT. Sockets that the kernel opens for itself without
  * holding the namespace (`sk_net_refcnt` 0: those of NFS mounts on many kernels) are not counted: one or two, if any.
  */
-export function boundsOf({ open, timeWait, udp }: SocketTotals): { tcp: number; udp: number } {
+export function estimatesOf({ open, timeWait, udp }: SocketTotals): { tcp: number; udp: number } {
   return { tcp: open + timeWait, udp };
 }

@@ -21,7 +21,7 @@ export interface HeldPorts {
 }
 
 /** Finds out, from the connections that were walked, what holds the ports of destinations. */
-export class DestinationHoldersTally {
+export class HeldPortsByDestination {
   readonly #tables = { 4: newDestinationTable(4), 6: newDestinationTable(6) } as const;
   readonly #rows: { 4: MutableHolders[]; 6: MutableHolders[] } = { 4: [], 6: [] };
 

@@ -3,7 +3,7 @@ import { type SocketRecord, TcpState } from '../sockets/record.ts';
 import type { DeviceName } from './destinationKey.ts';
 import { type Regime, regime } from './exhaustion.ts';
 import { fullest } from './fullest.ts';
-import { type Inference, inferBlocked, type Judges, type NamespaceMemory } from './inference.ts';
+import { type Inference, type InferenceState, inferBlocked, type Judges } from './inference.ts';
 import { addMet, meetsOthers } from './metDestinations.ts';
 import type { Owner } from './owners.ts';
 import type { PortSet } from './portSet.ts';
@@ -95,9 +95,9 @@ export class Destinations {
   inferBlocked(
     range: EphemeralRange,
     known: PortSet,
-    memory: NamespaceMemory,
+    memory: InferenceState,
     judges?: Judges,
-    next?: NamespaceMemory,
+    next?: InferenceState,
   ): Inference {
     for (const table of this.#tables) {
       table.decide((port) => placeOf(port, range, known));

@@ -24,7 +24,7 @@ export interface InferenceMemory {
 }
 
 /** Of both families. */
-export interface NamespaceMemory {
+export interface InferenceState {
   readonly families: readonly [InferenceMemory, InferenceMemory];
   /** Parity of the half that connect() preferred when they were judged; undefined: nothing was judged yet. */
   readonly preferredParity: number | undefined;
@@ -32,7 +32,7 @@ export interface NamespaceMemory {
   readonly hasBoundInFirstHalf: boolean;
 }
 
-export function emptyMemory(): NamespaceMemory {
+export function emptyInferenceState(): InferenceState {
   return {
     families: [newMemory(4), newMemory(6)],
     preferredParity: undefined,
@@ -44,11 +44,11 @@ export function emptyMemory(): NamespaceMemory {
  * Whether judging takes every connection, and not those in the second half alone: a first port of the other parity makes
  * the second half the first, where connections that did bind() before stay what they are.
  */
-export function needsEveryConnection(memory: NamespaceMemory, { preferredParity }: EphemeralRange): boolean {
+export function needsEveryConnection(memory: InferenceState, { preferredParity }: EphemeralRange): boolean {
   return memory.hasBoundInFirstHalf || isTurned(memory, preferredParity);
 }
 
-function isTurned(memory: NamespaceMemory, preferredParity: number): boolean {
+function isTurned(memory: InferenceState, preferredParity: number): boolean {
   return memory.preferredParity !== undefined && memory.preferredParity !== preferredParity;
 }
 
@@ -66,7 +66,7 @@ export interface Inference {
   /** Ports that may be blocked or not, none of them in either: the kernel gave no answer. */
   readonly uncertain: PortSet;
   /** For the next sample. */
-  readonly memory: NamespaceMemory;
+  readonly memory: InferenceState;
 }
 
 /**
@@ -83,9 +83,9 @@ export function inferBlocked(
   tables: readonly [TupleTable, TupleTable],
   range: EphemeralRange,
   known: PortSet,
-  memory: NamespaceMemory,
+  memory: InferenceState,
   { usedUp, isBlocked }: Judges = {},
-  next: NamespaceMemory = emptyMemory(),
+  next: InferenceState = emptyInferenceState(),
 ): Inference {
   const inferred = range.usable.emptyCopy();
   const uncertain = range.usable.emptyCopy();

@@ -7,7 +7,7 @@ import type { DroppedTotals } from './droppedTotals.ts';
 import { type Regime, regime } from './exhaustion.ts';
 import type { ExplicitPorts } from './explicitPorts.ts';
 import type { HeldConnections } from './heldConnections.ts';
-import type { Judges, NamespaceMemory } from './inference.ts';
+import type { InferenceState, Judges } from './inference.ts';
 import type { Limits } from './limits.ts';
 import { Listeners, type ListenersSnapshot } from './listeners.ts';
 import { LocalAddresses, type LocalAddressesSnapshot, type LoopbackAvailable } from './localAddresses.ts';
@@ -64,7 +64,7 @@ export interface TallyOptions {
 }
 
 /** One sample of TCP sockets: listeners first, then all others, then the summary. */
-export class TcpTally {
+export class TcpSockets {
   readonly #range: EphemeralRange;
   readonly #sysctls: PortSysctls;
   readonly #destinations: Destinations;
@@ -163,11 +163,11 @@ export class TcpTally {
   summarise(
     limits: Limits,
     seesBoundOnly: boolean,
-    memory: NamespaceMemory,
+    memory: InferenceState,
     nameOf?: NameOfCgroup,
     deviceName: DeviceName = (index) => `if${index}`,
     isBlocked?: Judges['isBlocked'],
-  ): { snapshot: TcpSnapshot; memory: NamespaceMemory } {
+  ): { snapshot: TcpSnapshot; memory: InferenceState } {
     const { known } = this.#blocked;
     const usedUp = this.#keepsPorts ? this.#usedUp() : undefined;
     const inference = this.#destinations.inferBlocked(this.#range, known, memory, { usedUp, isBlocked });

@@ -26,7 +26,7 @@ export interface UdpSnapshot {
 }
 
 /** One sample of UDP sockets. */
-export class UdpTally {
+export class UdpSockets {
   readonly #range: EphemeralRange;
   readonly #sockets = new StateCounts();
   readonly #localAddresses: LocalAddresses;

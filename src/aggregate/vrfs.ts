@@ -8,7 +8,7 @@ import {
   type DestinationsSnapshot,
   leastOf,
 } from './destinations.ts';
-import type { NamespaceMemory } from './inference.ts';
+import type { InferenceState } from './inference.ts';
 import type { PortSet } from './portSet.ts';
 import type { EphemeralRange } from './range.ts';
 
@@ -56,8 +56,8 @@ export class Vrfs {
     outside: DestinationsSnapshot,
     limit: number,
     deviceName: DeviceName,
-    memory: NamespaceMemory,
-    after: NamespaceMemory,
+    memory: InferenceState,
+    after: InferenceState,
   ): { destinations: DestinationsSnapshot; worst: Capacity } {
     let { total } = outside;
     const usable = this.#range.usableCount;

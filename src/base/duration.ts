@@ -1,4 +1,4 @@
-import { ExporterError, unfit } from './errors.ts';
+import { ExporterError, invalidValue } from './errors.ts';
 
 const SECOND = 1000;
 const MINUTE = 60 * SECOND;
@@ -44,7 +44,7 @@ export function parseDuration(text: string): number {
 export function parsePeriod(text: string, leastMs = 1): number {
   const milliseconds = parseDuration(text);
   if (milliseconds >= leastMs && milliseconds <= DAY) return milliseconds;
-  throw unfit(text, `a duration from ${formatDuration(leastMs)} to ${formatDuration(DAY)}`);
+  throw invalidValue(text, `a duration from ${formatDuration(leastMs)} to ${formatDuration(DAY)}`);
 }
 
 /**

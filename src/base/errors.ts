@@ -22,7 +22,7 @@ export class KernelError extends ExporterError {
 }
 
 /** The refusal of a text that the user gave. */
-export function unfit(text: string, expected: string): ExporterError {
+export function invalidValue(text: string, expected: string): ExporterError {
   return new ExporterError(`${JSON.stringify(text)} does not fit; expected ${expected}`);
 }
 

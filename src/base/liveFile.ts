@@ -24,7 +24,7 @@ export function noFile<T>(current: T): LiveFile<T> {
   return { current, reload: async () => 'unchanged', close() {} };
 }
 
-export interface LiveFileParts<T> {
+export interface LiveFileOptions<T> {
   /**
    * Reads the file, and what others it names, through `reader` alone. Throws an ExporterError where they are bad.
    *
@@ -41,7 +41,7 @@ export interface LiveFileParts<T> {
 }
 
 /** Loads a file and takes it up again whenever it has changed. Throws an ExporterError where the first one is bad. */
-export async function openLiveFile<T>(parts: LiveFileParts<T>): Promise<LiveFile<T>> {
+export async function openLiveFile<T>(parts: LiveFileOptions<T>): Promise<LiveFile<T>> {
   const { lookMs = LOOK_MS } = parts;
   let loaded = new FileReader();
   let current = await parts.load(loaded, undefined);

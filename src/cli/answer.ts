@@ -1,11 +1,11 @@
 import { ExporterError, errorLine } from '../base/errors.ts';
 import { createLogger, type Logger, silentLogger } from '../base/logger.ts';
 import { loadLibc } from '../kernel/libc.ts';
-import { Doorway, whyNoneIsEntered } from '../namespaces/doorway.ts';
+import { NamespaceSwitcher, whyNoneIsEntered } from '../namespaces/namespaceSwitcher.ts';
 import type { Report } from '../reports/report.ts';
-import { CollectorReporter } from '../sampler/collectorReporter.ts';
-import { openRounds, type Rounds } from '../sampler/sample.ts';
-import type { SamplerSettings } from '../sampler/settings.ts';
+import type { SamplingOptions } from '../sampling/samplingOptions.ts';
+import { openSession, type SamplingSession } from '../sampling/session.ts';
+import { CollectorReporter } from '../supervisor/collectorReporter.ts';
 import { ALL, beginInNetns, enterNetns } from './netns.ts';
 import type { Options } from './options.ts';
 import type { Asked, Query } from './query.ts';
@@ -21,11 +21,11 @@ export async function answer({ options, netns, connects, ask }: Query): Promise<
   const entered = netns === undefined || isAll || connects ? undefined : enterNetns(netns, procfs)?.path;
   const settings = { ...samplerSettings(options), keepsConnections: true };
   const log = createLogger(quietUnlessAsked(options));
-  const rounds = openRounds(isAll ? everywhere(settings) : settings, log);
+  const session = openSession(isAll ? everywhere(settings) : settings, log);
   try {
-    return await ask(askedOf(rounds, settings, { isAll, entered, log }));
+    return await ask(askedOf(session, settings, { isAll, entered, log }));
   } finally {
-    rounds.close();
+    session.close();
   }
 }
 
@@ -35,7 +35,7 @@ export function quietUnlessAsked({ log }: Options): Options['log'] {
 }
 
 /** Whoever asks waits for all of it. */
-function everywhere(settings: SamplerSettings): SamplerSettings {
+function everywhere(settings: SamplingOptions): SamplingOptions {
   return {
     ...settings,
     namespaces: 'all',
@@ -46,28 +46,28 @@ function everywhere(settings: SamplerSettings): SamplerSettings {
 }
 
 function askedOf(
-  rounds: Rounds,
-  settings: SamplerSettings,
+  session: SamplingSession,
+  settings: SamplingOptions,
   { isAll, entered, log }: { isAll: boolean; entered: string | undefined; log: Logger },
 ): Asked {
   const reporter = new CollectorReporter(log);
   return {
     isAll,
-    rounds,
+    session,
     sample() {
-      const snapshot = rounds.sample();
+      const snapshot = session.sample();
       reporter.report(snapshot);
       const [own, ...others] = snapshot.namespaces;
       return [whole(own), ...others];
     },
-    pathOf: (netns) => entered ?? rounds.pathOf(netns),
+    pathOf: (netns) => entered ?? session.pathOf(netns),
     lookElsewhere(find) {
       try {
         mayEnter(settings.procfs);
       } catch (error) {
         return errorLine(error);
       }
-      const all = openRounds(everywhere(settings), silentLogger);
+      const all = openSession(everywhere(settings), silentLogger);
       try {
         const [, ...others] = all.sample().namespaces;
         return find(others.filter(isWhole));
@@ -81,7 +81,7 @@ function askedOf(
 /** Throws an ExporterError where this thread may not enter other namespaces. */
 function mayEnter(procfs: string): void {
   try {
-    new Doorway(loadLibc(), procfs).close();
+    new NamespaceSwitcher(loadLibc(), procfs).close();
   } catch (error) {
     if (!(error instanceof ExporterError)) throw error;
     throw new ExporterError(`entering other network namespaces: ${whyNoneIsEntered(error)}`);

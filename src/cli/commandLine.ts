@@ -23,7 +23,7 @@ const COMMANDS: readonly Command[] = [
 
 /**
  * What `argv` (without the program's name) and the environment ask for. Prints nothing and never exits. Throws an
- * ExporterError of one line for anything unknown, missing or unfit.
+ * ExporterError of one line for anything unknown, missing or invalidValue.
  */
 export async function parseCommandLine(
   argv: readonly string[],

@@ -39,9 +39,9 @@ export const destinationsCommand: Command = {
   },
 };
 
-function ownedDestinations({ netns, tcp }: WholeNamespace, { rounds, isAll }: Asked): OwnedDestination[] {
+function ownedDestinations({ netns, tcp }: WholeNamespace, { session, isAll }: Asked): OwnedDestination[] {
   const shown = tcp.destinations.fullest;
-  const holders = rounds.holdersOf(netns, shown);
+  const holders = session.holdersOf(netns, shown);
   return shown.map((destination, index) => ({
     ...(isAll ? { netns } : {}),
     destination,

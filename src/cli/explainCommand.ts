@@ -4,7 +4,7 @@ import { leastAvailable, regime } from '../aggregate/exhaustion.ts';
 import { onDevice } from '../base/endpoint.ts';
 import type { Explained, ExplainedDestination, KnownElsewhere } from '../reports/explained.ts';
 import { explainReport } from '../reports/explainReport.ts';
-import type { NamedHolders } from '../sampler/namedHolders.ts';
+import type { NamedHolders } from '../sampling/namedHolders.ts';
 import { explainCommand as commandFor } from '../status/explainCommand.ts';
 import { regimesOf } from '../status/regimes.ts';
 import { nearnessOf, worstOf } from '../status/worst.ts';
@@ -49,16 +49,16 @@ const NO_PROCESSES = { processes: [], unknown: 0, refusal: undefined } as const;
 function explained(
   namespace: WholeNamespace,
   wanted: Wanted | undefined,
-  { rounds, pathOf }: Asked,
+  { session, pathOf }: Asked,
 ): Omit<Explained, 'isNetnsNamed' | 'elsewhere'> {
   const { netns, tcp, udp, range } = namespace;
   const destination = fullestOf(namespace, wanted);
-  const [holders = NOBODY] = destination === undefined ? [] : rounds.holdersOf(netns, [destination]);
+  const [holders = NOBODY] = destination === undefined ? [] : session.holdersOf(netns, [destination]);
   return {
     ...{ netns, holders, tcp, udp, range, netnsPath: pathOf(netns) },
     destination: destination ?? unused(wanted, namespace),
     sourceAddresses: destination === undefined ? 0 : sourcesOf(destination, tcp.destinations.fullest),
-    processes: destination === undefined ? NO_PROCESSES : rounds.processesOf(holders, PROCESS_BUDGET_MS),
+    processes: destination === undefined ? NO_PROCESSES : session.processesOf(holders, PROCESS_BUDGET_MS),
     worst: worstOf(regimesOf(namespace)),
   };
 }

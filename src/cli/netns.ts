@@ -1,10 +1,10 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { ExporterError, unfit } from '../base/errors.ts';
+import { ExporterError, invalidValue } from '../base/errors.ts';
 import { becomeProgram, loadLibc } from '../kernel/libc.ts';
-import { enterForGood, whyNotEntered } from '../namespaces/doorway.ts';
+import { namespaceByName } from '../namespaces/byName.ts';
 import type { FoundNamespace } from '../namespaces/found.ts';
-import { namespaceByName } from '../sampler/namespaceByName.ts';
+import { enterForGood, whyNotEntered } from '../namespaces/namespaceSwitcher.ts';
 import { optional } from './flag.ts';
 
 /** Every namespace, and no namespace's name. */
@@ -25,7 +25,7 @@ export const NETNS_OR_ALL = optional(
 export const NETNS = optional(
   { group: GROUP, describe: 'Connect from the network namespace NAME, as the label netns has it, or of PID' },
   (text) => {
-    if (text === ALL) throw unfit(text, 'NAME or PID: a connection comes from one namespace');
+    if (text === ALL) throw invalidValue(text, 'NAME or PID: a connection comes from one namespace');
     return text;
   },
 );

@@ -1,5 +1,5 @@
 import { parsePeriod } from '../base/duration.ts';
-import { unfit } from '../base/errors.ts';
+import { invalidValue } from '../base/errors.ts';
 import { readServices, servicePort } from '../owners/services.ts';
 import { Lookups } from '../probes/lookups.ts';
 import { probe } from '../probes/probe.ts';
@@ -44,7 +44,7 @@ export const probeCommand: Command = {
       'path.procfs': procfs,
     } = readFlags(FLAGS, commandLine, environment);
     const host = String(commandLine['host']);
-    if (host === '') throw unfit(host, 'a host name or an IP address');
+    if (host === '') throw invalidValue(host, 'a host name or an IP address');
     const port = portOf(String(commandLine['port']));
     const from = source === undefined ? {} : { source: parseSource(source, host) };
     return {
@@ -66,5 +66,5 @@ function portOf(text: string): number {
   if (/^\d+$/.test(text)) return parsePort(text);
   const port = servicePort(text, 'tcp');
   if (port !== undefined) return port;
-  throw unfit(text, 'a port from 1 to 65535 or the name of a service');
+  throw invalidValue(text, 'a port from 1 to 65535 or the name of a service');
 }

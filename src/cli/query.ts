@@ -1,6 +1,6 @@
 import type { Report } from '../reports/report.ts';
-import type { Rounds } from '../sampler/sample.ts';
-import type { NamespaceSnapshot } from '../sampler/snapshot.ts';
+import type { SamplingSession } from '../sampling/session.ts';
+import type { NamespaceSnapshot } from '../snapshot/snapshot.ts';
 import type { Options } from './options.ts';
 import type { WholeNamespace } from './wholeNamespace.ts';
 
@@ -19,7 +19,7 @@ export interface Query {
 /** Network namespaces that answer: the own one, which `--netns` may have changed, or all. */
 export interface Asked {
   readonly isAll: boolean;
-  readonly rounds: Rounds;
+  readonly session: SamplingSession;
   /**
    * Every namespace asked, in one new sample, the own one first. Throws an ExporterError where a number of that is
    * missing.

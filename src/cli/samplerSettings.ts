@@ -1,8 +1,8 @@
-import type { SamplerSettings } from '../sampler/settings.ts';
+import type { SamplingOptions } from '../sampling/samplingOptions.ts';
 import type { Options } from './options.ts';
 
 /** What of the options the sampling thread needs. */
-export function samplerSettings(options: Options): SamplerSettings {
+export function samplerSettings(options: Options): SamplingOptions {
   return {
     ...options.sample,
     limits: {

@@ -1,5 +1,5 @@
 import { PortSet } from '../aggregate/portSet.ts';
-import { unfit } from '../base/errors.ts';
+import { invalidValue } from '../base/errors.ts';
 import { parsePort } from './values.ts';
 
 const LAST_PORT = 65_535;
@@ -28,9 +28,9 @@ export function usualPorts(isKnown: (port: number) => boolean): readonly number[
 /** `22`, or `8000-9000` with both ends. */
 function parseRange(item: string): [first: number, last: number] {
   const [, first, last = first] = /^(\d+)(?:-(\d+))?$/.exec(item) ?? [];
-  if (first === undefined || last === undefined) throw unfit(item, EXPECTED);
+  if (first === undefined || last === undefined) throw invalidValue(item, EXPECTED);
   const range: [number, number] = [parsePort(first), parsePort(last)];
-  if (range[0] > range[1]) throw unfit(item, 'the lower port first');
+  if (range[0] > range[1]) throw invalidValue(item, 'the lower port first');
   return range;
 }
 

@@ -1,5 +1,5 @@
 import type { WriteStream } from 'node:tty';
-import type { ScannedPort } from '../probes/scan.ts';
+import type { ScannedPort } from '../scan/scan.ts';
 
 /** How far a scan is, for whoever waits for it. */
 export interface ScanProgress {

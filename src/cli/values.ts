@@ -1,6 +1,6 @@
 import ipaddr from 'ipaddr.js';
 import { parseDuration, parsePeriod } from '../base/duration.ts';
-import { unfit } from '../base/errors.ts';
+import { invalidValue } from '../base/errors.ts';
 
 // What a flag's text may be. Each parser throws an ExporterError that shows the text and says what was expected.
 
@@ -13,7 +13,7 @@ export function parsePeriodOrNone(text: string): number {
 export function parseShare(text: string): number {
   const share = /^\d*\.?\d+$/.test(text) ? Number(text) : Number.NaN;
   if (share > 0 && share <= 1) return share;
-  throw unfit(text, 'a number above 0 and up to 1');
+  throw invalidValue(text, 'a number above 0 and up to 1');
 }
 
 /** A share from 0 to 1. */
@@ -26,11 +26,11 @@ const EXPECTED_NAMESPACES = 'self, all or a regular expression';
 /** `self`, `all`, or a regular expression that a whole name must match, as in Prometheus. */
 export function parseNamespaces(text: string): 'self' | 'all' | RegExp {
   if (text === 'self' || text === 'all') return text;
-  if (text === '') throw unfit(text, EXPECTED_NAMESPACES);
+  if (text === '') throw invalidValue(text, EXPECTED_NAMESPACES);
   try {
     return new RegExp(`^(?:${text})$`, 'u');
   } catch {
-    throw unfit(text, EXPECTED_NAMESPACES);
+    throw invalidValue(text, EXPECTED_NAMESPACES);
   }
 }
 
@@ -41,7 +41,7 @@ export function wholeNumber(least: number, most: number): (text: string) => numb
   return (text) => {
     const number = /^\d+$/.test(text) ? Number(text) : Number.NaN;
     if (number >= least && number <= most) return number;
-    throw unfit(text, `a whole number from ${least} to ${most}`);
+    throw invalidValue(text, `a whole number from ${least} to ${most}`);
   };
 }
 
@@ -49,7 +49,7 @@ export function wholeNumber(least: number, most: number): (text: string) => numb
 export function oneOf<const Word extends string>(words: readonly Word[]): (text: string) => Word {
   return (text) => {
     const word = words.find((known) => known === text);
-    if (word === undefined) throw unfit(text, words.join(' or '));
+    if (word === undefined) throw invalidValue(text, words.join(' or '));
     return word;
   };
 }
@@ -57,7 +57,7 @@ export function oneOf<const Word extends string>(words: readonly Word[]): (text:
 /** The path of what is `expected` there: `a file`. */
 export function pathOf(expected: string): (text: string) => string {
   return (text) => {
-    if (text === '') throw unfit(text, expected);
+    if (text === '') throw invalidValue(text, expected);
     return text;
   };
 }
@@ -69,14 +69,14 @@ export function parseTelemetryPath(text: string): string {
     (segment) => /^[\w.~-]+$/.test(segment) && segment !== '.' && segment !== '..',
   );
   if (text.startsWith('/') && plain && segments[0] !== '-' && text !== '/readme') return text;
-  throw unfit(text, 'a path like /metrics, not / or /readme, and not below /-/');
+  throw invalidValue(text, 'a path like /metrics, not / or /readme, and not below /-/');
 }
 
 /** A port from 1 to 65535. */
 export function parsePort(text: string): number {
   const port = /^\d{1,5}$/.test(text) ? Number(text) : 0;
   if (port >= 1 && port <= 65_535) return port;
-  throw unfit(text, 'a port from 1 to 65535');
+  throw invalidValue(text, 'a port from 1 to 65535');
 }
 
 /** An IP address and a port. */
@@ -91,6 +91,6 @@ export function parseEndpoint(text: string): Endpoint {
   const address = ipv6 ?? ipv4 ?? '';
   const isFit =
     ipv6 === undefined ? ipaddr.IPv4.isValidFourPartDecimal(address) : ipaddr.IPv6.isValid(address);
-  if (!isFit) throw unfit(text, 'ADDRESS:PORT or [IPV6]:PORT');
+  if (!isFit) throw invalidValue(text, 'ADDRESS:PORT or [IPV6]:PORT');
   return { address, port: parsePort(port) };
 }

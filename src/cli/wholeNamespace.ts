@@ -1,6 +1,6 @@
 import { ExporterError } from '../base/errors.ts';
-import { costsNumbers } from '../sampler/failure.ts';
-import type { NamespaceSnapshot } from '../sampler/snapshot.ts';
+import { costsNumbers } from '../snapshot/failure.ts';
+import type { NamespaceSnapshot } from '../snapshot/snapshot.ts';
 
 /** A namespace of which no number is missing. */
 export type WholeNamespace = NamespaceSnapshot & {

@@ -1,12 +1,12 @@
-import { namespacesOf } from '../sampler/state.ts';
+import { namespacesOf } from '../snapshot/samplingState.ts';
 import { PaintedCounter } from './counter.ts';
-import type { DefineFamily } from './family.ts';
 import { PaintedGauge } from './gauge.ts';
+import type { DefineMetricGroup } from './metricGroup.ts';
 
 const LABELS = ['netns', 'protocol', 'family'] as const;
 
 /** What the kernel said when it was asked for a port. */
-export const defineCanary: DefineFamily = (registers) => {
+export const defineCanary: DefineMetricGroup = (registers) => {
   const success = new PaintedGauge(registers, {
     name: 'port_canary_success',
     help:

@@ -1,14 +1,13 @@
 import { leastAvailable } from '../aggregate/exhaustion.ts';
-import { namespacesOf } from '../sampler/state.ts';
+import { namespacesOf } from '../snapshot/samplingState.ts';
 import { DEVICE_LABELS, deviceLabel } from './device.ts';
-import type { DefineFamily } from './family.ts';
-
 import { PaintedGauge } from './gauge.ts';
+import type { DefineMetricGroup } from './metricGroup.ts';
 
 const LABELS = ['netns', 'local_address', 'remote_address', 'remote_port'] as const;
 
 /** The fullest destinations of TCP connect(). */
-export const defineDestinations: DefineFamily = (registers) => {
+export const defineDestinations: DefineMetricGroup = (registers) => {
   const used = new PaintedGauge(registers, {
     name: 'port_destination_used_ports',
     help: 'Ephemeral ports held by outbound TCP connections to this destination, blocked ones too (sock_diag).',

@@ -1,14 +1,14 @@
 import { leastAvailable } from '../aggregate/exhaustion.ts';
-import { namespacesOf } from '../sampler/state.ts';
-import type { DefineFamily } from './family.ts';
+import { namespacesOf } from '../snapshot/samplingState.ts';
 import { PaintedGauge } from './gauge.ts';
+import type { DefineMetricGroup } from './metricGroup.ts';
 
 const REGIMES =
   'The application sees EADDRNOTAVAIL (tcp connect), EADDRINUSE (tcp and udp bind) or EAGAIN (udp connect) ' +
   'when none is left. From sock_diag and net.ipv4.ip_local_port_range.';
 
 /** The worst key of each of the four regimes: what alerts stand on. */
-export const defineExhaustion: DefineFamily = (registers) => {
+export const defineExhaustion: DefineMetricGroup = (registers) => {
   const labels = ['netns', 'protocol', 'scope'] as const;
   const ratio = new PaintedGauge(registers, {
     name: 'port_exhaustion_ratio',

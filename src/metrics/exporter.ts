@@ -1,15 +1,15 @@
 import { REVISION, VERSION } from '../base/version.ts';
-import type { NamespaceSnapshot } from '../sampler/snapshot.ts';
-import { namespacesOf } from '../sampler/state.ts';
+import { namespacesOf } from '../snapshot/samplingState.ts';
+import type { NamespaceSnapshot } from '../snapshot/snapshot.ts';
 import { DESTINATION_SERIES } from './destinations.ts';
-import type { DefineFamily } from './family.ts';
 import { PaintedGauge } from './gauge.ts';
 import { LISTENER_SERIES, UDP_LISTENER_SERIES } from './listeners.ts';
 import { LOCAL_ADDRESS_SERIES } from './localAddresses.ts';
+import type { DefineMetricGroup } from './metricGroup.ts';
 import { OWNER_SERIES } from './owners.ts';
 
 /** What the exporter says of itself and of its sampling. */
-export const defineExporter: DefineFamily = (registers) => {
+export const defineExporter: DefineMetricGroup = (registers) => {
   const build = new PaintedGauge(registers, {
     name: 'port_exporter_build_info',
     help: 'Always 1; the labels say what is running.',

@@ -1,13 +1,13 @@
 import { collectDefaultMetrics, type Registry } from 'prom-client';
 import { NO_PROBES, type ProbesState } from '../probes/openProbes.ts';
-import type { SamplingState } from '../sampler/state.ts';
+import type { SamplingState } from '../snapshot/samplingState.ts';
 import { defineCanary } from './canary.ts';
 import { defineDestinations } from './destinations.ts';
 import { defineExhaustion } from './exhaustion.ts';
 import { defineExporter } from './exporter.ts';
-import type { DefineFamily } from './family.ts';
 import { defineListeners } from './listeners.ts';
 import { defineLocalAddresses } from './localAddresses.ts';
+import type { DefineMetricGroup } from './metricGroup.ts';
 import { defineNamespaces } from './namespaces.ts';
 import { defineOwners } from './owners.ts';
 import { type ExpositionFormat, newRegistries, PaintedPart } from './paintedPart.ts';
@@ -16,7 +16,7 @@ import { defineRange } from './range.ts';
 import { defineSockets } from './sockets.ts';
 
 /** In the order in which they are exposed. */
-const FAMILIES: readonly DefineFamily[] = [
+const FAMILIES: readonly DefineMetricGroup[] = [
   defineRange,
   defineExhaustion,
   defineCanary,

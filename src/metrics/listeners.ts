@@ -1,12 +1,12 @@
-import { namespacesOf } from '../sampler/state.ts';
+import { namespacesOf } from '../snapshot/samplingState.ts';
 import { PaintedCounter } from './counter.ts';
-import type { DefineFamily } from './family.ts';
 import { PaintedGauge } from './gauge.ts';
+import type { DefineMetricGroup } from './metricGroup.ts';
 
 const LABELS = ['netns', 'protocol', 'address', 'port'] as const;
 
 /** Who listens, and how full the queues are. */
-export const defineListeners: DefineFamily = (registers) => {
+export const defineListeners: DefineMetricGroup = (registers) => {
   const count = new PaintedGauge(registers, {
     name: 'port_listeners',
     help:

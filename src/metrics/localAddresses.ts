@@ -1,13 +1,12 @@
-import { namespacesOf } from '../sampler/state.ts';
+import { namespacesOf } from '../snapshot/samplingState.ts';
 import { DEVICE_LABELS, deviceLabel } from './device.ts';
-import type { DefineFamily } from './family.ts';
-
 import { PaintedGauge } from './gauge.ts';
+import type { DefineMetricGroup } from './metricGroup.ts';
 
 const LABELS = ['netns', 'protocol', 'local_address'] as const;
 
 /** The fullest local addresses as bind() to port 0 meets them. */
-export const defineLocalAddresses: DefineFamily = (registers) => {
+export const defineLocalAddresses: DefineMetricGroup = (registers) => {
   const used = new PaintedGauge(registers, {
     name: 'port_local_address_used_ports',
     help: 'Distinct usable ports that bind() to this address cannot have: held on it, or on a wildcard address that covers it.',

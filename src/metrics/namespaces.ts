@@ -1,9 +1,9 @@
-import { namespacesOf } from '../sampler/state.ts';
-import type { DefineFamily } from './family.ts';
+import { namespacesOf } from '../snapshot/samplingState.ts';
 import { PaintedGauge } from './gauge.ts';
+import type { DefineMetricGroup } from './metricGroup.ts';
 
 /** Which network namespaces are sampled. */
-export const defineNamespaces: DefineFamily = (registers) => {
+export const defineNamespaces: DefineMetricGroup = (registers) => {
   const info = new PaintedGauge(registers, {
     name: 'port_namespace_info',
     help:

@@ -1,9 +1,9 @@
-import { namespacesOf } from '../sampler/state.ts';
-import type { DefineFamily } from './family.ts';
+import { namespacesOf } from '../snapshot/samplingState.ts';
 import { PaintedGauge } from './gauge.ts';
+import type { DefineMetricGroup } from './metricGroup.ts';
 
 /** Who holds the ephemeral ports. */
-export const defineOwners: DefineFamily = (registers) => {
+export const defineOwners: DefineMetricGroup = (registers) => {
   const ports = new PaintedGauge(registers, {
     name: 'port_owner_ephemeral_ports',
     help:

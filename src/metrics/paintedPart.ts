@@ -1,5 +1,5 @@
 import { Registry } from 'prom-client';
-import type { DefineFamily } from './family.ts';
+import type { DefineMetricGroup } from './metricGroup.ts';
 
 /** Prometheus text format 0.0.4 or OpenMetrics 1.0.0. */
 export type ExpositionFormat = 'text' | 'openmetrics';
@@ -7,11 +7,11 @@ export type ExpositionFormat = 'text' | 'openmetrics';
 /** Families that are painted from one state, in registries of their own. */
 export class PaintedPart<State> {
   readonly #registries = newRegistries();
-  readonly #families: readonly ReturnType<DefineFamily<State>>[];
+  readonly #families: readonly ReturnType<DefineMetricGroup<State>>[];
   /** What a state looks like does not change: it is painted once, however often it is scraped. */
   readonly #painted = new Map<ExpositionFormat, { readonly state: State; readonly text: Promise<string> }>();
 
-  constructor(define: readonly DefineFamily<State>[]) {
+  constructor(define: readonly DefineMetricGroup<State>[]) {
     this.#families = define.map((family) => family(Object.values(this.#registries)));
   }
 

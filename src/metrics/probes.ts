@@ -1,9 +1,9 @@
 import type { ProbesState } from '../probes/openProbes.ts';
-import type { DefineFamily } from './family.ts';
 import { PaintedGauge } from './gauge.ts';
+import type { DefineMetricGroup } from './metricGroup.ts';
 
 /** What came of connecting to the targets of --probe and --probe.file. */
-export const defineProbes: DefineFamily<ProbesState> = (registers) => {
+export const defineProbes: DefineMetricGroup<ProbesState> = (registers) => {
   const success = new PaintedGauge(registers, {
     name: 'port_probe_success',
     help:

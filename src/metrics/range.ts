@@ -1,9 +1,9 @@
-import { namespacesOf } from '../sampler/state.ts';
-import type { DefineFamily } from './family.ts';
+import { namespacesOf } from '../snapshot/samplingState.ts';
 import { PaintedGauge } from './gauge.ts';
+import type { DefineMetricGroup } from './metricGroup.ts';
 
 /** The ephemeral port range, and what of it is blocked or used. */
-export const defineRange: DefineFamily = (registers) => {
+export const defineRange: DefineMetricGroup = (registers) => {
   const first = new PaintedGauge(registers, {
     name: 'port_ephemeral_range_first_port',
     help: 'First port of net.ipv4.ip_local_port_range, from which connect() and bind() to port 0 choose.',

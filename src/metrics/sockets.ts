@@ -1,9 +1,9 @@
-import { namespacesOf } from '../sampler/state.ts';
-import type { DefineFamily } from './family.ts';
+import { namespacesOf } from '../snapshot/samplingState.ts';
 import { PaintedGauge } from './gauge.ts';
+import type { DefineMetricGroup } from './metricGroup.ts';
 
 /** Socket counts by state. */
-export const defineSockets: DefineFamily = (registers) => {
+export const defineSockets: DefineMetricGroup = (registers) => {
   const sockets = new PaintedGauge(registers, {
     name: 'port_sockets',
     help:

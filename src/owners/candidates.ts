@@ -2,7 +2,7 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { errorCode } from '../base/errors.ts';
 import { ifReadable } from '../base/ifReadable.ts';
-import { readBounded } from './boundedFile.ts';
+import { readUpTo } from '../base/readUpTo.ts';
 
 /** The most processes Linux allows are 2^22, of up to 8 bytes each here. */
 const FILE_LIMIT = 32 * 1024 * 1024;
@@ -35,7 +35,7 @@ function activatedBy(cgroupPath: string): string[] {
 /** A threaded cgroup has no cgroup.procs to read (EOPNOTSUPP): its processes are listed above it. */
 function pidsIn(cgroupMount: string, cgroupPath: string): number[] {
   try {
-    return parsePids(readBounded(join(cgroupMount, cgroupPath, 'cgroup.procs'), FILE_LIMIT));
+    return parsePids(readUpTo(join(cgroupMount, cgroupPath, 'cgroup.procs'), FILE_LIMIT));
   } catch (thrown) {
     const code = errorCode(thrown);
     if (code === undefined) throw thrown;

@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { errorCode } from '../base/errors.ts';
-import { readBounded } from './boundedFile.ts';
+import { readUpTo } from '../base/readUpTo.ts';
 
 /** A line of mountinfo for a file system of type cgroup2. */
 export interface CgroupMount {
@@ -51,7 +51,7 @@ function missing(why: string): CgroupMountSearch {
 /** Mount points, the best first; the errno by name where the file cannot be read. */
 function readMounts(path: string, sysfs: string): string[] | string {
   try {
-    const bytes = readBounded(path, FILE_LIMIT);
+    const bytes = readUpTo(path, FILE_LIMIT);
     return rankCgroupMounts(parseCgroupMounts(bytes), sysfs).map(({ mountPoint }) => mountPoint);
   } catch (thrown) {
     const code = errorCode(thrown);

@@ -2,10 +2,10 @@ import { readFileSync, readlinkSync } from 'node:fs';
 import { release } from 'node:os';
 import { ExporterError } from '../base/errors.ts';
 import { ifReadable } from '../base/ifReadable.ts';
+import { readUpTo } from '../base/readUpTo.ts';
 import { holds, whyDenied } from '../kernel/capabilities.ts';
 import { AF_UNIX, loadLibc, SOCK_DGRAM } from '../kernel/libc.ts';
 import { releaseAtLeast } from '../kernel/release.ts';
-import { readBounded } from './boundedFile.ts';
 
 /** A directory of /proc/<pid> with an entry for every descriptor of the process. */
 export interface DescriptorView {
@@ -30,7 +30,7 @@ const links: DescriptorView = {
 const infos: DescriptorView = {
   directory: 'fdinfo',
   socketInode(path) {
-    const { mount, inode } = parseDescriptorInfo(readBounded(path, INFO_LIMIT));
+    const { mount, inode } = parseDescriptorInfo(readUpTo(path, INFO_LIMIT));
     return mount !== undefined && mount === socketMount() ? inode : undefined;
   },
 };

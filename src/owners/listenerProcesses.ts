@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs';
 import { ifReadable } from '../base/ifReadable.ts';
-import { readBounded } from './boundedFile.ts';
+import { readUpTo } from '../base/readUpTo.ts';
 import { candidatePids } from './candidates.ts';
 import { Descriptors, holdsSocket } from './descriptors.ts';
 import { type ProcessStat, parseProcessStat } from './processStat.ts';
@@ -239,7 +239,7 @@ export class ListenerProcesses {
   /** The owner of `/proc/<pid>` is the effective user; the kernel hides it below, not there, for a setuid program. */
   #look(pid: number): (ProcessStat & { uid: number }) | undefined {
     return ifReadable(() => {
-      const stat = parseProcessStat(readBounded(`${this.#procfs}/${pid}/stat`, STAT_LIMIT));
+      const stat = parseProcessStat(readUpTo(`${this.#procfs}/${pid}/stat`, STAT_LIMIT));
       return stat && { ...stat, uid: statSync(`${this.#procfs}/${pid}`).uid };
     });
   }

@@ -1,4 +1,4 @@
-import { printable } from './printable.ts';
+import { printable } from '../base/printable.ts';
 
 /** Who a cgroup belongs to, as people know it. */
 export interface Owner {

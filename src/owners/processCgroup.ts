@@ -1,11 +1,11 @@
 import { ifReadable } from '../base/ifReadable.ts';
-import { readBounded } from './boundedFile.ts';
+import { readUpTo } from '../base/readUpTo.ts';
 
 const FILE_LIMIT = 64 * 1024;
 
 /** The cgroup that a process is in, below the v2 mount, else below v1's of systemd; undefined where it cannot be seen. */
 export function processCgroup(procfs: string, pid: number): string | undefined {
-  const bytes = ifReadable(() => readBounded(`${procfs}/${pid}/cgroup`, FILE_LIMIT));
+  const bytes = ifReadable(() => readUpTo(`${procfs}/${pid}/cgroup`, FILE_LIMIT));
   return bytes === undefined ? undefined : parseProcessCgroup(bytes.toString('utf8'));
 }
 

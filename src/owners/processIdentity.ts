@@ -1,5 +1,5 @@
 import { ifReadable } from '../base/ifReadable.ts';
-import { readBounded } from './boundedFile.ts';
+import { readUpTo } from '../base/readUpTo.ts';
 import { ownerOf } from './ownerName.ts';
 import { processCgroup } from './processCgroup.ts';
 import { parseProcessStat } from './processStat.ts';
@@ -17,7 +17,7 @@ export const UNKNOWN_IDENTITY: ProcessIdentity = { process: '', container: '', p
 const STAT_LIMIT = 4096;
 
 export function identifyProcess(procfs: string, pid: number): ProcessIdentity {
-  const stat = ifReadable(() => readBounded(`${procfs}/${pid}/stat`, STAT_LIMIT));
+  const stat = ifReadable(() => readUpTo(`${procfs}/${pid}/stat`, STAT_LIMIT));
   const cgroup = processCgroup(procfs, pid);
   const owner = cgroup === undefined ? undefined : ownerOf(cgroup);
   return {

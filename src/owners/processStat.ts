@@ -1,4 +1,4 @@
-import { printable } from './printable.ts';
+import { printable } from '../base/printable.ts';
 
 /** TASK_COMM_LEN allows 15 bytes; each may take six characters when it is made visible. */
 const NAME_LIMIT = 64;

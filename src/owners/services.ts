@@ -1,5 +1,5 @@
 import { ExporterError, errorLine } from '../base/errors.ts';
-import { linesOf, readBounded } from './boundedFile.ts';
+import { linesOf, readUpTo } from '../base/readUpTo.ts';
 
 export interface ServiceNames {
   /** The first name that the file gives to this port and protocol; '' where it gives none. */
@@ -15,7 +15,7 @@ const LINES_LIMIT = 150_000;
 /** Read once: slim containers have no such file, which is said in `missing` and not thrown. */
 export function readServices(path = '/etc/services'): ServiceNames {
   try {
-    return { ...parseServices(readBounded(path, FILE_LIMIT)), missing: undefined };
+    return { ...parseServices(readUpTo(path, FILE_LIMIT)), missing: undefined };
   } catch (thrown) {
     const missing = new ExporterError('reading the service names', { cause: thrown });
     return { name: () => '', missing: errorLine(missing) };
@@ -41,7 +41,7 @@ export function servicePort(
   path = '/etc/services',
 ): number | undefined {
   try {
-    for (const service of servicesIn(readBounded(path, FILE_LIMIT))) {
+    for (const service of servicesIn(readUpTo(path, FILE_LIMIT))) {
       if (service.protocol !== protocol) continue;
       if ([service.name, ...service.aliases].includes(wanted)) return service.port;
     }

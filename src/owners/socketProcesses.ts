@@ -1,10 +1,10 @@
 import { statSync } from 'node:fs';
 import { ifReadable } from '../base/ifReadable.ts';
-import { readBounded } from './boundedFile.ts';
+import { printable } from '../base/printable.ts';
+import { readUpTo } from '../base/readUpTo.ts';
 import { candidatePids } from './candidates.ts';
 import { Descriptors } from './descriptors.ts';
 import { whyDescriptorsDenied } from './descriptorViews.ts';
-import { printable } from './printable.ts';
 import { parseProcessStat } from './processStat.ts';
 import type { UserNames } from './users.ts';
 
@@ -87,9 +87,9 @@ const COMMAND_LINE_LIMIT = 200;
 /** What `ps` shows everybody of it. */
 function describe(procfs: string, pid: number, users: UserNames): Omit<SocketProcess, 'sockets'> {
   const directory = `${procfs}/${pid}`;
-  const stat = ifReadable(() => parseProcessStat(readBounded(`${directory}/stat`, STAT_LIMIT)));
+  const stat = ifReadable(() => parseProcessStat(readUpTo(`${directory}/stat`, STAT_LIMIT)));
   const uid = ifReadable(() => statSync(directory).uid);
-  const bytes = ifReadable(() => readBounded(`${directory}/cmdline`, ARGUMENTS_LIMIT));
+  const bytes = ifReadable(() => readUpTo(`${directory}/cmdline`, ARGUMENTS_LIMIT));
   return {
     pid,
     process: stat?.name ?? '',

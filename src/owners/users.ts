@@ -1,8 +1,8 @@
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { ifReadable } from '../base/ifReadable.ts';
-import { linesOf, readBounded } from './boundedFile.ts';
-import { printable } from './printable.ts';
+import { printable } from '../base/printable.ts';
+import { linesOf, readUpTo } from '../base/readUpTo.ts';
 
 /** Some 300 000 users. */
 const FILE_LIMIT = 32 * 1024 * 1024;
@@ -26,7 +26,7 @@ export class UserNames {
     const stats = ifReadable(() => statSync(this.#path));
     const version = stats && [stats.ino, stats.size, stats.mtimeMs, stats.ctimeMs].join();
     if (version === this.#version) return;
-    const bytes = stats?.isFile() ? ifReadable(() => readBounded(this.#path, FILE_LIMIT)) : undefined;
+    const bytes = stats?.isFile() ? ifReadable(() => readUpTo(this.#path, FILE_LIMIT)) : undefined;
     this.#version = version;
     this.#names = bytes === undefined ? new Map() : parsePasswd(bytes);
   }

@@ -1,6 +1,6 @@
 import { lookup } from 'node:dns/promises';
 import { errorCode } from '../base/errors.ts';
-import { settledWithin } from './settledWithin.ts';
+import { withTimeout } from './withTimeout.ts';
 
 /** `resolver_failed`: it did not say whether the name exists, now or ever. */
 export type LookupFailure = 'name_not_found' | 'resolver_failed' | 'timeout';
@@ -50,9 +50,9 @@ export class Lookups {
   async lookup({ host, family, timeoutMs, longestWaitMs }: LookupRequest): Promise<LookupOutcome> {
     const askedAt = performance.now();
     const job = this.#jobOf(host, family);
-    const begun = await settledWithin(job.begun, longestWaitMs);
+    const begun = await withTimeout(job.begun, longestWaitMs);
     const from = begun === undefined ? askedAt : performance.now();
-    const answer = begun === undefined ? undefined : await settledWithin(job.answer, timeoutMs);
+    const answer = begun === undefined ? undefined : await withTimeout(job.answer, timeoutMs);
     const seconds = (performance.now() - from) / 1000;
     return { seconds, ...(answer ?? { found: false, reason: 'timeout', error: 'ETIMEDOUT' }) };
   }

@@ -1,6 +1,6 @@
 import { isIP, isIPv4, isIPv6 } from 'node:net';
 import { isHostName } from '../base/endpoint.ts';
-import { unfit } from '../base/errors.ts';
+import { invalidValue } from '../base/errors.ts';
 
 /** What a probe connects to. */
 export interface Endpoint {
@@ -44,7 +44,7 @@ export function parseEndpoint(text: string): Pick<Endpoint, 'host' | 'port'> {
   const port = Number(digits);
   const isFit = ipv6 === undefined ? isIPv4(name) || isHostName(name) : isIPv6(ipv6);
   if (!isFit || port < 1 || port > 65_535) {
-    throw unfit(text, 'tcp://HOST:PORT or tcp://[IPV6]:PORT');
+    throw invalidValue(text, 'tcp://HOST:PORT or tcp://[IPV6]:PORT');
   }
   return { host: ipv6 ?? name, port };
 }
@@ -54,11 +54,11 @@ export function parseSource(text: string, host?: string): string {
   const family = isIP(text);
   // A link-local one would need its interface as well.
   if (family === 0 || text.includes('%')) {
-    throw unfit(text, 'an IP address of this machine');
+    throw invalidValue(text, 'an IP address of this machine');
   }
   const wanted = host === undefined ? 0 : isIP(host);
   if (wanted !== 0 && wanted !== family) {
-    throw unfit(text, `an IPv${wanted} address as ${host} is`);
+    throw invalidValue(text, `an IPv${wanted} address as ${host} is`);
   }
   return text;
 }

@@ -2,7 +2,7 @@ import type { Regime } from '../aggregate/exhaustion.ts';
 import { UNATTRIBUTED } from '../aggregate/owners.ts';
 import { counted, percent } from '../base/quantities.ts';
 import type { SocketProcess } from '../owners/socketProcesses.ts';
-import type { NamedHolder } from '../sampler/namedHolders.ts';
+import type { NamedHolder } from '../sampling/namedHolders.ts';
 import type { Explained, KnownElsewhere } from './explained.ts';
 import type { Remedy } from './remedies.ts';
 import { emphasisOfRatio } from './style.ts';

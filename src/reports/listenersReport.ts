@@ -1,4 +1,4 @@
-import type { DescribedListener } from '../sampler/describedListener.ts';
+import type { DescribedListener } from '../snapshot/describedListener.ts';
 import type { Report } from './report.ts';
 import { type Column, renderTable } from './table.ts';
 import { wrapped } from './wrap.ts';

@@ -1,10 +1,10 @@
 import { getSystemErrorMap } from 'node:util';
 import { escapeInvisible } from '../base/logfmt.ts';
 import { counted } from '../base/quantities.ts';
-import type { PortState } from '../probes/scan.ts';
-import type { ComparedPort } from '../probes/scanDifferences.ts';
-import type { ScanTarget } from '../probes/scanTarget.ts';
-import type { DescribedListener } from '../sampler/describedListener.ts';
+import type { PortState } from '../scan/scan.ts';
+import type { ComparedPort } from '../scan/scanDifferences.ts';
+import type { ScanTarget } from '../scan/scanTarget.ts';
+import type { DescribedListener } from '../snapshot/describedListener.ts';
 
 import type { Report } from './report.ts';
 import type { Emphasis } from './style.ts';

@@ -1,4 +1,4 @@
-import type { CanaryAnswer } from '../sampler/canary.ts';
+import type { CanaryAnswer } from '../snapshot/canaryAnswer.ts';
 
 /** The kernel's own word, beside what was calculated. */
 export interface CanaryStatus {

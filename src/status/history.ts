@@ -1,4 +1,4 @@
-import type { Snapshot } from '../sampler/snapshot.ts';
+import type { Snapshot } from '../snapshot/snapshot.ts';
 import {
   BUCKET_MS,
   BUCKETS,

@@ -1,4 +1,4 @@
-import type { DescribedListener } from '../sampler/describedListener.ts';
+import type { DescribedListener } from '../snapshot/describedListener.ts';
 
 /** Those that are in trouble first: by how full the queue is, then by what was dropped, then by connections. */
 export function listenersOf(listeners: readonly DescribedListener[]): DescribedListener[] {

@@ -1,5 +1,5 @@
 import type { OwnersSnapshot } from '../aggregate/owners.ts';
-import type { NamespaceSnapshot } from '../sampler/snapshot.ts';
+import type { NamespaceSnapshot } from '../snapshot/snapshot.ts';
 
 /** How many distinct usable ports the sockets of one owner hold, by protocol. */
 export interface OwnerShare {

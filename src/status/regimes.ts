@@ -1,8 +1,8 @@
 import type { LocalAddressesSnapshot } from '../aggregate/localAddresses.ts';
 import type { TcpSnapshot } from '../aggregate/tcp.ts';
 import { onDevice } from '../base/endpoint.ts';
-import type { Protocol } from '../sampler/protocol.ts';
-import type { NamespaceSnapshot, Scope } from '../sampler/snapshot.ts';
+import type { Protocol } from '../snapshot/protocol.ts';
+import type { NamespaceSnapshot, Scope } from '../snapshot/snapshot.ts';
 
 /** The four ways to be given a port, and what an application sees when there is none. */
 export const REGIMES = [

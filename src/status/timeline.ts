@@ -1,4 +1,4 @@
-import type { NamespaceSnapshot } from '../sampler/snapshot.ts';
+import type { NamespaceSnapshot } from '../snapshot/snapshot.ts';
 import { regimesOf } from './regimes.ts';
 
 /** How long is remembered, and in which steps: 240 points fill a small chart, and a bucket holds a few samples. */

@@ -1,4 +1,4 @@
-import type { NamespaceSnapshot } from '../sampler/snapshot.ts';
+import type { NamespaceSnapshot } from '../snapshot/snapshot.ts';
 import { levelOf, severityOf } from './level.ts';
 import { type RegimeNumbers, type RegimeStatus, regimesOf } from './regimes.ts';
 

@@ -2,13 +2,13 @@ import { execFile } from 'node:child_process';
 import notify from 'systemd-notify';
 import { errorLine } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
-import type { Say } from './notifySocket.ts';
+import type { Send } from './notifySocket.ts';
 
 export interface Manager {
   /** Sets the status, and says READY. Waits until it was taken; never rejects. */
   announce(message: { readonly ready?: boolean; readonly status: string }): Promise<void>;
   /** Says that this process lives. */
-  beat(): void;
+  keepAlive(): void;
   /** Says that this process ends. */
   stopping(): void;
 }
@@ -18,7 +18,7 @@ export interface Manager {
  * missing or fails as datagrams. Beats, which it cannot send, are datagrams; only where `say` is undefined, because the
  * FFI library is missing, each of them is a process: without any the manager would kill a healthy exporter.
  */
-export function createManager(say: Say | undefined, log: Logger): Manager {
+export function createManager(say: Send | undefined, log: Logger): Manager {
   let isCommandUsable = true;
   /** What cannot be done is said once, until it could be done again. */
   const refused = new Set<string>();
@@ -51,7 +51,7 @@ export function createManager(say: Say | undefined, log: Logger): Manager {
       }
       tell('status', `${ready ? 'READY=1\n' : ''}STATUS=${status}`);
     },
-    beat() {
+    keepAlive() {
       if (say !== undefined) tell('watchdog', 'WATCHDOG=1');
       else {
         execFile('systemd-notify', [`--pid=${process.pid}`, 'WATCHDOG=1'], (error) =>

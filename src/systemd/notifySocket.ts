@@ -3,13 +3,13 @@ import { ExporterError } from '../base/errors.ts';
 import { AF_UNIX, type Libc, MSG_DONTWAIT, MSG_NOSIGNAL, SOCK_DGRAM } from '../kernel/libc.ts';
 
 /** Says a state to the service manager: assignments as in sd_notify(3), one per line. Throws an ExporterError. */
-export type Say = (state: string) => void;
+export type Send = (state: string) => void;
 
 /**
  * A socket to the service manager's own, at `path` of the file system or of the abstract namespace (`@...`). Every
  * message is one datagram and never waits: one that the manager has no room for is an error. Throws an ExporterError.
  */
-export function openNotifySocket(path: string, libc: Libc): Say {
+export function openNotifySocket(path: string, libc: Libc): Send {
   const address = unixAddress(path);
   const fd = libc.socket(AF_UNIX, SOCK_DGRAM, 0);
   // Not connected: a manager that was replaced has another socket of the same name.

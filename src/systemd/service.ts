@@ -1,10 +1,10 @@
 import { errorLine } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
 import { loadLibc } from '../kernel/libc.ts';
-import { isFresh } from '../sampler/readiness.ts';
-import type { SamplingState } from '../sampler/state.ts';
+import type { SamplingState } from '../snapshot/samplingState.ts';
+import { isFresh } from '../status/readiness.ts';
 import { createManager } from './manager.ts';
-import { openNotifySocket, type Say } from './notifySocket.ts';
+import { openNotifySocket, type Send } from './notifySocket.ts';
 import { statusOf } from './status.ts';
 import { isNews, STATUS_CHECK_MS } from './statusNews.ts';
 import { startWatchdog, watchdogPeriodMs } from './watchdog.ts';
@@ -28,7 +28,7 @@ export function createService(options: {
   const { environment, state, log } = options;
   const path = environment['NOTIFY_SOCKET'] ?? '';
   if (path === '') return noService;
-  const manager = createManager(openSay(path, log), log);
+  const manager = createManager(openSend(path, log), log);
   let status = statusOf(state(), Date.now());
   let saidAt = performance.now();
   let endWatchdog = () => {};
@@ -56,7 +56,7 @@ export function createService(options: {
       endWatchdog = startWatchdog(
         periodMs,
         () => isFresh(state(), Date.now()),
-        () => manager.beat(),
+        () => manager.keepAlive(),
       );
     },
     stopping() {
@@ -68,12 +68,12 @@ export function createService(options: {
   };
 }
 
-function openSay(path: string, log: Logger): Say | undefined {
+function openSend(path: string, log: Logger): Send | undefined {
   try {
     return openNotifySocket(path, loadLibc());
   } catch (error) {
     log.warn(
-      'systemd is told through the command systemd-notify alone, a process for every beat of the watchdog',
+      'systemd is told through the command systemd-notify alone, a process for each watchdog keep-alive',
       {
         error: errorLine(error),
       },

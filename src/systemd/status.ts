@@ -1,9 +1,9 @@
 import { formatDuration } from '../base/duration.ts';
+import { printable } from '../base/printable.ts';
 import { counted, percent } from '../base/quantities.ts';
-import { printable } from '../owners/printable.ts';
-import { isFresh, readinessOf } from '../sampler/readiness.ts';
-import type { Snapshot } from '../sampler/snapshot.ts';
-import type { SamplingState } from '../sampler/state.ts';
+import type { SamplingState } from '../snapshot/samplingState.ts';
+import type { Snapshot } from '../snapshot/snapshot.ts';
+import { isFresh, readinessOf } from '../status/readiness.ts';
 import { worstNamespace } from '../status/worst.ts';
 
 /** The line that `systemctl status` shows. */

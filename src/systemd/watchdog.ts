@@ -17,12 +17,12 @@ export function watchdogPeriodMs(environment: NodeJS.ProcessEnv, ownPid: number)
 }
 
 /**
- * Beats at once and every `periodMs` from now on, as long as `isAlive` at the time → what ends it. What does not beat
+ * Beats at once and every `periodMs` from now on, as long as `isAlive` at the time → what ends it. What does not keepAlive
  * is a process that is frozen or busy for ever, and one whose samples no longer arrive although its thread was replaced.
  */
-export function startWatchdog(periodMs: number, isAlive: () => boolean, beat: () => void): () => void {
+export function startWatchdog(periodMs: number, isAlive: () => boolean, keepAlive: () => void): () => void {
   const check = () => {
-    if (isAlive()) beat();
+    if (isAlive()) keepAlive();
   };
   check();
   const timer = setInterval(check, periodMs);

@@ -12,7 +12,7 @@ import { limitRequests } from './requestLimit.ts';
 import { ScrapeBytes } from './scrapeBytes.ts';
 import { withSecurityHeaders } from './securityHeaders.ts';
 
-export interface AppParts {
+export interface AppOptions {
   /** Absolute path of the metrics, made of plain segments: `/metrics`. */
   readonly telemetryPath: string;
   readonly version: string;
@@ -39,7 +39,7 @@ const CONTENT_TYPES: Readonly<Record<ExpositionFormat, string>> = {
 const HEALTH = ['/-/healthy', '/-/ready'] as const;
 
 /** Every route the exporter answers. Each GET route also answers HEAD, and other methods get 405. */
-export function createApp(parts: AppParts): Hono {
+export function createApp(parts: AppOptions): Hono {
   const { telemetryPath, version, log, maxRequests, config, readiness, page, readme } = parts;
   const scrapes = new ScrapeBytes(parts.render);
   const app = new Hono();

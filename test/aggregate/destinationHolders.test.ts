@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { DestinationHoldersTally } from '../../src/aggregate/destinationHolders.ts';
+import { HeldPortsByDestination } from '../../src/aggregate/destinationHolders.ts';
 import type { Destination } from '../../src/aggregate/destinations.ts';
 import { HeldConnections } from '../../src/aggregate/heldConnections.ts';
 import { TcpState } from '../../src/sockets/record.ts';
@@ -17,7 +17,7 @@ function to(remote: string, localPort: number, more: Partial<Sock> = {}): Sock {
 function holders(tcp: readonly Sock[], wanted: (destination: Destination) => boolean = () => true) {
   const held = new HeldConnections();
   const destinations = tallyTcp({ sysctls, tcp, udp: [] }, {}, held).destinations.fullest.filter(wanted);
-  const tally = new DestinationHoldersTally(destinations);
+  const tally = new HeldPortsByDestination(destinations);
   held.replay((record) => tally.add(record));
   return Object.fromEntries(
     destinations.map((destination) => {
@@ -63,7 +63,7 @@ describe('what holds the ports of a destination', () => {
     ];
     const held = new HeldConnections();
     const { fullest } = tallyTcp({ sysctls, tcp, udp: [] }, {}, held).destinations;
-    const tally = new DestinationHoldersTally(fullest);
+    const tally = new HeldPortsByDestination(fullest);
     held.replay((record) => tally.add(record));
     const [inodes] = fullest.map((destination) => tally.holdersOf(destination).inodes);
     expect(inodes).toEqual(
@@ -112,7 +112,7 @@ describe('what holds the ports of a destination', () => {
   it('is nothing where all is gone since', () => {
     const [destination] = tallyTcp({ sysctls, tcp: [to('10.0.1.1', 40_000)], udp: [] }).destinations.fullest;
     if (destination === undefined) throw new Error('no destination');
-    const tally = new DestinationHoldersTally([destination]);
+    const tally = new HeldPortsByDestination([destination]);
     const nobody = { byCgroup: new Map(), timeWaitLeftMs: [], inodes: new Map() };
     expect(tally.holdersOf(destination)).toEqual(nobody);
     const other = { ...destination, remoteAddress: '10.0.1.2' };

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { Destinations } from '../../src/aggregate/destinations.ts';
-import { emptyMemory, type NamespaceMemory } from '../../src/aggregate/inference.ts';
+import { emptyInferenceState, type InferenceState } from '../../src/aggregate/inference.ts';
 import { ephemeralRange } from '../../src/aggregate/range.ts';
-import { type TcpSnapshot, TcpTally } from '../../src/aggregate/tcp.ts';
+import { type TcpSnapshot, TcpSockets } from '../../src/aggregate/tcp.ts';
 import { TcpState } from '../../src/sockets/record.ts';
 import { LIMITS, type Sock, sysctlsOf, toRecord } from './world.ts';
 
@@ -127,14 +127,14 @@ describe('what a sample remembers', () => {
 class Sampler {
   readonly #sysctls;
   readonly #destinations = new Destinations();
-  #memory: NamespaceMemory = emptyMemory();
+  #memory: InferenceState = emptyInferenceState();
 
   constructor(first: number, last: number, reserved: [number, number][] = []) {
     this.#sysctls = sysctlsOf(first, last, { reserved });
   }
 
   sample(tcp: readonly Sock[]): TcpSnapshot {
-    const tally = new TcpTally(ephemeralRange(this.#sysctls), this.#sysctls, this.#destinations);
+    const tally = new TcpSockets(ephemeralRange(this.#sysctls), this.#sysctls, this.#destinations);
     for (const sock of tcp) {
       if (sock.state === TcpState.LISTEN) tally.addListener(toRecord(sock));
       else tally.addConnection(toRecord(sock));

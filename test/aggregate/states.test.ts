@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { Destinations } from '../../src/aggregate/destinations.ts';
-import { emptyMemory } from '../../src/aggregate/inference.ts';
+import { emptyInferenceState } from '../../src/aggregate/inference.ts';
 import { ephemeralRange } from '../../src/aggregate/range.ts';
-import { TcpTally } from '../../src/aggregate/tcp.ts';
+import { TcpSockets } from '../../src/aggregate/tcp.ts';
 import { TcpState } from '../../src/sockets/record.ts';
 import { LIMITS, type Sock, sysctlsOf, tallyTcp, tallyUdp, type World } from './world.ts';
 
@@ -94,8 +94,8 @@ describe('connections by state', () => {
 
 describe('where bound-only sockets cannot be seen', () => {
   it('they are absent, and not 0', () => {
-    const tally = new TcpTally(ephemeralRange(sysctls), sysctls, new Destinations());
-    const { snapshot } = tally.summarise(LIMITS, false, emptyMemory());
+    const tally = new TcpSockets(ephemeralRange(sysctls), sysctls, new Destinations());
+    const { snapshot } = tally.summarise(LIMITS, false, emptyInferenceState());
     expect(snapshot.blocked).toEqual({ listener: 0, bound: undefined, inferred: 0 });
     expect(snapshot.sockets.map(({ state }) => state)).not.toContain('bound_inactive');
   });

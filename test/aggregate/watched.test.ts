@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { Destinations } from '../../src/aggregate/destinations.ts';
-import { emptyMemory } from '../../src/aggregate/inference.ts';
+import { emptyInferenceState } from '../../src/aggregate/inference.ts';
 import { OwnerPorts } from '../../src/aggregate/owners.ts';
 import { ephemeralRange } from '../../src/aggregate/range.ts';
-import { TcpTally } from '../../src/aggregate/tcp.ts';
+import { TcpSockets } from '../../src/aggregate/tcp.ts';
 import { WatchedDestinations } from '../../src/aggregate/watched.ts';
 import { TcpState } from '../../src/sockets/record.ts';
 import { LIMITS, type Sock, sysctlsOf, toRecord } from './world.ts';
@@ -20,7 +20,7 @@ function to(remote: string, localPort: number, cgroupId = 0, state: number = EST
 /** Owners of each destination by remote address, those in `watched` being watched. */
 function ownersOf(tcp: readonly Sock[], watched: readonly string[]) {
   const range = ephemeralRange(sysctls);
-  const tally = new TcpTally(
+  const tally = new TcpSockets(
     range,
     sysctls,
     new Destinations(),
@@ -33,7 +33,7 @@ function ownersOf(tcp: readonly Sock[], watched: readonly string[]) {
     ),
   );
   for (const sock of tcp) tally.addConnection(toRecord(sock));
-  const { snapshot } = tally.summarise(LIMITS, true, emptyMemory(), (id) => NAMES[id]);
+  const { snapshot } = tally.summarise(LIMITS, true, emptyInferenceState(), (id) => NAMES[id]);
   return Object.fromEntries(
     snapshot.destinations.fullest.map(({ remoteAddress, owners }) => [remoteAddress, owners]),
   );

@@ -8,8 +8,8 @@
 import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
 import { silentLogger } from '../../src/base/logger.ts';
-import type { SamplerSettings } from '../../src/sampler/settings.ts';
-import type { Snapshot } from '../../src/sampler/snapshot.ts';
+import type { SamplingOptions } from '../../src/sampling/samplingOptions.ts';
+import type { Snapshot } from '../../src/snapshot/snapshot.ts';
 
 export interface SampleRun {
   readonly seconds: number;
@@ -25,7 +25,7 @@ const { values } = parseArgs({
   },
 });
 
-const SETTINGS: SamplerSettings = {
+const SETTINGS: SamplingOptions = {
   intervalMs: 5000,
   maxDuty: 0.05,
   hasBudget: true,
@@ -41,7 +41,7 @@ const SETTINGS: SamplerSettings = {
   namespacesLimit: 500,
   fullDumpAbove: 0.05,
 };
-const WITHOUT_OWNERS: SamplerSettings = {
+const WITHOUT_OWNERS: SamplingOptions = {
   ...SETTINGS,
   limits: { ...SETTINGS.limits, owners: 0 },
   processBudgetMs: 0,
@@ -50,12 +50,12 @@ const WITHOUT_OWNERS: SamplerSettings = {
 /** As an exporter would that knew no better. */
 const EACH_WHOLE = { ...SETTINGS, fullDumpAbove: 0, hasBudget: false };
 
-const rounds = await openBuiltRounds();
+const session = await openBuiltRounds();
 for await (const line of createInterface({ input: process.stdin })) {
   const runs: SampleRun[] = [];
   for (let i = 0; i < Number(line); i++) {
     const start = performance.now();
-    const snapshot = rounds.sample();
+    const snapshot = session.sample();
     runs.push({ seconds: (performance.now() - start) / 1000, sockets: socketsIn(snapshot) });
   }
   console.log(JSON.stringify(runs));
@@ -63,10 +63,10 @@ for await (const line of createInterface({ input: process.stdin })) {
 
 /** The types are those of the source, so that a change of the interface fails the type check; what runs is the build. */
 async function openBuiltRounds() {
-  const built = new URL('../../dist/sampler/sample.js', import.meta.url).href;
-  const { openRounds } = (await import(built)) as typeof import('../../src/sampler/sample.ts');
+  const built = new URL('../../dist/sampling/session.js', import.meta.url).href;
+  const { openSession } = (await import(built)) as typeof import('../../src/sampling/session.ts');
   const attributed = values['without-owners'] ? WITHOUT_OWNERS : SETTINGS;
-  return openRounds(values['each-whole'] ? EACH_WHOLE : attributed, silentLogger);
+  return openSession(values['each-whole'] ? EACH_WHOLE : attributed, silentLogger);
 }
 
 function socketsIn(snapshot: Snapshot): number {

@@ -55,7 +55,7 @@ describe('The npm package', () => {
     const paths = packed.files.map(({ path }) => path);
     expect(paths).toEqual(
       expect.arrayContaining([
-        ...['package.json', 'LICENSE', 'README.md', 'dist/main.js', 'dist/sampler/worker.js'],
+        ...['package.json', 'LICENSE', 'README.md', 'dist/main.js', 'dist/sampling/worker.js'],
         ...['deploy/container/Dockerfile', 'deploy/kubernetes/kustomization.yaml'],
         'deploy/prometheus/prometheus.yml',
       ]),

@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, vi } from 'vitest';
 import { silentLogger } from '../../src/base/logger.ts';
 import type { ProbesState } from '../../src/probes/openProbes.ts';
 import type { ProbeFailure } from '../../src/probes/probe.ts';
-import type { SamplingState } from '../../src/sampler/state.ts';
+import type { SamplingState } from '../../src/snapshot/samplingState.ts';
 import { RecordedHistory } from '../../src/status/history.ts';
 import { type Asked, statusOf } from '../../src/status/status.ts';
 import { createApp } from '../../src/web/app.ts';

@@ -5,7 +5,7 @@ import type { RecordedAnswer } from '../../src/kernel/recording.ts';
 import { readRecording } from '../kernel/recordings.ts';
 import { mixedWorld } from '../kernels/mixedState.ts';
 import { describeLive } from '../live/support/privilege.ts';
-import { replay } from '../sampler/replay.ts';
+import { replay } from '../sampling/replay.ts';
 import { steady } from '../support/steady.ts';
 import { newDirectory, newProcfs } from './support/procfs.ts';
 import { Daemon, run, withMounts } from './support/program.ts';

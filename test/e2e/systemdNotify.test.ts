@@ -80,7 +80,7 @@ it('a watchdog is fed through the command where the FFI library is missing, whic
   ]);
   expect(daemon.lines.filter((line) => /systemd/.test(line))).toEqual([
     expect.stringMatching(
-      /level=warn msg="systemd is told through the command systemd-notify alone, a process for every beat of the watchdog" error="loading the C library/,
+      /level=warn msg="systemd is told through the command systemd-notify alone, a process for each watchdog keep-alive" error="loading the C library/,
     ),
   ]);
   await daemon.end();

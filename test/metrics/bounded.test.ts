@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { createExposition } from '../../src/metrics/exposition.ts';
-import type { NamespaceSnapshot } from '../../src/sampler/snapshot.ts';
+import type { NamespaceSnapshot } from '../../src/snapshot/snapshot.ts';
 import { parseExposition, type Series } from '../support/exposition.ts';
 import { RICH_NAMESPACE, sampled } from './snapshots.ts';
 

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { createExposition } from '../../src/metrics/exposition.ts';
-import type { SamplingState } from '../../src/sampler/state.ts';
+import type { SamplingState } from '../../src/snapshot/samplingState.ts';
 import { parseExposition, type Series } from '../support/exposition.ts';
 import { EMPTY_NAMESPACE, failing, RICH_NAMESPACE, sampled } from './snapshots.ts';
 

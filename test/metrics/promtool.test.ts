@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
 import { createExposition } from '../../src/metrics/exposition.ts';
-import type { SamplingState } from '../../src/sampler/state.ts';
+import type { SamplingState } from '../../src/snapshot/samplingState.ts';
 import { PROBES } from './probeStates.ts';
 import { EMPTY_NAMESPACE, failing, RICH_NAMESPACE, sampled } from './snapshots.ts';
 

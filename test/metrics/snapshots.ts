@@ -1,9 +1,9 @@
 import type { Limits } from '../../src/aggregate/limits.ts';
 import type { Listener } from '../../src/aggregate/listeners.ts';
 import type { OwnersSnapshot } from '../../src/aggregate/owners.ts';
-import type { DescribedListener } from '../../src/sampler/describedListener.ts';
-import type { CollectorName, NamespaceSnapshot, Snapshot } from '../../src/sampler/snapshot.ts';
-import type { SamplingState } from '../../src/sampler/state.ts';
+import type { DescribedListener } from '../../src/snapshot/describedListener.ts';
+import type { SamplingState } from '../../src/snapshot/samplingState.ts';
+import type { CollectorName, NamespaceSnapshot, Snapshot } from '../../src/snapshot/snapshot.ts';
 import { TcpState } from '../../src/sockets/record.ts';
 import { type Sock, sysctlsOf, tallyTcp, tallyUdp, type World } from '../aggregate/world.ts';
 

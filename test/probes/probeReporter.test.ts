@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import type { ProbeFailure, ProbeOutcome } from '../../src/probes/probe.ts';
 import { ProbeReporter } from '../../src/probes/probeReporter.ts';
 import type { ProbeTarget } from '../../src/probes/target.ts';
-import { recordingLogger } from '../sampler/fakes.ts';
+import { recordingLogger } from '../sampling/fakes.ts';
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());

@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { ComparedPort } from '../../src/probes/scanDifferences.ts';
 import { printReport } from '../../src/reports/report.ts';
 import { type Scan, scanReport } from '../../src/reports/scanReport.ts';
-import type { DescribedListener } from '../../src/sampler/describedListener.ts';
+import type { ComparedPort } from '../../src/scan/scanDifferences.ts';
+import type { DescribedListener } from '../../src/snapshot/describedListener.ts';
 import { expectHarmless, lines, PIPE, terminal } from './reports.ts';
 
 const SSHD: DescribedListener = {

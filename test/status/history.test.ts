@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { NamespaceSnapshot } from '../../src/sampler/snapshot.ts';
+import type { NamespaceSnapshot } from '../../src/snapshot/snapshot.ts';
 import { NAMESPACES_KEPT, RecordedHistory } from '../../src/status/history.ts';
 import { BUCKET_MS, BUCKETS, type Point, type Timeline } from '../../src/status/timeline.ts';
 import { RICH_NAMESPACE } from '../metrics/snapshots.ts';

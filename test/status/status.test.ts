@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { NamespaceSnapshot } from '../../src/sampler/snapshot.ts';
-import type { SamplingState } from '../../src/sampler/state.ts';
+import type { SamplingState } from '../../src/snapshot/samplingState.ts';
+import type { NamespaceSnapshot } from '../../src/snapshot/snapshot.ts';
 import { RecordedHistory } from '../../src/status/history.ts';
 import { levelOf } from '../../src/status/level.ts';
 import { statusOf } from '../../src/status/status.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { NamespaceSnapshot } from '../../src/sampler/snapshot.ts';
-import type { SamplingState } from '../../src/sampler/state.ts';
+import type { SamplingState } from '../../src/snapshot/samplingState.ts';
+import type { NamespaceSnapshot } from '../../src/snapshot/snapshot.ts';
 import { statusOf } from '../../src/systemd/status.ts';
 import { isNews } from '../../src/systemd/statusNews.ts';
 import { EMPTY_NAMESPACE, failing, RICH_NAMESPACE, sampled } from '../metrics/snapshots.ts';

@@ -29,19 +29,19 @@ describe('a watchdog', () => {
 
   it('is fed at once and then regularly, but only as long as there is life', () => {
     let isAlive = true;
-    const beat = vi.fn();
-    const end = startWatchdog(500, () => isAlive, beat);
-    expect(beat).toHaveBeenCalledTimes(1);
+    const keepAlive = vi.fn();
+    const end = startWatchdog(500, () => isAlive, keepAlive);
+    expect(keepAlive).toHaveBeenCalledTimes(1);
     vi.advanceTimersByTime(1000);
-    expect(beat).toHaveBeenCalledTimes(3);
+    expect(keepAlive).toHaveBeenCalledTimes(3);
     isAlive = false;
     vi.advanceTimersByTime(5000);
-    expect(beat).toHaveBeenCalledTimes(3);
+    expect(keepAlive).toHaveBeenCalledTimes(3);
     isAlive = true;
     vi.advanceTimersByTime(500);
-    expect(beat).toHaveBeenCalledTimes(4);
+    expect(keepAlive).toHaveBeenCalledTimes(4);
     end();
     vi.advanceTimersByTime(5000);
-    expect(beat).toHaveBeenCalledTimes(4);
+    expect(keepAlive).toHaveBeenCalledTimes(4);
   });
 });

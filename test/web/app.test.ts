@@ -1,7 +1,7 @@
 import { gunzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { createLogger } from '../../src/base/logger.ts';
-import type { AppParts } from '../../src/web/app.ts';
+import type { AppOptions } from '../../src/web/app.ts';
 import { plainApp } from './served.ts';
 
 const EXPOSITIONS = {
@@ -9,7 +9,7 @@ const EXPOSITIONS = {
   openmetrics: '# HELP a b\n# TYPE a gauge\na{x="ü"} 1\n# EOF\n',
 } as const;
 
-function app(parts: Partial<AppParts> = {}) {
+function app(parts: Partial<AppOptions> = {}) {
   return plainApp({
     version: '1.2.3',
     render: async (format) => EXPOSITIONS[format],

@@ -1,8 +1,8 @@
 import { gunzipSync } from 'node:zlib';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { ProbesState } from '../../src/probes/openProbes.ts';
-import type { NamespaceSnapshot } from '../../src/sampler/snapshot.ts';
-import type { SamplingState } from '../../src/sampler/state.ts';
+import type { SamplingState } from '../../src/snapshot/samplingState.ts';
+import type { NamespaceSnapshot } from '../../src/snapshot/snapshot.ts';
 import { RecordedHistory } from '../../src/status/history.ts';
 import { statusOf } from '../../src/status/status.ts';
 import { newAsset } from '../../src/web/page/assets.ts';

@@ -3,13 +3,13 @@ import { type Agent, request } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
-import type { AppParts } from '../../src/web/app.ts';
+import type { AppOptions } from '../../src/web/app.ts';
 import { NO_WEB_CONFIG } from '../../src/web/config/webConfig.ts';
 import { portOf, served } from './served.ts';
 
 const CONFIG = { ...NO_WEB_CONFIG, headers: { 'X-XSS-Protection': '0', 'Referrer-Policy': '' } };
 
-async function start(parts: Partial<AppParts> = {}): Promise<number> {
+async function start(parts: Partial<AppOptions> = {}): Promise<number> {
   return portOf(await served({ config: () => CONFIG, ...parts }));
 }
 

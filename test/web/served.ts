@@ -1,12 +1,12 @@
 import { onTestFinished } from 'vitest';
 import { silentLogger } from '../../src/base/logger.ts';
-import { type AppParts, createApp } from '../../src/web/app.ts';
+import { type AppOptions, createApp } from '../../src/web/app.ts';
 import { NO_WEB_CONFIG } from '../../src/web/config/webConfig.ts';
 import type { ListenAddress } from '../../src/web/listenAddress.ts';
 import { type HandedOver, startWeb, type Web } from '../../src/web/startWeb.ts';
 
 /** An app that answers as little as it can, but for `parts`. */
-export function plainApp(parts: Partial<AppParts> = {}) {
+export function plainApp(parts: Partial<AppOptions> = {}) {
   return createApp({
     telemetryPath: '/metrics',
     version: '0',
@@ -21,7 +21,7 @@ export function plainApp(parts: Partial<AppParts> = {}) {
 
 /** It at these places, until the end of the test. */
 export async function served(
-  parts: Partial<AppParts> = {},
+  parts: Partial<AppOptions> = {},
   places: readonly (ListenAddress | HandedOver)[] = [{ host: '127.0.0.1', port: 0 }],
 ): Promise<Web> {
   const web = await startWeb(plainApp(parts), places, silentLogger, parts.config ?? (() => NO_WEB_CONFIG));

@@ -1,7 +1,7 @@
 import { html } from 'hono/html';
 import { formatDuration } from '../../base/duration.ts';
 import { percent } from '../../base/quantities.ts';
-import { costsNumbers } from '../../sampler/failure.ts';
+import { costsNumbers } from '../../snapshot/failure.ts';
 import { REGIMES } from '../../status/regimes.ts';
 import type { Failure, NamespaceStatus, SampleStatus, Status } from '../../status/status.ts';
 import type { Timeline } from '../../status/timeline.ts';

@@ -1,6 +1,6 @@
 import { html } from 'hono/html';
 import { endpoint } from '../../base/endpoint.ts';
-import type { DescribedListener } from '../../sampler/describedListener.ts';
+import type { DescribedListener } from '../../snapshot/describedListener.ts';
 import { levelOf } from '../../status/level.ts';
 import { queueRatioOf } from '../../status/listeners.ts';
 import type { NamespaceStatus } from '../../status/status.ts';

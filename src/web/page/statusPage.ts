@@ -12,12 +12,12 @@ export interface StatusPage {
 /** With hundreds of namespaces a page takes 20 ms: however many ask for it, scrapes do not wait for that. */
 const SAME_FOR_MS = 250;
 
-export interface StatusPageParts extends Omit<PageFrame, 'assets' | 'build'> {
+export interface StatusPageOptions extends Omit<PageFrame, 'assets' | 'build'> {
   readonly assets: Assets;
   status(netns: string | undefined): Status;
 }
 
-export function createStatusPage({ assets, status, ...rest }: StatusPageParts): StatusPage {
+export function createStatusPage({ assets, status, ...rest }: StatusPageOptions): StatusPage {
   const { style, icon, morph, refresh } = assets;
   const frame: PageFrame = {
     ...rest,

@@ -1,9 +1,9 @@
 import { onTestFinished } from 'vitest';
 import { silentLogger } from '../../../src/base/logger.ts';
 import { createExposition } from '../../../src/metrics/exposition.ts';
-import { openRounds, type Rounds } from '../../../src/sampler/sample.ts';
-import type { SamplerSettings } from '../../../src/sampler/settings.ts';
-import type { Snapshot } from '../../../src/sampler/snapshot.ts';
+import type { SamplingOptions } from '../../../src/sampling/samplingOptions.ts';
+import { openSession, type SamplingSession } from '../../../src/sampling/session.ts';
+import type { Snapshot } from '../../../src/snapshot/snapshot.ts';
 import { parseExposition, type Series } from '../../support/exposition.ts';
 
 const SETTINGS = {
@@ -28,13 +28,13 @@ type Labels = Readonly<Record<string, string | number>>;
 
 /** The exporter in the namespace this thread is in now, read as a scrape would read it. */
 export class Exporter {
-  readonly #rounds: Rounds;
+  readonly #rounds: SamplingSession;
   readonly #exposition = createExposition({ withProcess: false });
   #series: Series[] = [];
   #text = '';
 
-  constructor(settings: Partial<SamplerSettings> = {}) {
-    this.#rounds = openRounds({ ...SETTINGS, ...settings }, silentLogger);
+  constructor(settings: Partial<SamplingOptions> = {}) {
+    this.#rounds = openSession({ ...SETTINGS, ...settings }, silentLogger);
   }
 
   /** What a scrape of the last sample would read. */
@@ -87,14 +87,14 @@ export class Exporter {
 }
 
 /** An exporter that ends with the test. */
-export function newExporter(settings: Partial<SamplerSettings> = {}): Exporter {
+export function newExporter(settings: Partial<SamplingOptions> = {}): Exporter {
   const exporter = new Exporter(settings);
   onTestFinished(() => exporter.close());
   return exporter;
 }
 
 /** As above, with its first sample. */
-export async function sampled(settings: Partial<SamplerSettings> = {}): Promise<Exporter> {
+export async function sampled(settings: Partial<SamplingOptions> = {}): Promise<Exporter> {
   const exporter = newExporter(settings);
   await exporter.sample();
   return exporter;

@@ -1,14 +1,14 @@
 import { afterEach } from 'vitest';
 import { createExposition } from '../../../src/metrics/exposition.ts';
-import { CollectorReporter } from '../../../src/sampler/collectorReporter.ts';
-import { openRounds, type Rounds } from '../../../src/sampler/sample.ts';
-import type { SamplerSettings } from '../../../src/sampler/settings.ts';
-import type { Snapshot } from '../../../src/sampler/snapshot.ts';
-import { recordingLogger } from '../../sampler/fakes.ts';
+import type { SamplingOptions } from '../../../src/sampling/samplingOptions.ts';
+import { openSession, type SamplingSession } from '../../../src/sampling/session.ts';
+import type { Snapshot } from '../../../src/snapshot/snapshot.ts';
+import { CollectorReporter } from '../../../src/supervisor/collectorReporter.ts';
+import { recordingLogger } from '../../sampling/fakes.ts';
 import { parseExposition, type Series } from '../../support/exposition.ts';
 import { NAME_PREFIX } from './namedNamespace.ts';
 
-const SETTINGS: SamplerSettings = {
+const SETTINGS: SamplingOptions = {
   intervalMs: 5000,
   maxDuty: 1,
   hasBudget: true,
@@ -37,21 +37,21 @@ export class HostExporter {
   /** What it logged, but for the obstacles of a machine on which not all processes can be seen. */
   readonly lines: (readonly [string, string, unknown])[];
   readonly #reporter: CollectorReporter;
-  readonly #rounds: Rounds;
+  readonly #session: SamplingSession;
   readonly #exposition = createExposition({ withProcess: false });
   #series: Series[] = [];
 
-  constructor(settings: Partial<SamplerSettings> = {}) {
+  constructor(settings: Partial<SamplingOptions> = {}) {
     const { log, lines } = recordingLogger();
     this.lines = lines;
     this.#reporter = new CollectorReporter(log);
-    this.#rounds = openRounds({ ...SETTINGS, ...settings }, log);
+    this.#session = openSession({ ...SETTINGS, ...settings }, log);
     open.add(this);
   }
 
   /** Takes a sample and exposes it. */
   async sample(): Promise<Snapshot> {
-    const snapshot = this.#rounds.sample();
+    const snapshot = this.#session.sample();
     this.#reporter.report(snapshot);
     this.#series = parseExposition(await this.#exposition.render({ kind: 'sampled', snapshot }, 'text'));
     return snapshot;
@@ -74,6 +74,6 @@ export class HostExporter {
   }
 
   close(): void {
-    if (open.delete(this)) this.#rounds.close();
+    if (open.delete(this)) this.#session.close();
   }
 }

@@ -1,0 +1,86 @@
+import { discoverNamespaces } from '../namespaces/discover.ts';
+import type { FoundNamespace } from '../namespaces/found.ts';
+import type { NamespaceIdentity, NamespaceLabels } from '../namespaces/labels.ts';
+import { ForeignNamespace } from './foreignNamespace.ts';
+
+/** Which other namespaces there are now. */
+export class NamespaceRegistry {
+  readonly #procfs: string;
+  readonly #netnsDirectory: string;
+  readonly #labels: NamespaceLabels;
+  readonly #own: NamespaceIdentity;
+  readonly #wanted: RegExp | undefined;
+  readonly #members = new Map<number, ForeignNamespace>();
+
+  /** @param options.wanted which names to sample; undefined for all */
+  constructor(options: {
+    readonly procfs: string;
+    readonly netnsDirectory: string;
+    readonly labels: NamespaceLabels;
+    readonly own: NamespaceIdentity;
+    readonly wanted: RegExp | undefined;
+  }) {
+    this.#procfs = options.procfs;
+    this.#netnsDirectory = options.netnsDirectory;
+    this.#labels = options.labels;
+    this.#own = options.own;
+    this.#wanted = options.wanted;
+  }
+
+  /** All there are, wanted or not. */
+  get size(): number {
+    return this.#members.size;
+  }
+
+  /** The wanted ones. */
+  get members(): ForeignNamespace[] {
+    return [...this.#members.values()].filter(({ identity }) => this.#wanted?.test(identity.netns) ?? true);
+  }
+
+  /**
+   * Looks again. Those that are gone are closed: nothing but the exporter kept them alive.
+   *
+   * @returns why some may be missing, a line each
+   */
+  refresh(): readonly string[] {
+    const { found, obstacles } = discoverNamespaces(this.#procfs, this.#netnsDirectory);
+    const present = new Set(found.map(({ inode }) => inode));
+    for (const [inode, member] of this.#members) if (!present.has(inode)) this.#drop(member);
+    for (const namespace of found) if (namespace.inode !== this.#own.inode) this.#see(namespace);
+    return obstacles;
+  }
+
+  /** It turned out to be no network namespace, which only entering tells. The next may have its inode number and its name. */
+  dismiss(member: ForeignNamespace): void {
+    this.#drop(member);
+  }
+
+  close(): void {
+    for (const member of this.#members.values()) member.closeSource();
+    this.#members.clear();
+  }
+
+  #see(namespace: FoundNamespace): void {
+    const known = this.#members.get(namespace.inode);
+    if (known === undefined) {
+      this.#members.set(namespace.inode, new ForeignNamespace(namespace, this.#labels.identify(namespace)));
+      return;
+    }
+    const { pid, name } = known.found;
+    const hasChanged = namespace.pid !== pid || namespace.name !== name;
+    if (hasChanged && known.sampler === undefined) {
+      // Nothing of ours kept it alive: this may be another one, with its inode number.
+      this.#drop(known);
+      this.#see(namespace);
+      return;
+    }
+    known.found = namespace;
+    if (hasChanged) known.identity = this.#labels.identify(namespace);
+  }
+
+  #drop(member: ForeignNamespace): void {
+    member.closeSource();
+    this.#members.delete(member.identity.inode);
+    this.#labels.forget(member.identity.inode);
+  }
+}

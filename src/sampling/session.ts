@@ -1,0 +1,181 @@
+import type { Destination } from '../aggregate/destinations.ts';
+import { ExporterError, errorLine } from '../base/errors.ts';
+import { isRefused } from '../base/ifReadable.ts';
+import type { Logger } from '../base/logger.ts';
+import { holds } from '../kernel/capabilities.ts';
+import { type Libc, loadLibc } from '../kernel/libc.ts';
+import type { Recorder } from '../kernel/recorder.ts';
+import { readPortSysctls } from '../kernel/sysctl.ts';
+import { type Clock, threadCpuClock } from '../kernel/threadCpu.ts';
+import { discoverNamespaces, netnsDirectoryOf } from '../namespaces/discover.ts';
+import { type NamespaceIdentity, NamespaceLabels } from '../namespaces/labels.ts';
+import { NamespaceSwitcher, whyNoneIsEntered } from '../namespaces/namespaceSwitcher.ts';
+import { ownNamespace } from '../namespaces/ownNamespace.ts';
+import type { SocketProcesses } from '../owners/socketProcesses.ts';
+import type { Snapshot } from '../snapshot/snapshot.ts';
+import { chooseSource } from '../sockets/chooseSource.ts';
+import { openNetlinkSource } from '../sockets/netlink/source.ts';
+import { openProcfsSource } from '../sockets/procfs/source.ts';
+import type { SocketSource } from '../sockets/source.ts';
+import { Canary } from './canary.ts';
+import type { NamedHolders } from './namedHolders.ts';
+import { NamespaceRegistry } from './namespaceRegistry.ts';
+import { OwnerResolver } from './ownerResolver.ts';
+import { SampledHost, type SampledHostOptions } from './sampledHost.ts';
+import type { SamplingOptions } from './samplingOptions.ts';
+
+/** Takes samples on the calling thread. */
+export interface SamplingSession {
+  /** One whole sample, synchronously. Failures of collectors are in it; anything thrown is a defect. */
+  sample(): Snapshot;
+  /**
+   * Who held the ports of these destinations of a namespace in the last sample, in their order. The settings must keep
+   * connections.
+   */
+  holdersOf(netns: string, destinations: readonly Destination[]): NamedHolders[];
+  /** Which processes hold those ports, as far as that is found out within the budget. */
+  processesOf(holders: NamedHolders, budgetMs: number): SocketProcesses;
+  /** A file to enter a sampled namespace by; undefined for the host's where it is the own one. */
+  pathOf(netns: string): string | undefined;
+  close(): void;
+}
+
+/**
+ * Opens what sampling needs. Throws an ExporterError where nothing can be sampled.
+ *
+ * @param cpuTime of the calling thread
+ * @param recorder records what the kernel says of the own namespace, until its first sample is taken
+ */
+export function openSession(
+  settings: SamplingOptions,
+  log: Logger,
+  { cpuTime = threadCpuClock(), recorder }: { cpuTime?: Clock; recorder?: Recorder | undefined } = {},
+): SamplingSession {
+  const { procfs } = settings;
+  const openLibc = () => recorder?.tap(loadLibc()) ?? loadLibc();
+  const { inode, name } = ownNamespace(procfs);
+  // A range that cannot be read now will not be readable later: a wrong --path.procfs, or no proc at all.
+  readPortSysctls(procfs);
+  const source = chooseSource(settings.source, procfs, log, {
+    netlink: () => openNetlinkSource(openLibc()),
+    procfs: openProcfsSource,
+  });
+  const labels = new NamespaceLabels(procfs);
+  const { found } = discoverNamespaces(procfs, netnsDirectoryOf(procfs));
+  const ownFound = found.find((namespace) => namespace.inode === inode);
+  const own = labels.identify(
+    ownFound ?? {
+      inode,
+      path: '',
+      pid: process.pid,
+      name: undefined,
+    },
+    name === 'host',
+  );
+  // That of this process ends with it.
+  const isLasting = ownFound?.name !== undefined || ownFound?.pid !== process.pid;
+  const ownPath = name === 'host' || !isLasting ? undefined : ownFound?.path;
+  const host = new SampledHost({
+    cpuTime,
+    settings,
+    own,
+    source,
+    ownership: new OwnerResolver(settings, log),
+    others: openOthers(settings, labels, own),
+    newCanary: openCanary(settings, source, openLibc, log),
+    afterOwn: recorder && (() => recorder.stop()),
+    openSource: () =>
+      source.kind === 'netlink'
+        ? openNetlinkSource(loadLibc(), source.seesBoundOnly)
+        : openProcfsSource(procfs),
+  });
+  return {
+    sample() {
+      const startedAt = performance.now();
+      const startedCpu = cpuTime();
+      const { namespaces, found, omitted } = host.sample();
+      const cpuMs = cpuTime() - startedCpu;
+      const durationMs = performance.now() - startedAt;
+      return {
+        timestampMs: Date.now(),
+        durationSeconds: durationMs / 1000,
+        intervalSeconds: guardedIntervalMs(settings, cpuMs) / 1000,
+        configuredIntervalSeconds: settings.intervalMs / 1000,
+        source: source.kind,
+        namespaces,
+        namespacesFound: found,
+        namespacesOmitted: omitted,
+      };
+    },
+    holdersOf: (netns, destinations) => host.holdersOf(netns, destinations),
+    processesOf: (holders, budgetMs) => host.processesOf(holders, budgetMs),
+    pathOf: (netns) => (netns === own.netns ? ownPath : host.pathOf(netns)),
+    close: () => host.close(),
+  };
+}
+
+function openOthers(
+  settings: SamplingOptions,
+  labels: NamespaceLabels,
+  own: NamespaceIdentity,
+): SampledHostOptions['others'] {
+  const { namespaces, procfs } = settings;
+  if (namespaces === 'self') return undefined;
+  try {
+    return {
+      switcher: new NamespaceSwitcher(loadLibc(), procfs),
+      registry: new NamespaceRegistry({
+        procfs,
+        netnsDirectory: netnsDirectoryOf(procfs),
+        labels,
+        own,
+        wanted: namespaces === 'all' ? undefined : namespaces,
+      }),
+    };
+  } catch (error) {
+    if (!(error instanceof ExporterError)) throw error;
+    const remedy =
+      isRefused(error) && !holds('CAP_SYS_ADMIN') ? 'AmbientCapabilities= in a systemd unit gives it, ' : '';
+    return (
+      `only the own network namespace is sampled: entering others: ${whyNoneIsEntered(error)}; ` +
+      `${remedy}--namespaces=self asks for no more`
+    );
+  }
+}
+
+/** → how to make one for each namespace. */
+function openCanary(
+  { canary }: SamplingOptions,
+  { kind, seesBoundOnly }: SocketSource,
+  openLibc: () => Libc,
+  log: Logger,
+): SampledHostOptions['newCanary'] {
+  if (!canary) return undefined;
+  try {
+    const libc = openLibc();
+    // /proc/net shows neither bound-only sockets nor which are IPv6-only.
+    const exact = { tcp: seesBoundOnly, udp: kind === 'netlink' };
+    return () => new Canary(libc, exact);
+  } catch (error) {
+    if (!(error instanceof ExporterError)) throw error;
+    log.info('the kernel is not asked for a port at every sample', {
+      error: errorLine(error),
+    });
+    return undefined;
+  }
+}
+
+/** Timers count in 31 bits of milliseconds; a longer one would fire at once. */
+const LONGEST_INTERVAL_MS = 24 * 60 * 60 * 1000;
+
+/**
+ * The interval, stretched so that a sample of so much CPU time takes no more than `maxDuty` of it; but never beyond the peak
+ * window, which would then miss what happens between two samples.
+ */
+export function guardedIntervalMs(
+  { intervalMs, maxDuty, peakWindowMs }: Pick<SamplingOptions, 'intervalMs' | 'maxDuty' | 'peakWindowMs'>,
+  cpuMs: number,
+): number {
+  const longest = Math.min(Math.max(intervalMs, peakWindowMs), LONGEST_INTERVAL_MS);
+  return Math.min(Math.max(intervalMs, cpuMs / maxDuty), longest);
+}

@@ -1,0 +1,49 @@
+import { expect, it } from 'vitest';
+import { ownFailure } from '../../src/snapshot/failure.ts';
+import type { CollectorName, Snapshot } from '../../src/snapshot/snapshot.ts';
+import { CollectorReporter } from '../../src/supervisor/collectorReporter.ts';
+import { recordingLogger } from './fakes.ts';
+
+type Outcomes = Partial<Record<CollectorName, string | undefined>>;
+
+/** Namespaces by name, the own one first, with what their collectors failed with. */
+function snapshotOf(namespaces: Readonly<Record<string, Outcomes>>): Snapshot {
+  return {
+    namespaces: Object.entries(namespaces).map(([netns, outcomes]) => ({
+      netns,
+      collectors: Object.entries(outcomes).map(([collector, error]) => ({ collector, seconds: 0, error })),
+    })),
+  } as unknown as Snapshot;
+}
+
+it('what counts as a failure of the exporter is what fails of the own namespace', () => {
+  expect(ownFailure(snapshotOf({}))).toBeUndefined();
+  expect(
+    ownFailure(snapshotOf({ host: { tcp: undefined }, blue: { tcp: 'a', enter: 'b' } })),
+  ).toBeUndefined();
+  expect(ownFailure(snapshotOf({ host: { tcp: undefined, enter: 'b' } }))).toBeUndefined();
+  // Names are no numbers.
+  expect(ownFailure(snapshotOf({ host: { owners: 'a', processes: 'b' } }))).toBeUndefined();
+  expect(ownFailure(snapshotOf({ host: { tcp: undefined, owners: 'b' } }))).toBeUndefined();
+  expect(ownFailure(snapshotOf({ host: { range: undefined, tcp: 'a', udp: 'b' } }))).toEqual({
+    ...{ netns: 'host', collector: 'tcp', error: 'a' },
+  });
+});
+
+it('the log says once what failed of a namespace, and nothing when it vanishes', () => {
+  const { log, lines } = recordingLogger();
+  const reporter = new CollectorReporter(log);
+  const seen = (namespaces: Readonly<Record<string, Outcomes>>) => {
+    reporter.report(snapshotOf(namespaces));
+    return lines.splice(0);
+  };
+  const refused = ['warn', 'collector failed', { netns: 'blue', collector: 'enter', error: 'a' }];
+  const entered = ['info', 'collector works again', { netns: 'blue', collector: 'enter' }];
+  expect(seen({ host: { tcp: undefined }, blue: { enter: 'a' } })).toEqual([refused]);
+  expect(seen({ host: { tcp: undefined }, blue: { enter: 'a' } })).toEqual([]);
+  expect(seen({ host: { tcp: undefined }, blue: { enter: undefined } })).toEqual([entered]);
+  expect(seen({ host: {}, blue: { enter: 'a' } })).toEqual([refused]);
+  expect(seen({ host: {} })).toEqual([]);
+  // Another one of that name.
+  expect(seen({ host: {}, blue: { enter: undefined } })).toEqual([]);
+});

@@ -1,0 +1,154 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { ExporterError } from '../../src/base/errors.ts';
+import { NamespaceGone } from '../../src/namespaces/namespaceSwitcher.ts';
+import { ForeignNamespace } from '../../src/sampling/foreignNamespace.ts';
+import { OwnerResolver } from '../../src/sampling/ownerResolver.ts';
+import { type Others, SampledHost, type SampledHostOptions } from '../../src/sampling/sampledHost.ts';
+import type { SamplingOptions } from '../../src/sampling/samplingOptions.ts';
+import type { SocketSource } from '../../src/sockets/source.ts';
+import { recordingLogger } from './fakes.ts';
+
+let procfs = '';
+beforeAll(() => {
+  procfs = mkdtempSync(join(tmpdir(), 'port-exporter-host-'));
+  mkdirSync(join(procfs, 'sys/net/ipv4'), { recursive: true });
+  writeFileSync(join(procfs, 'sys/net/ipv4/ip_local_port_range'), '40000\t40009\n');
+  mkdirSync(join(procfs, 'net'));
+  // Every namespace has so many sockets that it is read whole.
+  writeFileSync(join(procfs, 'net/sockstat'), 'sockets: used 9\nTCP: inuse 4 tw 0\nUDP: inuse 0 mem 0\n');
+});
+afterAll(() => rmSync(procfs, { recursive: true }));
+
+const SOURCE: SocketSource = {
+  ...{ kind: 'netlink', seesBoundOnly: true, seesCgroups: false },
+  ...{
+    tcpListeners() {},
+    tcpConnections() {},
+    tcpExplicitPorts: undefined,
+    udp() {},
+    close() {},
+    deviceName: String,
+  },
+};
+const UNNAMED = { process: '', container: '', podUid: '' };
+
+/** What happens at each entry into a namespace, in turn; nothing happens after the last. */
+type Entries = Readonly<Record<string, readonly (Error | undefined)[]>>;
+
+function newHost(
+  entries: Entries,
+  others?: SampledHostOptions['others'],
+  refresh: () => string[] = () => [],
+): SampledHost {
+  const settings: SamplingOptions = {
+    ...{
+      intervalMs: 5000,
+      maxDuty: 1,
+      hasBudget: true,
+      source: 'netlink',
+      peakWindowMs: 1000,
+      procfs,
+      sysfs: procfs,
+    },
+    limits: { destinations: 20, localAddresses: 20, listeners: 20, owners: 20 },
+    ...{
+      destinationOwners: true,
+      canary: false,
+      processBudgetMs: 0,
+      namespaces: 'all',
+      namespacesLimit: 500,
+      fullDumpAbove: 0.05,
+    },
+  };
+  const members = Object.keys(entries).map(
+    (name, inode) =>
+      new ForeignNamespace({ inode, path: name, pid: undefined, name }, { ...UNNAMED, netns: name, inode }),
+  );
+  const entered = new Map<string, number>();
+  const switcher = {
+    run<T>({ path }: { path: string }, act: () => T): T {
+      const turn = entered.get(path) ?? 0;
+      entered.set(path, turn + 1);
+      const error = entries[path]?.[turn];
+      if (error !== undefined) throw error;
+      return act();
+    },
+    close() {},
+  };
+  const registry = { members, size: members.length, refresh, close() {} };
+  return new SampledHost({
+    settings,
+    own: { ...UNNAMED, netns: 'host', inode: 99 },
+    source: SOURCE,
+    ownership: new OwnerResolver(settings, recordingLogger().log),
+    others: others ?? ({ switcher, registry } as unknown as Others),
+    openSource: () => SOURCE,
+    newCanary: undefined,
+    cpuTime: () => performance.now(),
+  });
+}
+
+/** Names and details of one round, the own namespace first. */
+function seenBy(host: SampledHost): (readonly [string, string, string | undefined])[] {
+  return host
+    .sample()
+    .namespaces.map(({ netns, detail, collectors }) => [
+      netns,
+      detail,
+      collectors.find(({ error }) => error !== undefined)?.error,
+    ]);
+}
+
+const HOST = ['host', 'full', undefined];
+const GONE = new NamespaceGone('gone');
+
+it('a namespace that vanishes half-way is dropped from the sample whole, and may be there in the next', () => {
+  const host = newHost({ survey: [GONE], dump: [undefined, GONE], stays: [] });
+  expect(seenBy(host)).toEqual([HOST, ['stays', 'full', undefined]]);
+  expect(seenBy(host)).toEqual([
+    HOST,
+    ...['survey', 'dump', 'stays'].map((name) => [name, 'full', undefined]),
+  ]);
+});
+
+it('one that cannot be entered says so, and harms no other', () => {
+  const refused = new ExporterError('refused');
+  const host = newHost({ survey: [refused], dump: [undefined, refused], stays: [] });
+  expect(seenBy(host)).toEqual([
+    HOST,
+    ['survey', 'bounded', 'refused'],
+    ['dump', 'bounded', 'refused'],
+    ['stays', 'full', undefined],
+  ]);
+  expect(seenBy(host).map(([, , error]) => error)).toEqual([undefined, undefined, undefined, undefined]);
+});
+
+it('a defect is nobody’s failure', () => {
+  const defect = new Error('returning to the own network namespace: setns(): EPERM');
+  expect(() => newHost({ blue: [defect] }).sample()).toThrow(defect);
+});
+
+it('what keeps others out of sight is a failure of the own namespace to enter them', () => {
+  expect(seenBy(newHost({}, 'no privilege'))).toEqual([['host', 'full', 'no privilege']]);
+  const obstructed = newHost({ blue: [] }, undefined, () => ['one', 'two']);
+  expect(seenBy(obstructed)).toEqual([
+    ['host', 'full', 'some network namespaces stay unknown: one; two'],
+    ['blue', 'full', undefined],
+  ]);
+  const blind = newHost({ blue: [] }, undefined, () => {
+    throw new ExporterError('reading the directory /proc: EMFILE');
+  });
+  expect(seenBy(blind)).toEqual([
+    ['host', 'full', 'reading the directory /proc: EMFILE'],
+    ['blue', 'full', undefined],
+  ]);
+});
+
+it('every namespace has an outcome of entering it', () => {
+  for (const { collectors } of newHost({ blue: [] }).sample().namespaces) {
+    expect(collectors.filter(({ collector }) => collector === 'enter')).toHaveLength(1);
+  }
+});

@@ -1,0 +1,26 @@
+import { expect, it } from 'vitest';
+import { CollectorReporter } from '../../src/supervisor/collectorReporter.ts';
+import { recordingLogger, snapshotOf } from '../sampling/fakes.ts';
+
+it('says once what changed', () => {
+  const { log, lines } = recordingLogger();
+  const reporter = new CollectorReporter(log);
+  const seen = (outcomes: Record<string, string | undefined>) => {
+    reporter.report(snapshotOf(outcomes));
+    return lines.splice(0);
+  };
+  const failed = (collector: string, error: string) => [
+    'error',
+    'collector failed',
+    { netns: 'host', collector, error },
+  ];
+  const works = (collector: string) => ['info', 'collector works again', { netns: 'host', collector }];
+
+  expect(seen({ tcp: undefined, udp: undefined })).toEqual([]);
+  expect(seen({ tcp: 'a', udp: undefined })).toEqual([failed('tcp', 'a')]);
+  expect(seen({ tcp: 'a', udp: undefined })).toEqual([]);
+  expect(seen({ tcp: 'b', udp: 'a' })).toEqual([failed('tcp', 'b'), failed('udp', 'a')]);
+  expect(seen({ tcp: undefined, udp: 'a' })).toEqual([works('tcp')]);
+  expect(seen({ tcp: undefined, udp: undefined })).toEqual([works('udp')]);
+  expect(seen({ tcp: undefined, udp: undefined })).toEqual([]);
+});
