@@ -2,9 +2,9 @@ import { hostname } from 'node:os';
 import type { Logger } from './base/logger.ts';
 import { REVISION, VERSION } from './base/version.ts';
 import type { Options } from './cli/options.ts';
-import { samplerSettings } from './cli/samplerSettings.ts';
 import { createExposition } from './metrics/exposition.ts';
 import { openProbes, type Probes } from './probes/openProbes.ts';
+import { fullResults } from './snapshot/sample.ts';
 import type { Snapshot } from './snapshot/snapshot.ts';
 import { RecordedHistory } from './status/history.ts';
 import { readinessOf } from './status/readiness.ts';
@@ -37,11 +37,11 @@ export async function startDaemon(options: Options, log: Logger): Promise<Daemon
   const webConfig = await openWebConfig(options.web.configFile, log);
   const config = () => webConfig.current;
   const probes = await openProbes(options.probes, log);
-  let settings = samplerSettings(options);
-  const sampler = new Supervisor(() => {
-    const thread = startWorker(settings);
+  let { sampling } = options;
+  const supervisor = new Supervisor(() => {
+    const thread = startWorker(sampling);
     // A thread that replaces this one would find the file there.
-    settings = { ...settings, recordFile: undefined };
+    sampling = { ...sampling, recordFile: undefined };
     return thread;
   }, log);
   const exposition = createExposition({ withProcess: true, probes: () => probes.state });
@@ -51,17 +51,17 @@ export async function startDaemon(options: Options, log: Logger): Promise<Daemon
     log,
     maxRequests: options.web.maxRequests,
     config,
-    render: (format) => exposition.render(sampler.state, format),
-    readiness: () => readinessOf(sampler.state, Date.now()),
-    page: options.web.page ? openPage(sampler, probes, options) : undefined,
+    render: (format) => exposition.render(supervisor.state, format),
+    readiness: () => readinessOf(supervisor.state, Date.now()),
+    page: options.web.page ? openPage(supervisor, probes, options) : undefined,
     readme: readReadme(),
   });
-  const service = createService({ environment: process.env, state: () => sampler.state, log });
+  const service = createService({ environment: process.env, state: () => supervisor.state, log });
   const places = options.web.systemdSocket
     ? takeListenFds(process.env, process.pid).map((fd) => ({ fd }))
     : options.web.listenAddresses;
 
-  const firstSample = sampler.start();
+  const firstSample = supervisor.start();
   // Should listening fail before it arrives, nobody is left to hear of it.
   firstSample.catch(() => {});
   try {
@@ -91,30 +91,30 @@ export async function startDaemon(options: Options, log: Logger): Promise<Daemon
         await web.close();
         probes.stop();
         webConfig.close();
-        sampler.stop();
+        supervisor.stop();
       },
     };
   } catch (error) {
     probes.stop();
     webConfig.close();
-    sampler.stop();
+    supervisor.stop();
     throw error;
   }
 }
 
 /** The status page, and the last hour, which is remembered for it alone. */
-function openPage(sampler: Supervisor, probes: Probes, options: Options): StatusPage {
+function openPage(supervisor: Supervisor, probes: Probes, options: Options): StatusPage {
   const history = new RecordedHistory();
-  sampler.onSample((snapshot) => history.record(snapshot, performance.now()));
+  supervisor.onSample((snapshot) => history.record(snapshot, performance.now()));
   return createStatusPage({
     hostname: hostname(),
     version: VERSION,
     revision: REVISION,
     telemetryPath: options.web.telemetryPath,
-    peakWindowMs: options.peakWindowMs,
+    peakWindowMs: options.sampling.peakWindowMs,
     assets: loadAssets(),
     status: (wanted) =>
-      statusOf(sampler.state, history, {
+      statusOf(supervisor.state, history, {
         ...{ nowMs: Date.now(), clockMs: performance.now(), wanted },
         probes: probes.state,
       }),
@@ -123,10 +123,11 @@ function openPage(sampler: Supervisor, probes: Probes, options: Options): Status
 
 function reportFirst(snapshot: Snapshot, log: Logger): void {
   const [own] = snapshot.namespaces;
+  const { range, tcp, udp } = own === undefined ? {} : fullResults(own);
   log.info('first sample', {
     netns: own?.netns,
-    usable_ports: own?.range?.usable,
-    sockets: (own?.tcp?.sampledSockets ?? 0) + (own?.udp?.sampledSockets ?? 0),
+    usable_ports: range?.usable,
+    sockets: (tcp?.sampledSockets ?? 0) + (udp?.sampledSockets ?? 0),
     namespaces: snapshot.namespaces.length,
     seconds: snapshot.durationSeconds.toFixed(4),
   });

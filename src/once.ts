@@ -1,7 +1,6 @@
 import { ExporterError } from './base/errors.ts';
 import type { Logger } from './base/logger.ts';
 import type { Options } from './cli/options.ts';
-import { samplerSettings } from './cli/samplerSettings.ts';
 import type { Recorder } from './kernel/recorder.ts';
 import { createExposition } from './metrics/exposition.ts';
 import { openProbes, type Probes } from './probes/openProbes.ts';
@@ -19,11 +18,11 @@ import { CollectorReporter } from './supervisor/collectorReporter.ts';
  */
 export async function renderOnce(options: Options, log: Logger): Promise<string> {
   const probes = await openProbes(options.probes, log);
-  const settings = samplerSettings(options);
-  const recorder = await openRecorder(settings);
+  const { sampling } = options;
+  const recorder = await openRecorder(sampling);
   let exposition: string;
   try {
-    exposition = await sampleOnce({ settings, log, probes, recorder });
+    exposition = await sampleOnce({ sampling, log, probes, recorder });
   } catch (error) {
     // The recording shows why. Where it cannot be written that must not be all that is told.
     trySaveRecording(recorder, log);
@@ -34,19 +33,19 @@ export async function renderOnce(options: Options, log: Logger): Promise<string>
 }
 
 async function sampleOnce({
-  settings,
+  sampling,
   log,
   probes,
   recorder,
 }: {
-  readonly settings: SamplingOptions;
+  readonly sampling: SamplingOptions;
   readonly log: Logger;
   readonly probes: Probes;
   readonly recorder: Recorder | undefined;
 }): Promise<string> {
   let session: SamplingSession | undefined;
   try {
-    session = openSession(settings, log, { recorder });
+    session = openSession(sampling, log, { recorder });
     await probes.probeAll();
     const snapshot = session.sample();
     const failed = ownFailure(snapshot);

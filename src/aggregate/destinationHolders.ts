@@ -1,9 +1,13 @@
-import { type Family, type SocketRecord, TcpState, TIME_WAIT_MS } from '../sockets/record.ts';
-import { cgroupIdOf, newDestinationTable, writeDestination, writeDestinationOf } from './destinationKey.ts';
-import type { Destination } from './destinations.ts';
+import { cgroupIdOf, type Family, type SocketRecord, TcpState, TIME_WAIT_MS } from '../sockets/record.ts';
+import {
+  type DestinationKey,
+  newDestinationTable,
+  writeDestination,
+  writeDestinationOf,
+} from './destinationKey.ts';
 
 /** What holds the ports of one destination. */
-export interface DestinationHolders {
+export interface Holders {
   /** Ports by the cgroup of their socket; 0 for sockets without one. */
   readonly byCgroup: ReadonlyMap<number, HeldPorts>;
   /** Milliseconds until each TIME_WAIT socket gives its port back, in no order; those of unknown age left out. */
@@ -20,53 +24,106 @@ export interface HeldPorts {
   other: number;
 }
 
-/** Finds out, from the connections that were walked, what holds the ports of destinations. */
-export class HeldPortsByDestination {
+/**
+ * Who holds the ports of a few destinations. Counted either while connections are read, for destinations that the sample
+ * before found fullest (which are the fullest now is known only at the end), or from the connections that a walk kept.
+ */
+export class DestinationHolders {
   readonly #tables = { 4: newDestinationTable(4), 6: newDestinationTable(6) } as const;
-  readonly #rows: { 4: MutableHolders[]; 6: MutableHolders[] } = { 4: [], 6: [] };
+  readonly #holders: MutableHolders[] = [];
+  /** Row of the family's table → place. */
+  readonly #places: Record<Family, number[]> = { 4: [], 6: [] };
+  readonly #keepsSockets: boolean;
 
-  constructor(destinations: readonly Destination[]) {
+  /** @param keepsSockets also each socket's inode, and when its TIME_WAIT ends */
+  constructor(destinations: readonly DestinationKey[], { keepsSockets = false } = {}) {
+    this.#keepsSockets = keepsSockets;
     for (const destination of destinations) {
-      const family: Family = destination.remoteAddress.includes(':') ? 6 : 4;
-      writeDestination(this.#tables[family].key, family, destination);
-      this.#tables[family].upsert();
-      this.#rows[family].push(nobody());
+      const family = familyOf(destination);
+      const table = this.#tables[family];
+      writeDestination(table.key, family, destination);
+      if (table.upsert() < this.#places[family].length) continue;
+      this.#holders.push(nobody());
+      this.#places[family].push(this.#holders.length);
     }
   }
 
-  /** An outbound connection from a usable port. */
+  /** Which of them has this key, counted from 1; 0 where none has. */
+  placeOf(family: Family, key: Int32Array): number {
+    const table = this.#tables[family];
+    if (table.size === 0) return 0;
+    table.key.set(key);
+    return this.#places[family][table.find()] ?? 0;
+  }
+
+  /** Counts an outbound connection from a usable port to the one at `place`. */
+  addTo(place: number, record: SocketRecord): void {
+    const holders = this.#holders[place - 1] as MutableHolders;
+    const { low, high } = holders;
+    // Most sockets of a destination are of the same cgroup as the one before.
+    if (holders.last === undefined || low !== record.cgroupLow || high !== record.cgroupHigh)
+      turnTo(holders, record);
+    (holders.last as HeldPorts)[kindOf(record.state)]++;
+    if (this.#keepsSockets) keepSocket(holders, record);
+  }
+
+  /** Counts an outbound connection from a usable port, if it goes to one of them. */
   add(record: SocketRecord): void {
     const table = this.#tables[record.family];
     writeDestinationOf(table.key, record);
-    const holders = this.#rows[record.family][table.find()];
-    if (holders === undefined) return;
-    const cgroupId = cgroupIdOf(record);
-    const held = holders.byCgroup.get(cgroupId) ?? { established: 0, timeWait: 0, closeWait: 0, other: 0 };
-    holders.byCgroup.set(cgroupId, held);
-    held[kindOf(record.state)]++;
-    if (record.timeWaitAgeMs >= 0) holders.timeWaitLeftMs.push(TIME_WAIT_MS - record.timeWaitAgeMs);
-    if (record.inode === 0) return;
-    const inodes = holders.inodes.get(cgroupId);
-    if (inodes === undefined) holders.inodes.set(cgroupId, [record.inode]);
-    else inodes.push(record.inode);
+    const place = this.#places[record.family][table.find()];
+    if (place !== undefined) this.addTo(place, record);
+  }
+
+  /** Of the one at `place`. */
+  at(place: number): Holders {
+    const { byCgroup, timeWaitLeftMs, inodes } = this.#holders[place - 1] ?? nobody();
+    return { byCgroup, timeWaitLeftMs, inodes };
   }
 
   /** Of one of the destinations given at the start. */
-  holdersOf(destination: Destination): DestinationHolders {
-    const family: Family = destination.remoteAddress.includes(':') ? 6 : 4;
-    writeDestination(this.#tables[family].key, family, destination);
-    return this.#rows[family][this.#tables[family].find()] ?? nobody();
+  of(destination: DestinationKey): Holders {
+    const family = familyOf(destination);
+    const table = this.#tables[family];
+    writeDestination(table.key, family, destination);
+    return this.at(this.#places[family][table.find()] ?? 0);
   }
 }
 
-interface MutableHolders extends DestinationHolders {
+interface MutableHolders extends Holders {
   readonly byCgroup: Map<number, HeldPorts>;
   readonly timeWaitLeftMs: number[];
   readonly inodes: Map<number, number[]>;
+  /** The cgroup of the last socket, and its count. */
+  low: number;
+  high: number;
+  last: HeldPorts | undefined;
 }
 
 function nobody(): MutableHolders {
-  return { byCgroup: new Map(), timeWaitLeftMs: [], inodes: new Map() };
+  return { byCgroup: new Map(), timeWaitLeftMs: [], inodes: new Map(), low: 0, high: 0, last: undefined };
+}
+
+function turnTo(holders: MutableHolders, record: SocketRecord): void {
+  const id = cgroupIdOf(record);
+  const held = holders.byCgroup.get(id) ?? { established: 0, timeWait: 0, closeWait: 0, other: 0 };
+  holders.byCgroup.set(id, held);
+  holders.low = record.cgroupLow;
+  holders.high = record.cgroupHigh;
+  holders.last = held;
+}
+
+function keepSocket({ timeWaitLeftMs, inodes }: MutableHolders, record: SocketRecord): void {
+  if (record.timeWaitAgeMs >= 0) timeWaitLeftMs.push(TIME_WAIT_MS - record.timeWaitAgeMs);
+  if (record.inode === 0) return;
+  const id = cgroupIdOf(record);
+  const known = inodes.get(id);
+  if (known === undefined) inodes.set(id, [record.inode]);
+  else known.push(record.inode);
+}
+
+function familyOf({ remoteAddress }: DestinationKey): Family {
+  return remoteAddress.includes(':') ? 6 : 4;
 }
 
 function kindOf(state: number): keyof HeldPorts {

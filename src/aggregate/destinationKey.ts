@@ -41,11 +41,6 @@ export function writeDestination(key: Int32Array, family: Family, destination: D
   key[2 * words + 1] = destination.deviceIndex;
 }
 
-/** The 64 bits as a number: inode numbers of cgroup directories stay far below 2 ** 53. 0 for none. */
-export function cgroupIdOf({ cgroupHigh, cgroupLow }: SocketRecord): number {
-  return (cgroupHigh >>> 0) * 2 ** 32 + (cgroupLow >>> 0);
-}
-
 function writeAddress(key: Int32Array, at: number, address: string): void {
   const bytes = Uint8Array.from(ipaddr.parse(address).toByteArray());
   const view = new DataView(bytes.buffer);

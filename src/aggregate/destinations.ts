@@ -1,16 +1,16 @@
 import type { PortSysctls } from '../kernel/sysctl.ts';
 import { type SocketRecord, TcpState } from '../sockets/record.ts';
+import type { DestinationHolders, HeldPorts } from './destinationHolders.ts';
 import type { DeviceName } from './destinationKey.ts';
 import { type Regime, regime } from './exhaustion.ts';
 import { fullest } from './fullest.ts';
-import { type Inference, type InferenceState, inferBlocked, type Judges } from './inference.ts';
+import { type Inference, inferBlocked, type Judges } from './inference.ts';
+import type { InferenceState } from './inferenceState.ts';
 import { addMet, meetsOthers } from './metDestinations.ts';
-import type { Owner } from './owners.ts';
 import type { PortSet } from './portSet.ts';
 import type { EphemeralRange } from './range.ts';
 import { isReclaimable } from './timeWait.ts';
 import { type DecidedPlace, TupleTable } from './tupleTable.ts';
-import type { NameOfCgroup, WatchedDestinations } from './watched.ts';
 
 /** One destination of outbound TCP connections, as exported. */
 export interface Destination extends Regime {
@@ -23,8 +23,8 @@ export interface Destination extends Regime {
   /** Usable ports it holds, blocked ones too. */
   readonly used: { readonly established: number; readonly timeWait: number; readonly other: number };
   readonly reclaimable: number;
-  /** Who holds them, most ports first; absent where that was not counted. */
-  readonly owners?: readonly Owner[];
+  /** Those ports by the cgroup of their socket; absent where that was not counted. */
+  readonly heldBy?: ReadonlyMap<number, HeldPorts>;
 }
 
 export interface DestinationsSnapshot {
@@ -49,13 +49,13 @@ export function leastOf(one: Capacity, other: Capacity): Capacity {
 /** Which destination holds which usable ports: the TCP connect() regime. */
 export class Destinations {
   readonly #tables = [new TupleTable(4), new TupleTable(6)] as const;
-  #watched: WatchedDestinations | undefined;
+  #watched: DestinationHolders | undefined;
 
   /**
    * Forgets the last sample and keeps its memory. `watched`: destinations of the next whose owners are counted.
    * `keepsPorts`: see `meetsOthers`.
    */
-  clear(watched?: WatchedDestinations, keepsPorts = false): void {
+  clear(watched?: DestinationHolders, keepsPorts = false): void {
     this.#watched = watched;
     for (const table of this.#tables) table.clear(watched, keepsPorts);
   }
@@ -126,7 +126,6 @@ export class Destinations {
     limit: number,
     { available, availableAtLeast }: Capacity,
     usable: number,
-    nameOf: NameOfCgroup | undefined,
     deviceName: DeviceName,
   ): DestinationsSnapshot {
     const ipv4 = this.#tables[0].size;
@@ -153,15 +152,14 @@ export class Destinations {
             usable,
             availableAtLeast - table.taken(row) + table.heldUncertain(row),
           ),
-          ...this.#owners(table.watchedPlace(row), nameOf),
+          ...this.#heldBy(table.watchedPlace(row)),
         };
       }),
     };
   }
 
-  #owners(place: number, nameOf: NameOfCgroup | undefined): Pick<Destination, 'owners'> {
-    if (place === 0 || nameOf === undefined || this.#watched === undefined) return {};
-    return { owners: this.#watched.owners(place, nameOf) };
+  #heldBy(place: number): Pick<Destination, 'heldBy'> {
+    return place === 0 || this.#watched === undefined ? {} : { heldBy: this.#watched.at(place).byCgroup };
   }
 }
 

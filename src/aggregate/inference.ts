@@ -1,56 +1,15 @@
-import { ADDRESS_WORDS } from './address.ts';
-import { newDestinationTable } from './destinationKey.ts';
-import type { KeyTable } from './keyTable.ts';
+import {
+  emptyInferenceState,
+  type InferenceMemory,
+  type InferenceState,
+  isIn,
+  isTurned,
+  putIn,
+} from './inferenceState.ts';
 import type { PortSet } from './portSet.ts';
 import type { EphemeralRange } from './range.ts';
 import type { TupleTable } from './tupleTable.ts';
 import type { UsedUpHalves } from './usedUpHalves.ts';
-
-/**
- * What one sample leaves for the next, of one family: how connections in the second half of the range were judged.
- * A dump does not say whether a connected socket had done bind(addr, 0) before, which blocks its port for everyone;
- * the port's parity does, but only until the destination has used up its first half. From then on only memory tells.
- */
-export interface InferenceMemory {
-  /** Connections judged to have done bind() first: key of the destination, the local port beside the remote one. */
-  readonly bound: KeyTable;
-  /** Destinations that have been past their first half and still hold ports of the second since. */
-  readonly pastHalf: KeyTable;
-  /**
-   * Connections that connect() chose where bind() might have: those in the second half from when that was the first, before
-   * the range changed, and those on ports of which the kernel said that they are not blocked.
-   */
-  readonly plain: KeyTable;
-}
-
-/** Of both families. */
-export interface InferenceState {
-  readonly families: readonly [InferenceMemory, InferenceMemory];
-  /** Parity of the half that connect() preferred when they were judged; undefined: nothing was judged yet. */
-  readonly preferredParity: number | undefined;
-  /** Some connection in the first half is judged bound: it did bind() while that was the second, or the second was full. */
-  readonly hasBoundInFirstHalf: boolean;
-}
-
-export function emptyInferenceState(): InferenceState {
-  return {
-    families: [newMemory(4), newMemory(6)],
-    preferredParity: undefined,
-    hasBoundInFirstHalf: false,
-  };
-}
-
-/**
- * Whether judging takes every connection, and not those in the second half alone: a first port of the other parity makes
- * the second half the first, where connections that did bind() before stay what they are.
- */
-export function needsEveryConnection(memory: InferenceState, { preferredParity }: EphemeralRange): boolean {
-  return memory.hasBoundInFirstHalf || isTurned(memory, preferredParity);
-}
-
-function isTurned(memory: InferenceState, preferredParity: number): boolean {
-  return memory.preferredParity !== undefined && memory.preferredParity !== preferredParity;
-}
 
 /** What helps to judge connections of which their port's parity does not tell. */
 export interface Judges {
@@ -146,20 +105,18 @@ function judgeFirstHalf(
     const port = connections.port(index);
     if ((port & 1) !== preferredParity) continue;
     const row = connections.row(index);
-    let isBound = has(before.bound, table, row, port);
+    let isBound = isIn(before.bound, table, row, port);
     if (isBound) {
       if (!known.has(port)) inferred.add(port);
     } else if (!known.has(port) && mayHaveBound(row, port)) {
-      const blocked = has(before.plain, table, row, port) ? false : verdict(port);
+      const blocked = isIn(before.plain, table, row, port) ? false : verdict(port);
       if (blocked === false) {
-        writeKey(after.plain, table, row, port);
-        after.plain.upsert();
+        putIn(after.plain, table, row, port);
       }
       isBound = blocked === true;
     }
     if (!isBound) continue;
-    writeKey(after.bound, table, row, port);
-    after.bound.upsert();
+    putIn(after.bound, table, row, port);
     some = true;
   }
   return some;
@@ -190,47 +147,22 @@ function judge(
   for (let index = 0; index < connections.size; index++) {
     const row = connections.row(index);
     const port = connections.port(index);
-    const isPastHalf = table.firstHalf(row) >= usedUpAt || (!turned && has(before.pastHalf, table, row));
-    const wasPlain = turned || has(before.plain, table, row, port);
-    let isBound = !(wasPlain || isPastHalf) || has(before.bound, table, row, port);
+    const isPastHalf = table.firstHalf(row) >= usedUpAt || (!turned && isIn(before.pastHalf, table, row));
+    const wasPlain = turned || isIn(before.plain, table, row, port);
+    let isBound = !(wasPlain || isPastHalf) || isIn(before.bound, table, row, port);
     let isPlain = !isBound && wasPlain;
     if (!isBound && !isPlain) {
-      writeKey(after.pastHalf, table, row);
-      after.pastHalf.upsert();
+      putIn(after.pastHalf, table, row);
       // What connect() could have chosen, bind() could as well.
       const blocked = verdict(port);
       isBound = blocked === true;
       isPlain = blocked === false;
     }
     if (isPlain) {
-      writeKey(after.plain, table, row, port);
-      after.plain.upsert();
+      putIn(after.plain, table, row, port);
     } else if (isBound) {
-      writeKey(after.bound, table, row, port);
-      after.bound.upsert();
+      putIn(after.bound, table, row, port);
       inferred.add(port);
     }
   }
-}
-
-function has(memory: KeyTable, table: TupleTable, row: number, port?: number): boolean {
-  if (memory.size === 0) return false;
-  writeKey(memory, table, row, port);
-  return memory.find() >= 0;
-}
-
-/** The destination's key; the word with its remote port has room for a local port beside it. */
-function writeKey(memory: KeyTable, table: TupleTable, row: number, localPort = 0): void {
-  const words = 2 * ADDRESS_WORDS[table.family];
-  for (let word = 0; word < words; word++) memory.key[word] = table.keys.word(row, word);
-  memory.key[words] = table.keys.word(row, words) | (localPort << 16);
-  memory.key[words + 1] = table.keys.word(row, words + 1);
-}
-
-function newMemory(family: 4 | 6): InferenceMemory {
-  return {
-    bound: newDestinationTable(family),
-    pastHalf: newDestinationTable(family),
-    plain: newDestinationTable(family),
-  };
 }

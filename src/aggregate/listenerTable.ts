@@ -1,4 +1,4 @@
-import { type Family, type SocketRecord, TcpState } from '../sockets/record.ts';
+import { cgroupIdOf, type Family, type SocketRecord, TcpState } from '../sockets/record.ts';
 import { ADDRESS_WORDS, formatAddress, isWildcard, writeLocal } from './address.ts';
 import type { SocketDrops } from './droppedTotals.ts';
 import { KeyTable } from './keyTable.ts';
@@ -57,7 +57,7 @@ export class ListenerTable {
     row.acceptQueue = sumKnown(row.acceptQueue, record.receiveQueue);
     row.acceptQueueLimit = sumKnown(row.acceptQueueLimit, record.backlogLimit);
     row.drops.push({ id: record.id, drops: record.drops });
-    row.sockets.push({ inode: record.inode, cgroupId: cgroupIdOf(record) });
+    row.sockets.push({ inode: record.inode, cgroupId: cgroupIdOf(record) || undefined });
     row.socketsByFamily[record.socketFamily === 4 ? 0 : 1]++;
     this.#ports.add(port);
     if (!isWildcard(record)) return;
@@ -124,9 +124,4 @@ function isAccepted({ state, inode }: SocketRecord): boolean {
 /** A sum is unknown where one of its parts is. */
 function sumKnown(sum: number, part: number): number {
   return sum < 0 || part < 0 ? -1 : sum + part;
-}
-
-function cgroupIdOf({ cgroupLow, cgroupHigh }: SocketRecord): number | undefined {
-  const id = (cgroupHigh >>> 0) * 2 ** 32 + (cgroupLow >>> 0);
-  return id === 0 ? undefined : id;
 }

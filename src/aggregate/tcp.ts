@@ -1,66 +1,51 @@
 import type { PortSysctls } from '../kernel/sysctl.ts';
 import { type SocketRecord, TcpState } from '../sockets/record.ts';
-import { type BlockedCounts, BlockedPorts, type KnownEvidence } from './blockedPorts.ts';
+import { BlockedPorts, type KnownEvidence } from './blockedPorts.ts';
+import type { DestinationHolders } from './destinationHolders.ts';
 import type { DeviceName } from './destinationKey.ts';
-import { type Destinations, type DestinationsSnapshot, leastOf } from './destinations.ts';
+import { type Destinations, leastOf } from './destinations.ts';
 import type { DroppedTotals } from './droppedTotals.ts';
-import { type Regime, regime } from './exhaustion.ts';
+import { regime } from './exhaustion.ts';
 import type { ExplicitPorts } from './explicitPorts.ts';
 import type { HeldConnections } from './heldConnections.ts';
-import type { InferenceState, Judges } from './inference.ts';
+import type { Judges } from './inference.ts';
+import type { InferenceState } from './inferenceState.ts';
 import type { Limits } from './limits.ts';
-import { Listeners, type ListenersSnapshot } from './listeners.ts';
-import { LocalAddresses, type LocalAddressesSnapshot, type LoopbackAvailable } from './localAddresses.ts';
-import { OwnerPorts } from './owners.ts';
+import { Listeners } from './listeners.ts';
+import { LocalAddresses } from './localAddresses.ts';
+import type { PortsByCgroup } from './portsByCgroup.ts';
 import type { EphemeralRange } from './range.ts';
-import {
-  type ConnectionCount,
-  connectionCounts,
-  familyGroup,
-  type SocketCount,
-  StateCounts,
-  tcpSocketCounts,
-} from './states.ts';
+import { connectionCounts, familyGroup, StateCounts, tcpSocketCounts } from './states.ts';
+import type { TcpSnapshot } from './tcpSnapshot.ts';
 import { UsedUpHalves } from './usedUpHalves.ts';
 import { type Vrf, Vrfs } from './vrfs.ts';
-import type { NameOfCgroup, WatchedDestinations } from './watched.ts';
 
-/** Everything one sample says of TCP in one namespace. */
-export interface TcpSnapshot {
-  readonly sampledSockets: number;
-  readonly sockets: readonly SocketCount[];
-  readonly connections: readonly ConnectionCount[];
-  readonly blocked: BlockedCounts;
-  /** Distinct usable ports with any socket. */
-  readonly usedPorts: number;
-  /** Ports of connections that may have called bind() first or not: nobody can tell. */
-  readonly uncertain: number;
-  /** Ports a destination that nobody uses yet can have; the most likely number where it is not certain. */
-  readonly capacity: number;
-  /** As if all of the uncertain ones were blocked. */
-  readonly capacityAtLeast: number;
-  readonly connect: Regime;
-  readonly bind: Regime;
-  readonly destinations: DestinationsSnapshot;
-  readonly localAddresses: LocalAddressesSnapshot;
-  readonly onLoopback: LoopbackAvailable;
-  /**
-   * bind(address, 0) may be given a port that only connections hold, as far as is certain. Before Linux 6.18 the port then
-   * stays blocked for every connect() until the last of those connections is gone.
-   */
-  readonly bindMayBlock: boolean;
-  readonly listeners: ListenersSnapshot;
-}
-
-export interface TallyOptions {
+export interface TcpWalkOptions {
+  /** Takes who holds which ports. */
+  readonly ports?: PortsByCgroup | undefined;
+  /** Destinations whose holders are counted. */
+  readonly watched?: DestinationHolders | undefined;
   /** Takes the outbound connections that are counted. */
   readonly held?: HeldConnections | undefined;
-  /** What listeners dropped until now. */
-  readonly dropped?: DroppedTotals;
   /** See `needsPorts`. */
   readonly keepsPorts?: boolean;
   /** Recognises connections whose port was chosen by number; undefined where the source cannot tell. */
   readonly explicit?: ExplicitPorts | undefined;
+}
+
+/** What a summary takes beside what was walked. */
+export interface TcpSummaryOptions {
+  readonly limits: Pick<Limits, 'destinations' | 'localAddresses' | 'listeners'>;
+  /** Whether sockets that did only bind() were in the walk. */
+  readonly seesBoundOnly: boolean;
+  /** Of the sample before; that for the next comes back with the summary. */
+  readonly memory: InferenceState;
+  /** Of the devices that records named. */
+  readonly deviceName?: DeviceName;
+  /** Asks the kernel where the inference cannot tell. */
+  readonly isBlocked?: Judges['isBlocked'] | undefined;
+  /** What listeners dropped until now. */
+  readonly dropped?: DroppedTotals;
 }
 
 /** One sample of TCP sockets: listeners first, then all others, then the summary. */
@@ -72,28 +57,20 @@ export class TcpSockets {
   readonly #connections = new StateCounts();
   readonly #listeners: Listeners;
   readonly #localAddresses: LocalAddresses;
-  /** Who holds the ports; named by whoever knows the cgroups. */
-  readonly owners: OwnerPorts;
+  readonly #ports: PortsByCgroup | undefined;
   readonly #blocked: BlockedPorts;
   readonly #explicit: ExplicitPorts | undefined;
   readonly #held: HeldConnections | undefined;
   readonly #vrfs: Vrfs;
   readonly #keepsPorts: boolean;
-  readonly #dropped: DroppedTotals | undefined;
 
-  /**
-   * @param destinations cleared and reused, because it is the one large part
-   * @param watched destinations whose owners are counted
-   */
+  /** @param destinations cleared and reused, because it is the one large part */
   constructor(
     range: EphemeralRange,
     sysctls: PortSysctls,
     destinations: Destinations,
-    owners = new OwnerPorts(range.usable),
-    watched?: WatchedDestinations,
-    { held, keepsPorts = false, dropped, explicit }: TallyOptions = {},
+    { ports, watched, held, keepsPorts = false, explicit }: TcpWalkOptions = {},
   ) {
-    this.#dropped = dropped;
     this.#held = held;
     this.#range = range;
     this.#sysctls = sysctls;
@@ -103,7 +80,7 @@ export class TcpSockets {
     this.#vrfs = new Vrfs(range, sysctls, keepsPorts);
     this.#localAddresses = new LocalAddresses(range.usable, !sysctls.l3mdevAccept);
     this.#listeners = new Listeners(range.usable);
-    this.owners = owners;
+    this.#ports = ports;
     this.#blocked = new BlockedPorts(range);
     this.#explicit = explicit;
     explicit?.restart();
@@ -113,14 +90,14 @@ export class TcpSockets {
     this.#sockets.add(familyGroup(record.socketFamily), record.state);
     this.#listeners.add(record);
     this.#localAddresses.add(record);
-    this.owners.add(record);
+    this.#ports?.add(record);
     this.#block(record, 'listener');
   }
 
   addConnection(record: SocketRecord): void {
     this.#sockets.add(familyGroup(record.socketFamily), record.state);
     this.#localAddresses.add(record);
-    this.owners.add(record);
+    this.#ports?.add(record);
     if (record.state === TcpState.CLOSE) {
       this.#block(record, 'bound');
       return;
@@ -144,30 +121,25 @@ export class TcpSockets {
 
   /**
    * Some connect() meets the connections of two destinations, or bind() may have chosen ports that connect() prefers, and
-   * not all ports were kept: what would be summarised is not the whole truth. Make another tally that keeps them.
+   * not all ports were kept: what would be summarised is not the whole truth. Walk again and keep them.
    */
   get needsPorts(): boolean {
     return !this.#keepsPorts && this.wantsPorts;
   }
 
-  /** The next tally should keep all ports from the start. */
+  /** The next walk should keep all ports from the start. */
   get wantsPorts(): boolean {
     return this.#destinations.meetsOthers || this.#vrfs.meetsOthers || !this.#usedUp().isEmpty;
   }
 
-  /**
-   * @param memory of the sample before; the one for the next comes back with the summary
-   * @param deviceName of the devices that records named
-   * @param nameOf the owner of a watched destination's sockets by their cgroup
-   */
-  summarise(
-    limits: Limits,
-    seesBoundOnly: boolean,
-    memory: InferenceState,
-    nameOf?: NameOfCgroup,
-    deviceName: DeviceName = (index) => `if${index}`,
-    isBlocked?: Judges['isBlocked'],
-  ): { snapshot: TcpSnapshot; memory: InferenceState } {
+  summarise({
+    limits,
+    seesBoundOnly,
+    memory,
+    deviceName = (index) => `if${index}`,
+    isBlocked,
+    dropped,
+  }: TcpSummaryOptions): { snapshot: TcpSnapshot; memory: InferenceState } {
     const { known } = this.#blocked;
     const usedUp = this.#keepsPorts ? this.#usedUp() : undefined;
     const inference = this.#destinations.inferBlocked(this.#range, known, memory, { usedUp, isBlocked });
@@ -177,7 +149,7 @@ export class TcpSockets {
     const available = usable - known.size - inferred;
     const capacity = { available, availableAtLeast: available - uncertain };
     const { worst, addresses } = this.#localAddresses.summarise(limits.localAddresses, deviceName);
-    const outside = this.#destinations.snapshot(limits.destinations, capacity, usable, nameOf, deviceName);
+    const outside = this.#destinations.snapshot(limits.destinations, capacity, usable, deviceName);
     const { destinations, worst: worstInVrfs } = this.#vrfs.addTo(
       outside,
       limits.destinations,
@@ -206,7 +178,7 @@ export class TcpSockets {
         localAddresses: addresses,
         onLoopback: this.#localAddresses.availableOnLoopback(),
         bindMayBlock: this.#blocked.bindMayBlock((parity) => this.#localAddresses.usedOfParity(parity)),
-        listeners: this.#listeners.snapshot(limits.listeners, undefined, this.#dropped),
+        listeners: this.#listeners.snapshot(limits.listeners, undefined, dropped),
       },
     };
   }

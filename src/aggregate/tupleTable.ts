@@ -1,10 +1,19 @@
-import { type Family, type SocketRecord, TcpState } from '../sockets/record.ts';
+import type { Family, SocketRecord } from '../sockets/record.ts';
 import { ADDRESS_WORDS, formatAddress } from './address.ts';
 import { ConnectionList } from './connectionList.ts';
+import type { DestinationHolders } from './destinationHolders.ts';
 import { type DestinationKey, newDestinationTable, writeDestinationOf } from './destinationKey.ts';
 import type { KeyTable } from './keyTable.ts';
 import type { PortSet } from './portSet.ts';
-import type { WatchedDestinations } from './watched.ts';
+import {
+  allColumns,
+  type Columns,
+  grown,
+  increment,
+  kindOfState,
+  newColumns,
+  RECLAIMABLE,
+} from './tupleColumns.ts';
 
 /**
  * The destinations (local address, remote address, remote port, bound device) of one family, with what each holds, in
@@ -14,7 +23,7 @@ export class TupleTable {
   readonly family: Family;
   readonly keys: KeyTable;
   #columns: Columns;
-  #watched: WatchedDestinations | undefined;
+  #watched: DestinationHolders | undefined;
   /** Connections on ports that connect() takes second: row, port and kind of each. See inference.ts. */
   readonly secondHalf = new ConnectionList();
   /** Of those, the ones that other destinations' connections take from a row too. */
@@ -43,7 +52,7 @@ export class TupleTable {
     const kind = reclaimable ? RECLAIMABLE : kindOfState(record.state);
     increment(this.#columns.held[kind] as Uint16Array, row);
     const watched = this.#columns.watched[row] as number;
-    if (watched > 0) this.#watched?.add(watched, record);
+    if (watched > 0) this.#watched?.addTo(watched, record);
     if (this.keepsPorts) this.connections.push(row, record.localPort, kind);
     if (place === 'undecided') this.#undecided.push(row, record.localPort, kind);
     else this.#take(row, record.localPort, place, kind, this.secondHalf);
@@ -138,7 +147,7 @@ export class TupleTable {
   }
 
   /** @param watched of the next sample */
-  clear(watched: WatchedDestinations | undefined, keepsPorts: boolean): void {
+  clear(watched: DestinationHolders | undefined, keepsPorts: boolean): void {
     this.#watched = watched;
     this.keepsPorts = keepsPorts;
     this.keys.clear();
@@ -174,50 +183,3 @@ export class TupleTable {
 /** Where the port of a connection lies: held by bind() for everyone, or in the half that connect() takes first or second. */
 export type DecidedPlace = 'blocked' | 'first half' | 'second half';
 export type PortPlace = DecidedPlace | 'undecided';
-
-interface Columns {
-  /** Held ports, one column a kind. */
-  readonly held: readonly [Uint16Array, Uint16Array, Uint16Array, Uint16Array];
-  /** Held ports that are not blocked: those taken, and those connect() may take over. */
-  readonly free: readonly [Uint16Array, Uint16Array];
-  readonly firstHalf: Uint16Array;
-  readonly uncertain: Uint16Array;
-  readonly watched: Uint16Array;
-}
-
-const ESTABLISHED = 0;
-const TIME_WAIT = 1;
-const OTHER = 2;
-/** TIME_WAIT that connect() may take over. */
-const RECLAIMABLE = 3;
-
-function kindOfState(state: number): number {
-  if (state === TcpState.ESTABLISHED) return ESTABLISHED;
-  return state === TcpState.TIME_WAIT ? TIME_WAIT : OTHER;
-}
-
-function newColumns(length: number): Columns {
-  const column = () => new Uint16Array(length);
-  return {
-    held: [column(), column(), column(), column()],
-    free: [column(), column()],
-    firstHalf: column(),
-    uncertain: column(),
-    watched: column(),
-  };
-}
-
-function grown(columns: Columns, length: number): Columns {
-  const result = newColumns(length);
-  const from = allColumns(columns);
-  for (const [index, column] of allColumns(result).entries()) column.set(from[index] as Uint16Array);
-  return result;
-}
-
-function allColumns({ held, free, firstHalf, uncertain, watched }: Columns): Uint16Array[] {
-  return [...held, ...free, firstHalf, uncertain, watched];
-}
-
-function increment(column: Uint16Array, row: number): void {
-  column[row] = (column[row] as number) + 1;
-}

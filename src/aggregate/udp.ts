@@ -5,7 +5,7 @@ import { type Regime, regime } from './exhaustion.ts';
 import type { Limits } from './limits.ts';
 import { Listeners, type ListenersSnapshot } from './listeners.ts';
 import { LocalAddresses, type LocalAddressesSnapshot, type LoopbackAvailable } from './localAddresses.ts';
-import { OwnerPorts } from './owners.ts';
+import type { PortsByCgroup } from './portsByCgroup.ts';
 import type { EphemeralRange } from './range.ts';
 import { familyGroup, type SocketCount, StateCounts, udpSocketCounts } from './states.ts';
 
@@ -31,20 +31,20 @@ export class UdpSockets {
   readonly #sockets = new StateCounts();
   readonly #localAddresses: LocalAddresses;
   readonly #listeners: Listeners;
-  /** Who holds the ports; named by whoever knows the cgroups. */
-  readonly owners: OwnerPorts;
+  readonly #ports: PortsByCgroup | undefined;
 
-  constructor(range: EphemeralRange, owners = new OwnerPorts(range.usable)) {
+  /** @param ports takes who holds which ports */
+  constructor(range: EphemeralRange, ports?: PortsByCgroup) {
     this.#range = range;
     this.#localAddresses = new LocalAddresses(range.usable, false);
     this.#listeners = new Listeners(range.usable);
-    this.owners = owners;
+    this.#ports = ports;
   }
 
   add(record: SocketRecord): void {
     this.#sockets.add(familyGroup(record.socketFamily), record.state);
     this.#localAddresses.add(record);
-    this.owners.add(record);
+    this.#ports?.add(record);
     if (record.state === TcpState.CLOSE) this.#listeners.add(record);
   }
 

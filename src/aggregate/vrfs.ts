@@ -8,7 +8,7 @@ import {
   type DestinationsSnapshot,
   leastOf,
 } from './destinations.ts';
-import type { InferenceState } from './inference.ts';
+import type { InferenceState } from './inferenceState.ts';
 import type { PortSet } from './portSet.ts';
 import type { EphemeralRange } from './range.ts';
 
@@ -68,7 +68,7 @@ export class Vrfs {
       const { inferred, uncertain } = destinations.inferBlocked(this.#range, known, memory, {}, after);
       const available = usable - known.size - inferred.size;
       const capacity = { available, availableAtLeast: available - uncertain.size };
-      const inside = destinations.snapshot(limit, capacity, usable, undefined, deviceName);
+      const inside = destinations.snapshot(limit, capacity, usable, deviceName);
       total += inside.total;
       rows.push(...inside.fullest);
       worst = leastOf(worst, destinations.worst(capacity));

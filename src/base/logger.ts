@@ -7,6 +7,11 @@ export const LOG_FORMATS = ['logfmt', 'json'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
 export type LogFormat = (typeof LOG_FORMATS)[number];
 
+export interface LogOptions {
+  readonly level: LogLevel;
+  readonly format: LogFormat;
+}
+
 /** Writes `message` and, after it, `fields`. An Error among the fields is shown as its one line, never as a stack. */
 type Log = (message: string, fields?: Readonly<Record<string, unknown>>) => void;
 
@@ -22,7 +27,7 @@ export interface Logger {
  * line with its newline; without it the lines go to stderr.
  */
 export function createLogger(
-  { level, format }: { readonly level: LogLevel; readonly format: LogFormat },
+  { level, format }: LogOptions,
   write: (line: string) => void = stderrWriter(),
 ): Logger {
   const encode = format === 'json' ? (json: string) => json : logfmtOfJson;

@@ -9,35 +9,34 @@ import { CollectorReporter } from '../supervisor/collectorReporter.ts';
 import { ALL, beginInNetns, enterNetns } from './netns.ts';
 import type { Options } from './options.ts';
 import type { Asked, Query } from './query.ts';
-import { samplerSettings } from './samplerSettings.ts';
 import { isWhole, whole } from './wholeNamespace.ts';
 
 /** Opens what the question needs, asks it, and closes that. Throws an ExporterError where it cannot be asked. */
 export async function answer({ options, netns, connects, ask }: Query): Promise<Report> {
-  const { procfs } = options;
+  const { sampling } = options;
+  const { procfs } = sampling;
   if (connects) beginInNetns(netns, procfs);
   const isAll = netns === ALL;
   if (isAll) mayEnter(procfs);
   const entered = netns === undefined || isAll || connects ? undefined : enterNetns(netns, procfs)?.path;
-  const settings = { ...samplerSettings(options), keepsConnections: true };
   const log = createLogger(quietUnlessAsked(options));
-  const session = openSession(isAll ? everywhere(settings) : settings, log);
+  const session = openSession(isAll ? everywhere(sampling) : sampling, log);
   try {
-    return await ask(askedOf(session, settings, { isAll, entered, log }));
+    return await ask(askedOf(session, sampling, { isAll, entered, log }));
   } finally {
     session.close();
   }
 }
 
 /** One answer needs no running commentary. */
-export function quietUnlessAsked({ log }: Options): Options['log'] {
+export function quietUnlessAsked({ log }: Pick<Options, 'log'>): Options['log'] {
   return { ...log, level: log.level === 'info' ? 'warn' : log.level };
 }
 
 /** Whoever asks waits for all of it. */
-function everywhere(settings: SamplingOptions): SamplingOptions {
+function everywhere(sampling: SamplingOptions): SamplingOptions {
   return {
-    ...settings,
+    ...sampling,
     namespaces: 'all',
     namespacesLimit: Number.MAX_SAFE_INTEGER,
     fullDumpAbove: 0,
@@ -47,7 +46,7 @@ function everywhere(settings: SamplingOptions): SamplingOptions {
 
 function askedOf(
   session: SamplingSession,
-  settings: SamplingOptions,
+  sampling: SamplingOptions,
   { isAll, entered, log }: { isAll: boolean; entered: string | undefined; log: Logger },
 ): Asked {
   const reporter = new CollectorReporter(log);
@@ -63,11 +62,11 @@ function askedOf(
     pathOf: (netns) => entered ?? session.pathOf(netns),
     lookElsewhere(find) {
       try {
-        mayEnter(settings.procfs);
+        mayEnter(sampling.procfs);
       } catch (error) {
         return errorLine(error);
       }
-      const all = openSession(everywhere(settings), silentLogger);
+      const all = openSession(everywhere(sampling), silentLogger);
       try {
         const [, ...others] = all.sample().namespaces;
         return find(others.filter(isWhole));

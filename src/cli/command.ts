@@ -4,11 +4,12 @@ import type { Query } from './query.ts';
 import type { Environment, Flags } from './readFlags.ts';
 
 /**
- * What the command line asks for: to run with options, to answer a question from a sample, to find something out without
+ * What the command line asks for: to serve metrics, to print them once, to answer a question from a sample, to find something out without
  * one, or to print a text (no newline at its end).
  */
 export type Invocation =
   | { readonly kind: 'run'; readonly options: Options }
+  | { readonly kind: 'once'; readonly options: Options }
   | { readonly kind: 'query'; readonly query: Query }
   | { readonly kind: 'report'; readonly asJson: boolean; readonly report: () => Promise<Report> }
   | { readonly kind: 'print'; readonly text: string };

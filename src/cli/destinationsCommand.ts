@@ -28,18 +28,21 @@ export const destinationsCommand: Command = {
       const namespaces = asked.sample().filter(isWhole);
       const rows = namespaces.flatMap((namespace) => ownedDestinations(namespace, asked));
       const [own] = namespaces;
-      const totals = namespaces.map(({ tcp }) => tcp.destinations.total);
+      const totals = namespaces.map(({ results }) => results.tcp.destinations.total);
       return destinationsReport(
         asked.isAll || own === undefined ? ALL : own.netns,
         totals.reduce((sum, total) => sum + total, 0),
         rows.toSorted((a, b) => b.destination.ratio - a.destination.ratio).slice(0, limit),
       );
     };
-    return queryInvocation(values, ask, { destinationsLimit: limit });
+    return queryInvocation(values, ask, { destinations: limit });
   },
 };
 
-function ownedDestinations({ netns, tcp }: WholeNamespace, { session, isAll }: Asked): OwnedDestination[] {
+function ownedDestinations(
+  { netns, results: { tcp } }: WholeNamespace,
+  { session, isAll }: Asked,
+): OwnedDestination[] {
   const shown = tcp.destinations.fullest;
   const holders = session.holdersOf(netns, shown);
   return shown.map((destination, index) => ({

@@ -4,7 +4,7 @@ import { leastAvailable, regime } from '../aggregate/exhaustion.ts';
 import { onDevice } from '../base/endpoint.ts';
 import type { Explained, ExplainedDestination, KnownElsewhere } from '../reports/explained.ts';
 import { explainReport } from '../reports/explainReport.ts';
-import type { NamedHolders } from '../sampling/namedHolders.ts';
+import type { NamedHolders } from '../snapshot/owners.ts';
 import { explainCommand as commandFor } from '../status/explainCommand.ts';
 import { regimesOf } from '../status/regimes.ts';
 import { nearnessOf, worstOf } from '../status/worst.ts';
@@ -51,7 +51,8 @@ function explained(
   wanted: Wanted | undefined,
   { session, pathOf }: Asked,
 ): Omit<Explained, 'isNetnsNamed' | 'elsewhere'> {
-  const { netns, tcp, udp, range } = namespace;
+  const { netns } = namespace;
+  const { tcp, udp, range } = namespace.results;
   const destination = fullestOf(namespace, wanted);
   const [holders = NOBODY] = destination === undefined ? [] : session.holdersOf(netns, [destination]);
   return {
@@ -64,7 +65,10 @@ function explained(
 }
 
 /** The fullest one: several source addresses may be connected to it. */
-function fullestOf({ tcp }: WholeNamespace, wanted: Wanted | undefined): Destination | undefined {
+function fullestOf(
+  { results: { tcp } }: WholeNamespace,
+  wanted: Wanted | undefined,
+): Destination | undefined {
   return tcp.destinations.fullest.find((one) => isSame(one, wanted));
 }
 
@@ -115,7 +119,10 @@ function knownTo(namespaces: readonly WholeNamespace[], wanted: Wanted): KnownEl
 }
 
 /** What a destination has that nobody is connected to: ports may be blocked for it as for every other. */
-function unused(wanted: Wanted | undefined, { tcp, range }: WholeNamespace): ExplainedDestination {
+function unused(
+  wanted: Wanted | undefined,
+  { results: { tcp, range } }: WholeNamespace,
+): ExplainedDestination {
   return {
     localAddress: undefined,
     deviceIndex: 0,

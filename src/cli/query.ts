@@ -6,7 +6,7 @@ import type { WholeNamespace } from './wholeNamespace.ts';
 
 /** A question that samples, or probes, answer. */
 export interface Query {
-  readonly options: Options;
+  readonly options: Pick<Options, 'sampling' | 'log'>;
   /** What `--netns` says. */
   readonly netns: string | undefined;
   /** It connects, which resolves names on other threads: then the whole program must be in the namespace. */

@@ -19,28 +19,31 @@ export const QUERY_FLAGS = {
 };
 
 /** Nothing is left out of what a person asks for. */
-const UNLIMITED = {
-  destinationsLimit: Number.MAX_SAFE_INTEGER,
-  localAddressesLimit: Number.MAX_SAFE_INTEGER,
-  listenersLimit: Number.MAX_SAFE_INTEGER,
-  ownersLimit: Number.MAX_SAFE_INTEGER,
-  namespaces: 'self',
-  canary: true,
-  recordFile: undefined,
-} as const;
+const ALL_ROWS = {
+  destinations: Number.MAX_SAFE_INTEGER,
+  localAddresses: Number.MAX_SAFE_INTEGER,
+  listeners: Number.MAX_SAFE_INTEGER,
+  owners: Number.MAX_SAFE_INTEGER,
+};
 
 export function queryInvocation(
   values: FlagValues<typeof QUERY_FLAGS>,
   ask: Query['ask'],
-  { processBudgetMs = 0, destinationsLimit = UNLIMITED.destinationsLimit, connects = false } = {},
+  { processBudgetMs = 0, destinations = ALL_ROWS.destinations, connects = false } = {},
 ): Invocation {
   const { json, netns, ...given } = values;
-  const options = {
-    // What else the exporter was told, and may have been told wrongly, is none of a question's business.
-    ...toOptions({ ...readFlags(OPTION_FLAGS, {}, {}), ...given }),
-    ...UNLIMITED,
-    destinationsLimit,
-    processBudgetMs,
+  // What else the exporter was told, and may have been told wrongly, is none of a question's business.
+  const { sampling, log } = toOptions({ ...readFlags(OPTION_FLAGS, {}, {}), ...given });
+  const options: Query['options'] = {
+    log,
+    sampling: {
+      ...sampling,
+      limits: { ...ALL_ROWS, destinations },
+      namespaces: 'self',
+      processBudgetMs,
+      // The answer is looked at again: who holds what.
+      keepsConnections: true,
+    },
   };
   return { kind: 'query', query: { options, netns, connects, asJson: json, ask } };
 }

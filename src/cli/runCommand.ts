@@ -7,8 +7,8 @@ export const runCommand: Command = {
   pattern: '$0',
   describe: 'Export how many further connect() and bind() calls will succeed before the ports run out',
   flags: OPTION_FLAGS,
-  invoke: (commandLine, environment) => ({
-    kind: 'run',
-    options: toOptions(readFlags(OPTION_FLAGS, commandLine, environment)),
-  }),
+  invoke(commandLine, environment) {
+    const values = readFlags(OPTION_FLAGS, commandLine, environment);
+    return { kind: values.once ? 'once' : 'run', options: toOptions(values) };
+  },
 };

@@ -19,7 +19,7 @@ import { wholeNumber } from './values.ts';
 
 const SCAN = 'Scan:';
 
-/** Descriptors bound it as well, which the scan itself finds out. */
+/** Descriptors limit it as well, which the scan itself finds out. */
 const MOST_AT_ONCE = 10_000;
 
 const FLAGS = {

@@ -1,14 +1,18 @@
 import { ExporterError } from '../base/errors.ts';
 import { costsNumbers } from '../snapshot/failure.ts';
+import type { Results } from '../snapshot/results.ts';
+import type { FullSample } from '../snapshot/sample.ts';
 import type { NamespaceSnapshot } from '../snapshot/snapshot.ts';
 
 /** A namespace of which no number is missing. */
 export type WholeNamespace = NamespaceSnapshot & {
-  readonly [Part in 'range' | 'tcp' | 'udp']: NonNullable<NamespaceSnapshot[Part]>;
+  readonly detail: FullSample['detail'];
+  readonly results: Pick<Results, 'range' | 'tcp' | 'udp'>;
 };
 
 export function isWhole(namespace: NamespaceSnapshot): namespace is WholeNamespace {
-  const { range, tcp, udp } = namespace;
+  if (namespace.detail !== 'full') return false;
+  const { range, tcp, udp } = namespace.results;
   return range !== undefined && tcp !== undefined && udp !== undefined;
 }
 
@@ -16,7 +20,7 @@ export function isWhole(namespace: NamespaceSnapshot): namespace is WholeNamespa
 export function whole(namespace: NamespaceSnapshot | undefined): WholeNamespace {
   if (namespace === undefined) throw new ExporterError('no namespace was sampled');
   if (isWhole(namespace)) return namespace;
-  const failed = namespace.collectors.find((outcome) => outcome.error !== undefined && costsNumbers(outcome));
+  const failed = namespace.outcomes.find((outcome) => outcome.error !== undefined && costsNumbers(outcome));
   throw new ExporterError(
     failed ? `collector ${failed.collector}: ${failed.error}` : 'the namespace was sampled only in part',
   );

@@ -1,3 +1,4 @@
+import { fullResults } from '../snapshot/sample.ts';
 import { namespacesOf } from '../snapshot/samplingState.ts';
 import { PaintedCounter } from './counter.ts';
 import { PaintedGauge } from './gauge.ts';
@@ -35,8 +36,9 @@ export const defineCanary: DefineMetricGroup = (registers) => {
   return {
     clear: () => painted.forEach((metric) => void metric.clear()),
     paint(state) {
-      for (const { netns, canary } of namespacesOf(state)) {
-        for (const answer of canary) {
+      for (const namespace of namespacesOf(state)) {
+        const { netns } = namespace;
+        for (const answer of fullResults(namespace).canary ?? []) {
           const { protocol, family, succeeded, seconds, disagreements: count } = answer;
           const labels = { netns, protocol, family };
           success.setKnown(labels, succeeded === undefined ? undefined : Number(succeeded));

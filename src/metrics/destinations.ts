@@ -1,4 +1,5 @@
 import { leastAvailable } from '../aggregate/exhaustion.ts';
+import { fullResults } from '../snapshot/sample.ts';
 import { namespacesOf } from '../snapshot/samplingState.ts';
 import { DEVICE_LABELS, deviceLabel } from './device.ts';
 import { PaintedGauge } from './gauge.ts';
@@ -43,7 +44,9 @@ export const defineDestinations: DefineMetricGroup = (registers) => {
   return {
     clear: () => gauges.forEach((gauge) => void gauge.clear()),
     paint(state) {
-      for (const { netns, tcp } of namespacesOf(state)) {
+      for (const namespace of namespacesOf(state)) {
+        const { netns } = namespace;
+        const { tcp } = fullResults(namespace);
         if (tcp === undefined) continue;
         seen.set({ netns }, tcp.destinations.total);
         for (const destination of tcp.destinations.fullest) {

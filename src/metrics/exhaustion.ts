@@ -1,4 +1,5 @@
 import { leastAvailable } from '../aggregate/exhaustion.ts';
+import { fullResults } from '../snapshot/sample.ts';
 import { namespacesOf } from '../snapshot/samplingState.ts';
 import { PaintedGauge } from './gauge.ts';
 import type { DefineMetricGroup } from './metricGroup.ts';
@@ -34,20 +35,22 @@ export const defineExhaustion: DefineMetricGroup = (registers) => {
   return {
     clear: () => gauges.forEach((gauge) => void gauge.clear()),
     paint(state) {
-      for (const { netns, tcp, udp, bounds, peaks } of namespacesOf(state)) {
-        for (const scope of ['connect', 'bind'] as const) {
-          // Further calls that succeed are not known without a dump: at least so many, and that is not said of them.
-          if (bounds === undefined) continue;
-          ratio.set({ netns, protocol: 'tcp', scope }, bounds.tcp.ratio);
-          ratio.set({ netns, protocol: 'udp', scope }, bounds.udp.ratio);
+      for (const namespace of namespacesOf(state)) {
+        const { netns, results, peaks } = namespace;
+        for (const protocol of ['tcp', 'udp'] as const) {
+          const regimes = results[protocol];
+          if (regimes === undefined) continue;
+          for (const scope of ['connect', 'bind'] as const)
+            ratio.set({ netns, protocol, scope }, regimes[scope].ratio);
         }
+        // Further calls that succeed are not known where not all sockets were read.
+        const { tcp, udp } = fullResults(namespace);
         for (const [protocol, snapshot] of Object.entries({ tcp, udp })) {
           if (snapshot === undefined) continue;
           const availableAtLeast =
             'capacityAtLeast' in snapshot ? snapshot.capacityAtLeast : snapshot.capacity;
           capacity.set({ netns, protocol }, availableAtLeast);
           for (const scope of ['connect', 'bind'] as const) {
-            ratio.set({ netns, protocol, scope }, snapshot[scope].ratio);
             available.set({ netns, protocol, scope }, leastAvailable(snapshot[scope]));
           }
         }

@@ -1,4 +1,5 @@
 import { REVISION, VERSION } from '../base/version.ts';
+import { fullResults, listenersOf } from '../snapshot/sample.ts';
 import { namespacesOf } from '../snapshot/samplingState.ts';
 import type { NamespaceSnapshot } from '../snapshot/snapshot.ts';
 import { DESTINATION_SERIES } from './destinations.ts';
@@ -94,13 +95,15 @@ export const defineExporter: DefineMetricGroup = (registers) => {
       configured.set({}, state.snapshot.configuredIntervalSeconds);
       source.set({ source: state.snapshot.source }, 1);
       const namespaces = namespacesOf(state);
-      for (const { netns, collectors, tcp, udp, detail: read, sampledAtMs } of namespaces) {
+      for (const namespace of namespaces) {
+        const { netns, outcomes, detail: read, sampledAtMs } = namespace;
         detail.set({ netns }, read === 'full' ? 1 : 0);
         age.set({ netns }, Math.max(0, state.snapshot.timestampMs - sampledAtMs) / 1000);
-        for (const { collector, seconds, error } of collectors) {
+        for (const { collector, seconds, error } of outcomes) {
           success.set({ netns, collector }, error === undefined ? 1 : 0);
           duration.set({ netns, collector }, seconds);
         }
+        const { tcp, udp } = fullResults(namespace);
         if (tcp !== undefined && udp !== undefined) {
           sampled.set({ netns }, tcp.sampledSockets + udp.sampledSockets);
         }
@@ -121,13 +124,13 @@ function omittedSeries(namespaces: readonly NamespaceSnapshot[]): Map<string, nu
       omitted.set(metric, (omitted.get(metric) ?? 0) + each * rows);
     }
   };
-  for (const { tcp, udp, bounds, owners } of namespaces) {
-    count(LISTENER_SERIES, bounds?.listeners);
+  for (const namespace of namespaces) {
+    const { tcp, udp, owners = {} } = fullResults(namespace);
     count(DESTINATION_SERIES, tcp?.destinations);
-    for (const protocol of [tcp, udp]) {
-      count(LOCAL_ADDRESS_SERIES, protocol?.localAddresses);
-      count(protocol === tcp ? LISTENER_SERIES : UDP_LISTENER_SERIES, protocol?.listeners);
-    }
+    count(LOCAL_ADDRESS_SERIES, tcp?.localAddresses);
+    count(LISTENER_SERIES, listenersOf(namespace, 'tcp'));
+    count(LOCAL_ADDRESS_SERIES, udp?.localAddresses);
+    count(UDP_LISTENER_SERIES, listenersOf(namespace, 'udp'));
     for (const protocol of Object.values(owners)) count(OWNER_SERIES, protocol);
   }
   return omitted;

@@ -1,3 +1,4 @@
+import { listenersOf } from '../snapshot/sample.ts';
 import { namespacesOf } from '../snapshot/samplingState.ts';
 import { PaintedCounter } from './counter.ts';
 import { PaintedGauge } from './gauge.ts';
@@ -54,9 +55,10 @@ export const defineListeners: DefineMetricGroup = (registers) => {
   return {
     clear: () => painted.forEach((metric) => void metric.clear()),
     paint(state) {
-      for (const { netns, tcp, udp, bounds, listeners } of namespacesOf(state)) {
-        for (const [protocol, snapshot] of Object.entries({ tcp: tcp ?? bounds, udp })) {
-          for (const [family, sockets] of Object.entries(snapshot?.listeners.counts ?? {})) {
+      for (const namespace of namespacesOf(state)) {
+        const { netns, listeners } = namespace;
+        for (const protocol of ['tcp', 'udp'] as const) {
+          for (const [family, sockets] of Object.entries(listenersOf(namespace, protocol)?.counts ?? {})) {
             count.set({ netns, protocol, family }, sockets);
           }
         }

@@ -1,3 +1,4 @@
+import { fullResults } from '../snapshot/sample.ts';
 import { namespacesOf } from '../snapshot/samplingState.ts';
 import { DEVICE_LABELS, deviceLabel } from './device.ts';
 import { PaintedGauge } from './gauge.ts';
@@ -34,7 +35,9 @@ export const defineLocalAddresses: DefineMetricGroup = (registers) => {
   return {
     clear: () => gauges.forEach((gauge) => void gauge.clear()),
     paint(state) {
-      for (const { netns, tcp, udp } of namespacesOf(state)) {
+      for (const namespace of namespacesOf(state)) {
+        const { netns } = namespace;
+        const { tcp, udp } = fullResults(namespace);
         for (const [protocol, snapshot] of Object.entries({ tcp, udp })) {
           if (snapshot === undefined) continue;
           seen.set({ netns, protocol }, snapshot.localAddresses.total);

@@ -1,3 +1,4 @@
+import { fullResults } from '../snapshot/sample.ts';
 import { namespacesOf } from '../snapshot/samplingState.ts';
 import { PaintedGauge } from './gauge.ts';
 import type { DefineMetricGroup } from './metricGroup.ts';
@@ -22,9 +23,9 @@ export const defineOwners: DefineMetricGroup = (registers) => {
       seen.clear();
     },
     paint(state) {
-      for (const { netns, owners } of namespacesOf(state)) {
-        for (const [protocol, snapshot] of Object.entries(owners)) {
-          if (snapshot === undefined) continue;
+      for (const namespace of namespacesOf(state)) {
+        const { netns } = namespace;
+        for (const [protocol, snapshot] of Object.entries(fullResults(namespace).owners ?? {})) {
           seen.set({ netns, protocol }, snapshot.total);
           for (const { owner, ports: held } of snapshot.fullest) ports.set({ netns, protocol, owner }, held);
         }

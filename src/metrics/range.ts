@@ -1,3 +1,4 @@
+import { fullResults } from '../snapshot/sample.ts';
 import { namespacesOf } from '../snapshot/samplingState.ts';
 import { PaintedGauge } from './gauge.ts';
 import type { DefineMetricGroup } from './metricGroup.ts';
@@ -49,7 +50,10 @@ export const defineRange: DefineMetricGroup = (registers) => {
   return {
     clear: () => gauges.forEach((gauge) => void gauge.clear()),
     paint(state) {
-      for (const { netns, range, tcp, udp } of namespacesOf(state)) {
+      for (const namespace of namespacesOf(state)) {
+        const { netns } = namespace;
+        const { range } = namespace.results;
+        const { tcp, udp } = fullResults(namespace);
         if (range !== undefined) {
           first.set({ netns }, range.first);
           last.set({ netns }, range.last);

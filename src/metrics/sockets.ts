@@ -1,3 +1,4 @@
+import { fullResults } from '../snapshot/sample.ts';
 import { namespacesOf } from '../snapshot/samplingState.ts';
 import { PaintedGauge } from './gauge.ts';
 import type { DefineMetricGroup } from './metricGroup.ts';
@@ -22,7 +23,9 @@ export const defineSockets: DefineMetricGroup = (registers) => {
       connections.clear();
     },
     paint(state) {
-      for (const { netns, tcp, udp } of namespacesOf(state)) {
+      for (const namespace of namespacesOf(state)) {
+        const { netns } = namespace;
+        const { tcp, udp } = fullResults(namespace);
         for (const [protocol, snapshot] of Object.entries({ tcp, udp })) {
           for (const { family, state, count } of snapshot?.sockets ?? []) {
             sockets.set({ netns, protocol, family, state }, count);

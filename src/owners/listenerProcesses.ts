@@ -1,9 +1,7 @@
-import { statSync } from 'node:fs';
-import { ifReadable } from '../base/ifReadable.ts';
-import { readUpTo } from '../base/readUpTo.ts';
 import { candidatePids } from './candidates.ts';
+import { type CgroupSearch, newSearch } from './cgroupSearch.ts';
 import { Descriptors, holdsSocket } from './descriptors.ts';
-import { type ProcessStat, parseProcessStat } from './processStat.ts';
+import { type KnownProcess, KnownProcesses } from './knownProcesses.ts';
 import type { UserNames } from './users.ts';
 
 /** A listening socket to find the process of. */
@@ -40,10 +38,9 @@ export class ListenerProcesses {
   readonly #users: UserNames;
   /** Those checked longest ago first. */
   readonly #sockets = new Map<number, Socket>();
-  readonly #processes = new Map<number, Process>();
+  readonly #processes: KnownProcesses;
   /** One per cgroup with sockets to look for, the next in turn first. */
-  readonly #searches = new Map<string | undefined, Search>();
-  #round = 0;
+  readonly #searches = new Map<string | undefined, CgroupSearch>();
   #refusedPid: number | undefined;
 
   constructor(options: {
@@ -54,6 +51,7 @@ export class ListenerProcesses {
     this.#procfs = options.procfs;
     this.#cgroupMount = options.cgroupMount;
     this.#users = options.users;
+    this.#processes = new KnownProcesses(options.procfs);
   }
 
   /** A process whose descriptors were denied, where some socket has no holder because of that; else undefined. */
@@ -71,10 +69,10 @@ export class ListenerProcesses {
   /** Sockets that are no longer wanted are forgotten. */
   lookup(wanted: readonly WantedSocket[], budgetMs: number): void {
     const over = clock(budgetMs);
-    this.#round += 1;
+    this.#processes.beginRound();
     this.#users.refresh();
     this.#want(wanted);
-    this.#recheckProcesses(clock(budgetMs * RECHECK_PROCESSES));
+    this.#lookForSocketsOf(this.#processes.recheck(clock(budgetMs * RECHECK_PROCESSES)));
     this.#recheckDescriptors(clock(budgetMs * RECHECK_DESCRIPTORS));
     this.#search(over);
   }
@@ -95,10 +93,7 @@ export class ListenerProcesses {
     for (const { inode, cgroupPath } of wanted) {
       if (inode !== 0) this.#wantOne(inode, cgroupPath);
     }
-    const inUse = new Set([...this.#sockets.values()].map(({ holder }) => holder?.process));
-    for (const [pid, process] of this.#processes) {
-      if (!inUse.has(process)) this.#processes.delete(pid);
-    }
+    this.#processes.keepOnly(new Set([...this.#sockets.values()].map(({ holder }) => holder?.process)));
   }
 
   /** A path learnt since is a new chance for a socket that nobody was found for. */
@@ -132,19 +127,9 @@ export class ListenerProcesses {
     this.#searches.delete(cgroupPath);
   }
 
-  /** A pid given to another process, and one that is gone, hold nothing; names and users may change. */
-  #recheckProcesses(isOver: () => boolean): void {
-    const gone = new Set<Process>();
-    for (const process of [...this.#processes.values()]) {
-      if (isOver()) break;
-      this.#processes.delete(process.pid);
-      if (this.#refresh(process)) this.#processes.set(process.pid, process);
-      else gone.add(process);
-    }
-    if (gone.size > 0) this.#lookForSocketsOf(gone);
-  }
-
-  #lookForSocketsOf(gone: ReadonlySet<Process>): void {
+  /** A pid given to another process, and one that is gone, hold nothing. */
+  #lookForSocketsOf(gone: ReadonlySet<KnownProcess>): void {
+    if (gone.size === 0) return;
     for (const [inode, socket] of this.#sockets) {
       if (socket.holder !== undefined && gone.has(socket.holder.process)) this.#lookFor(inode, socket);
     }
@@ -177,7 +162,7 @@ export class ListenerProcesses {
    * Through the processes of one cgroup, from where it stopped, for the sockets that were waiting when it began: one
    * that came later has missed the first processes, and waits for the next time.
    */
-  #goOn(cgroupPath: string | undefined, search: Search, isOver: () => boolean): boolean {
+  #goOn(cgroupPath: string | undefined, search: CgroupSearch, isOver: () => boolean): boolean {
     if (search.sought.size === 0) {
       search.sought = search.waiting;
       search.waiting = new Set();
@@ -204,44 +189,15 @@ export class ListenerProcesses {
   }
 
   /** Whether there is more to look for. */
-  #found(search: Search, inode: number, pid: number, fd: string): boolean {
+  #found(search: CgroupSearch, inode: number, pid: number, fd: string): boolean {
     const socket = this.#sockets.get(inode);
     if (socket === undefined || !search.sought.has(inode)) return true;
-    const process = this.#process(pid);
+    const { process, replaced } = this.#processes.of(pid);
+    if (replaced !== undefined) this.#lookForSocketsOf(new Set([replaced]));
     if (process === undefined) return true;
     socket.holder = { process, fd };
     search.sought.delete(inode);
     return search.sought.size > 0;
-  }
-
-  #process(pid: number): Process | undefined {
-    const known = this.#processes.get(pid);
-    if (known !== undefined) {
-      if (known.round === this.#round || this.#refresh(known)) return known;
-      this.#processes.delete(pid);
-      this.#lookForSocketsOf(new Set([known]));
-    }
-    const seen = this.#look(pid);
-    if (seen === undefined) return undefined;
-    const process = { pid, round: this.#round, ...seen };
-    this.#processes.set(pid, process);
-    return process;
-  }
-
-  /** False where the process is gone, or another one has its pid. */
-  #refresh(process: Process): boolean {
-    const seen = this.#look(process.pid);
-    if (seen?.startTime !== process.startTime) return false;
-    Object.assign(process, seen, { round: this.#round });
-    return true;
-  }
-
-  /** The owner of `/proc/<pid>` is the effective user; the kernel hides it below, not there, for a setuid program. */
-  #look(pid: number): (ProcessStat & { uid: number }) | undefined {
-    return ifReadable(() => {
-      const stat = parseProcessStat(readUpTo(`${this.#procfs}/${pid}/stat`, STAT_LIMIT));
-      return stat && { ...stat, uid: statSync(`${this.#procfs}/${pid}`).uid };
-    });
   }
 
   #interrupted(): number {
@@ -249,41 +205,10 @@ export class ListenerProcesses {
   }
 }
 
-const STAT_LIMIT = 2000;
-
 interface Socket {
   cgroupPath: string | undefined;
   /** Undefined where it was not found, or not looked for yet: then it is part of a search. */
-  holder: { readonly process: Process; readonly fd: string } | undefined;
-}
-
-interface Process extends ProcessStat {
-  readonly pid: number;
-  uid: number;
-  /** When it was last looked at. */
-  round: number;
-}
-
-interface Search {
-  waiting: Set<number>;
-  /** What this passage through `pids` is for; empty between two. */
-  sought: Set<number>;
-  pids: readonly number[];
-  next: number;
-  descriptors: Descriptors | undefined;
-  /** The first whose descriptors were denied. */
-  refusedPid: number | undefined;
-}
-
-function newSearch(): Search {
-  return {
-    waiting: new Set(),
-    sought: new Set(),
-    pids: [],
-    next: 0,
-    descriptors: undefined,
-    refusedPid: undefined,
-  };
+  holder: { readonly process: KnownProcess; readonly fd: string } | undefined;
 }
 
 /** → whether so many milliseconds have passed. */

@@ -2,7 +2,7 @@ import type { Destination } from '../aggregate/destinations.ts';
 import { leastAvailable } from '../aggregate/exhaustion.ts';
 import { endpoint, onDevice } from '../base/endpoint.ts';
 import { counted, percent } from '../base/quantities.ts';
-import type { NamedHolders } from '../sampling/namedHolders.ts';
+import type { NamedHolders } from '../snapshot/owners.ts';
 import type { Report } from './report.ts';
 import { emphasisOfRatio } from './style.ts';
 import { type Column, renderTable } from './table.ts';

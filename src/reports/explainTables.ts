@@ -1,8 +1,8 @@
 import type { Regime } from '../aggregate/exhaustion.ts';
-import { UNATTRIBUTED } from '../aggregate/owners.ts';
 import { counted, percent } from '../base/quantities.ts';
 import type { SocketProcess } from '../owners/socketProcesses.ts';
-import type { NamedHolder } from '../sampling/namedHolders.ts';
+import type { DestinationOwner } from '../snapshot/owners.ts';
+import { UNATTRIBUTED } from '../snapshot/owners.ts';
 import type { Explained, KnownElsewhere } from './explained.ts';
 import type { Remedy } from './remedies.ts';
 import { emphasisOfRatio } from './style.ts';
@@ -65,7 +65,7 @@ export function ledgerTable({ usable, blocked, held, left, ...rest }: Ledger, te
 
 const NOT_TOLD = `${UNATTRIBUTED}: the kernel keeps no owner for TIME_WAIT and other sockets that nobody holds any more.`;
 
-export function holdersTable(owners: readonly NamedHolder[], terminal: Terminal): string | undefined {
+export function holdersTable(owners: readonly DestinationOwner[], terminal: Terminal): string | undefined {
   if (owners.length === 0) return undefined;
   const legend = owners.some(({ owner }) => owner === UNATTRIBUTED) ? paragraph(NOT_TOLD, terminal) : [];
   return [renderTable(HOLDER_COLUMNS, owners, terminal), ...legend].join('\n');
@@ -150,7 +150,7 @@ const LEDGER_COLUMNS: readonly Column<Row>[] = [
   { title: 'PORTS', isNumber: true, text: ({ value }) => String(value) },
 ];
 
-const HOLDER_COLUMNS: readonly Column<NamedHolder>[] = [
+const HOLDER_COLUMNS: readonly Column<DestinationOwner>[] = [
   { title: 'HELD BY', text: ({ owner = '' }) => owner },
   { title: 'ESTAB', isNumber: true, text: ({ established }) => String(established) },
   { title: 'TIME-WAIT', isNumber: true, text: ({ timeWait }) => String(timeWait) },

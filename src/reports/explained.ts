@@ -1,9 +1,9 @@
 import type { Destination } from '../aggregate/destinations.ts';
 import type { RangeSnapshot } from '../aggregate/range.ts';
-import type { TcpSnapshot } from '../aggregate/tcp.ts';
+import type { TcpSnapshot } from '../aggregate/tcpSnapshot.ts';
 import type { UdpSnapshot } from '../aggregate/udp.ts';
 import type { SocketProcesses } from '../owners/socketProcesses.ts';
-import type { NamedHolders } from '../sampling/namedHolders.ts';
+import type { NamedHolders } from '../snapshot/owners.ts';
 import type { WorstRegime } from '../status/worst.ts';
 
 /** Without a local address nobody is connected to it; without a remote one it is any that nobody is connected to. */

@@ -1,7 +1,7 @@
 import type { Listener } from '../aggregate/listeners.ts';
 import type { RangeSnapshot } from '../aggregate/range.ts';
-import type { TcpSnapshot } from '../aggregate/tcp.ts';
-import type { NamedHolders } from '../sampling/namedHolders.ts';
+import type { TcpSnapshot } from '../aggregate/tcpSnapshot.ts';
+import type { NamedHolders } from '../snapshot/owners.ts';
 import { TIME_WAIT_MS } from '../sockets/record.ts';
 import type { ExplainedDestination } from './explained.ts';
 import { heldBlocked } from './uncertain.ts';

@@ -1,5 +1,5 @@
 import type { Destination } from '../aggregate/destinations.ts';
-import type { TcpSnapshot } from '../aggregate/tcp.ts';
+import type { TcpSnapshot } from '../aggregate/tcpSnapshot.ts';
 
 type Numbers = Pick<Destination, 'used' | 'reclaimable' | 'available'>;
 

@@ -1,6 +1,5 @@
 import { release } from 'node:os';
-import type { RangeSnapshot } from '../aggregate/range.ts';
-import type { TcpSnapshot } from '../aggregate/tcp.ts';
+import type { TcpSnapshot } from '../aggregate/tcpSnapshot.ts';
 import type { UdpSnapshot } from '../aggregate/udp.ts';
 import { KernelError } from '../base/errors.ts';
 import { BlockedPortQuestions } from '../kernel/blockedPorts.ts';
@@ -12,9 +11,10 @@ import type { Protocol } from '../snapshot/protocol.ts';
 
 /** What one sample calculated. */
 export interface Calculated {
-  readonly range: RangeSnapshot;
-  readonly tcp: TcpSnapshot | undefined;
-  readonly udp: UdpSnapshot | undefined;
+  /** The kernel may refuse with one port left: RangeSnapshot.leavesOneOut. */
+  readonly leavesOneOut: boolean;
+  readonly tcp: Pick<TcpSnapshot, 'onLoopback' | 'bindMayBlock'> | undefined;
+  readonly udp: Pick<UdpSnapshot, 'onLoopback'> | undefined;
 }
 
 /** Asks the kernel for ports in one namespace, sample after sample. */
@@ -57,7 +57,7 @@ export class Canary {
     return KEYS.map(({ protocol, family }) => {
       const asked = this.#mayAsk(protocol, calculated) ? this.#bind(protocol, family) : NOT_ASKED;
       const available = this.#exact[protocol] ? calculated[protocol]?.onLoopback[family] : undefined;
-      const disagrees = isRefuted(available, asked, protocol === 'tcp' && calculated.range.leavesOneOut);
+      const disagrees = isRefuted(available, asked, protocol === 'tcp' && calculated.leavesOneOut);
       const key = `${protocol} ${family}`;
       const disagreements = (this.#disagreements.get(key) ?? 0) + (disagrees ? 1 : 0);
       this.#disagreements.set(key, disagreements);

@@ -1,9 +1,9 @@
 import { errorLine } from '../base/errors.ts';
-import type { CollectorName, CollectorOutcome } from '../snapshot/snapshot.ts';
+import type { CollectorOutcome } from '../snapshot/sample.ts';
 
 /** Runs one collector: its result, or undefined and the reason; either way how long it took. One failure is not all. */
 export function collect<T>(
-  collector: CollectorName,
+  { collector, finds }: Pick<CollectorOutcome, 'collector' | 'finds'>,
   outcomes: CollectorOutcome[],
   run: () => T,
 ): T | undefined {
@@ -15,6 +15,6 @@ export function collect<T>(
   } catch (thrown) {
     error = errorLine(thrown);
   }
-  outcomes.push({ collector, seconds: (performance.now() - startedAt) / 1000, error });
+  outcomes.push({ collector, finds, seconds: (performance.now() - startedAt) / 1000, error });
   return result;
 }

@@ -1,97 +1,88 @@
-import { estimatesOf } from '../aggregate/bounded.ts';
+import { estimatedHolders } from '../aggregate/estimated.ts';
 import type { SocketTotals } from '../kernel/sockstat.ts';
 import type { FoundNamespace } from '../namespaces/found.ts';
 import type { NamespaceIdentity } from '../namespaces/labels.ts';
-import type { NamespaceSample } from '../snapshot/snapshot.ts';
+import type { EstimatedSample, FullSample, NamespaceSample } from '../snapshot/sample.ts';
 import type { SampledNamespace } from './sampledNamespace.ts';
 
 /** Another network namespace than the own, and what rounds leave for each other. */
 export class ForeignNamespace {
   found: FoundNamespace;
   identity: NamespaceIdentity;
-  /** Opened inside at the first survey. Its descriptor keeps the namespace alive: it is closed as soon as nothing else does. */
-  sampler: SampledNamespace | undefined;
+  /** Opened inside at the first look. Its descriptor keeps the namespace alive: it is closed as soon as nothing else does. */
+  opened: SampledNamespace | undefined;
   /** Sockets it had when it was last measured. */
   size = 0;
   /** When it was last read whole, or found, by performance.now(). */
   waitingSince = performance.now();
-  #survey: NamespaceSample | undefined;
-  #dump: NamespaceSample | undefined;
+  #estimated: EstimatedSample | undefined;
+  #full: FullSample | undefined;
   #isDue = false;
-  /** The bound's ratio now, and when it was last read whole. */
-  #bound = 0;
-  #boundAtDump = 0;
+  /** The estimated ratio now, and when it was last read whole. */
+  #estimate = 0;
+  #estimateAtFull = 0;
 
   constructor(found: FoundNamespace, identity: NamespaceIdentity) {
     this.found = found;
     this.identity = identity;
   }
 
-  /** What to show: the last whole sample as long as it takes whole ones, else the survey. */
+  /** What to show: the last whole sample as long as it takes whole ones, else the estimate. */
   get latest(): NamespaceSample | undefined {
-    return this.#isDue ? (this.#dump ?? this.#survey) : this.#survey;
+    return this.#isDue ? (this.#full ?? this.#estimated) : this.#estimated;
   }
 
-  /** How full it may be: as it was when it was read whole, and what was opened since; else the bound. */
+  /** How full it may be: as it was when it was read whole, and what was opened since; else the estimate. */
   get fullness(): number {
-    if (this.#dump === undefined) return this.#bound;
-    const seen = Math.max(0, ...this.#dump.peaks.map(({ ratio }) => ratio));
-    return seen + Math.max(0, this.#bound - this.#boundAtDump);
+    if (this.#full === undefined) return this.#estimate;
+    const seen = Math.max(0, ...this.#full.peaks.map(({ ratio }) => ratio));
+    return seen + Math.max(0, this.#estimate - this.#estimateAtFull);
   }
 
   get isDue(): boolean {
     return this.#isDue;
   }
 
-  /** A whole dump is due where the bound exceeds `fullDumpAbove` of the usable ports, or the last dump's truth did. */
-  surveyed(survey: NamespaceSample, totals: SocketTotals, fullDumpAbove: number): void {
-    this.#survey = survey;
-    const usable = survey.range?.usable ?? 0;
-    const { tcp, udp } = estimatesOf(totals);
-    this.#bound = Math.max(tcp, udp) / Math.max(1, usable);
-    const sawEnough = (this.#dump?.peaks ?? []).some(({ ratio }) => ratio > fullDumpAbove);
+  /** It is due to be read whole where it may hold more than `fullDumpAbove` of the usable ports, or did the last time. */
+  estimated(sample: EstimatedSample, totals: SocketTotals, fullDumpAbove: number): void {
+    this.#estimated = sample;
+    const usable = sample.results.range?.usable ?? 0;
+    const { tcp, udp } = estimatedHolders(totals);
+    this.#estimate = Math.max(tcp, udp) / Math.max(1, usable);
+    const sawEnough = (this.#full?.peaks ?? []).some(({ ratio }) => ratio > fullDumpAbove);
     this.#isDue = Math.max(tcp, udp) > fullDumpAbove * usable || sawEnough;
-    if (!this.#isDue) this.#dump = undefined;
+    if (!this.#isDue) this.#full = undefined;
   }
 
-  dumped(sample: NamespaceSample): void {
-    this.#dump = sample;
-    this.#boundAtDump = this.#bound;
+  /** It was read whole. */
+  read(sample: FullSample): void {
+    this.#full = sample;
+    this.#estimateAtFull = this.#estimate;
     this.waitingSince = performance.now();
   }
 
   /** It could not be entered. */
   failed(error: string): void {
-    this.#isDue = false;
-    this.#dump = undefined;
-    this.#survey = {
-      detail: 'bounded',
+    this.missed();
+    this.#estimated = {
+      detail: 'estimated',
       sampledAtMs: Date.now(),
-      collectors: [{ collector: 'enter', seconds: 0, error }],
-      bounds: undefined,
-      range: undefined,
-      tcp: undefined,
-      udp: undefined,
+      outcomes: [{ collector: 'enter', finds: 'names', seconds: 0, error }],
+      results: {},
       peaks: [],
-      owners: { tcp: undefined, udp: undefined },
-      canary: [],
     };
   }
 
   /** It was not where it was found: this round has nothing of it. */
   missed(): void {
     this.#isDue = false;
-    this.#dump = undefined;
-    this.#survey = undefined;
+    this.#full = undefined;
+    this.#estimated = undefined;
   }
 
   closeSource(): void {
-    this.sampler?.close();
-    this.sampler = undefined;
+    this.opened?.close();
+    this.opened = undefined;
     this.missed();
   }
-}
-
-export function isDue(member: ForeignNamespace): boolean {
-  return member.isDue;
 }

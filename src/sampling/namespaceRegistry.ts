@@ -68,7 +68,7 @@ export class NamespaceRegistry {
     }
     const { pid, name } = known.found;
     const hasChanged = namespace.pid !== pid || namespace.name !== name;
-    if (hasChanged && known.sampler === undefined) {
+    if (hasChanged && known.opened === undefined) {
       // Nothing of ours kept it alive: this may be another one, with its inode number.
       this.#drop(known);
       this.#see(namespace);

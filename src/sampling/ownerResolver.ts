@@ -15,7 +15,7 @@ import type { SamplingOptions } from './samplingOptions.ts';
 
 /** Whose sockets these are: of the whole host, whatever the network namespace. Remembers what it found. */
 export class OwnerResolver {
-  readonly #settings: SamplingOptions;
+  readonly #options: SamplingOptions;
   readonly #cgroupMount: string | undefined;
   readonly #cgroups: CgroupPaths;
   readonly #users = new UserNames();
@@ -29,10 +29,10 @@ export class OwnerResolver {
   /** Why no socket's owner can be told, in one line; undefined where it can. */
   readonly obstacle: string | undefined;
 
-  constructor(settings: SamplingOptions, log: Logger) {
-    this.#settings = settings;
+  constructor(options: SamplingOptions, log: Logger) {
+    this.#options = options;
     this.#log = log;
-    const { procfs, sysfs } = settings;
+    const { procfs, sysfs } = options;
     const cgroups = findCgroupMount(procfs, sysfs);
     this.obstacle = cgroups.path === undefined ? cgroups.reason : undefined;
     this.#cgroupMount = cgroups.path;
@@ -88,7 +88,7 @@ export class OwnerResolver {
         inode,
         cgroupPath: cgroupId === undefined ? undefined : this.#cgroups.path(cgroupId),
       })),
-      this.#settings.processBudgetMs,
+      this.#options.processBudgetMs,
     );
     const { refusedPid } = this.#processes;
     if (refusedPid === undefined || this.#saidRefused) return;
@@ -101,7 +101,7 @@ export class OwnerResolver {
   /** Which processes hold these sockets, given by their cgroup, as far as that is found out within the budget. */
   processesOf(inodes: ReadonlyMap<number, readonly number[]>, budgetMs: number): SocketProcesses {
     return findSocketProcesses({
-      ...{ procfs: this.#settings.procfs, cgroupMount: this.#cgroupMount, users: this.#users, budgetMs },
+      ...{ procfs: this.#options.procfs, cgroupMount: this.#cgroupMount, users: this.#users, budgetMs },
       cgroupPaths: [...inodes.keys()].map((id) => this.#cgroups.path(id)),
       inodes: new Set([...inodes.values()].flat()),
     });

@@ -26,9 +26,9 @@ export interface SamplingOptions {
   /** Whether it is counted who holds the ports of the fullest destinations, for the status page. */
   readonly destinationOwners: boolean;
   /** Whether connections are kept until the next sample, to be looked at again. */
-  readonly keepsConnections?: boolean;
+  readonly keepsConnections: boolean;
   /** Whether the kernel is asked for a port at every sample. */
   readonly canary: boolean;
   /** Where to record what the kernel says to the first sample; undefined for nowhere. */
-  readonly recordFile?: string | undefined;
+  readonly recordFile: string | undefined;
 }

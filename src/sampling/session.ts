@@ -12,13 +12,12 @@ import { type NamespaceIdentity, NamespaceLabels } from '../namespaces/labels.ts
 import { NamespaceSwitcher, whyNoneIsEntered } from '../namespaces/namespaceSwitcher.ts';
 import { ownNamespace } from '../namespaces/ownNamespace.ts';
 import type { SocketProcesses } from '../owners/socketProcesses.ts';
+import type { NamedHolders } from '../snapshot/owners.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
 import { chooseSource } from '../sockets/chooseSource.ts';
 import { openNetlinkSource } from '../sockets/netlink/source.ts';
-import { openProcfsSource } from '../sockets/procfs/source.ts';
 import type { SocketSource } from '../sockets/source.ts';
 import { Canary } from './canary.ts';
-import type { NamedHolders } from './namedHolders.ts';
 import { NamespaceRegistry } from './namespaceRegistry.ts';
 import { OwnerResolver } from './ownerResolver.ts';
 import { SampledHost, type SampledHostOptions } from './sampledHost.ts';
@@ -29,7 +28,7 @@ export interface SamplingSession {
   /** One whole sample, synchronously. Failures of collectors are in it; anything thrown is a defect. */
   sample(): Snapshot;
   /**
-   * Who held the ports of these destinations of a namespace in the last sample, in their order. The settings must keep
+   * Who held the ports of these destinations of a namespace in the last sample, in their order. The options must keep
    * connections.
    */
   holdersOf(netns: string, destinations: readonly Destination[]): NamedHolders[];
@@ -47,19 +46,16 @@ export interface SamplingSession {
  * @param recorder records what the kernel says of the own namespace, until its first sample is taken
  */
 export function openSession(
-  settings: SamplingOptions,
+  options: SamplingOptions,
   log: Logger,
   { cpuTime = threadCpuClock(), recorder }: { cpuTime?: Clock; recorder?: Recorder | undefined } = {},
 ): SamplingSession {
-  const { procfs } = settings;
+  const { procfs } = options;
   const openLibc = () => recorder?.tap(loadLibc()) ?? loadLibc();
   const { inode, name } = ownNamespace(procfs);
   // A range that cannot be read now will not be readable later: a wrong --path.procfs, or no proc at all.
   readPortSysctls(procfs);
-  const source = chooseSource(settings.source, procfs, log, {
-    netlink: () => openNetlinkSource(openLibc()),
-    procfs: openProcfsSource,
-  });
+  const source = chooseSource(options.source, procfs, log, { netlink: () => openNetlinkSource(openLibc()) });
   const labels = new NamespaceLabels(procfs);
   const { found } = discoverNamespaces(procfs, netnsDirectoryOf(procfs));
   const ownFound = found.find((namespace) => namespace.inode === inode);
@@ -76,18 +72,11 @@ export function openSession(
   const isLasting = ownFound?.name !== undefined || ownFound?.pid !== process.pid;
   const ownPath = name === 'host' || !isLasting ? undefined : ownFound?.path;
   const host = new SampledHost({
-    cpuTime,
-    settings,
-    own,
-    source,
-    ownership: new OwnerResolver(settings, log),
-    others: openOthers(settings, labels, own),
-    newCanary: openCanary(settings, source, openLibc, log),
+    ...{ cpuTime, options, own, source },
+    ownerResolver: new OwnerResolver(options, log),
+    others: openOthers(options, labels, own),
+    newCanary: openCanary(options, source, openLibc, log),
     afterOwn: recorder && (() => recorder.stop()),
-    openSource: () =>
-      source.kind === 'netlink'
-        ? openNetlinkSource(loadLibc(), source.seesBoundOnly)
-        : openProcfsSource(procfs),
   });
   return {
     sample() {
@@ -99,8 +88,8 @@ export function openSession(
       return {
         timestampMs: Date.now(),
         durationSeconds: durationMs / 1000,
-        intervalSeconds: guardedIntervalMs(settings, cpuMs) / 1000,
-        configuredIntervalSeconds: settings.intervalMs / 1000,
+        intervalSeconds: guardedIntervalMs(options, cpuMs) / 1000,
+        configuredIntervalSeconds: options.intervalMs / 1000,
         source: source.kind,
         namespaces,
         namespacesFound: found,
@@ -115,11 +104,11 @@ export function openSession(
 }
 
 function openOthers(
-  settings: SamplingOptions,
+  options: SamplingOptions,
   labels: NamespaceLabels,
   own: NamespaceIdentity,
 ): SampledHostOptions['others'] {
-  const { namespaces, procfs } = settings;
+  const { namespaces, procfs } = options;
   if (namespaces === 'self') return undefined;
   try {
     return {
@@ -146,7 +135,7 @@ function openOthers(
 /** → how to make one for each namespace. */
 function openCanary(
   { canary }: SamplingOptions,
-  { kind, seesBoundOnly }: SocketSource,
+  { sees }: SocketSource,
   openLibc: () => Libc,
   log: Logger,
 ): SampledHostOptions['newCanary'] {
@@ -154,7 +143,7 @@ function openCanary(
   try {
     const libc = openLibc();
     // /proc/net shows neither bound-only sockets nor which are IPv6-only.
-    const exact = { tcp: seesBoundOnly, udp: kind === 'netlink' };
+    const exact = { tcp: sees.boundOnly, udp: sees.ipv6Only };
     return () => new Canary(libc, exact);
   } catch (error) {
     if (!(error instanceof ExporterError)) throw error;

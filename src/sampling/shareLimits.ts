@@ -1,7 +1,10 @@
 import type { Limits } from '../aggregate/limits.ts';
-import type { NamespaceSample } from '../snapshot/snapshot.ts';
+import type { Results } from '../snapshot/results.ts';
+import { fullResults, listenersOf, type NamespaceSample } from '../snapshot/sample.ts';
 
-type Named<T> = [T, NamespaceSample];
+/** A sample of a namespace, with what tells whose it is. */
+export type Named<T> = readonly [T, NamespaceSample];
+
 interface Table<Row> {
   readonly total: number;
   readonly fullest: readonly Row[];
@@ -12,59 +15,65 @@ interface Table<Row> {
  * fullest one of every namespace.
  */
 export function shareLimits<T>(samples: readonly Named<T>[], limits: Limits): Named<T>[] {
+  const full = samples.map(([, sample]) => fullResults(sample));
   const destinations = keptRows(
-    samples.map(([, { tcp }]) => tcp?.destinations),
+    full.map(({ tcp }) => tcp?.destinations),
     limits.destinations,
     ({ ratio }) => ratio,
   );
-  const addresses = (['tcp', 'udp'] as const).map((protocol) =>
-    keptRows(
-      samples.map(([, sample]) => sample[protocol]?.localAddresses),
+  const ofProtocol = (protocol: 'tcp' | 'udp') => ({
+    addresses: keptRows(
+      full.map((results) => results[protocol]?.localAddresses),
       limits.localAddresses,
       ({ ratio }) => ratio,
     ),
-  );
-  const listeners = (['tcp', 'udp'] as const).map((protocol) =>
-    keptRows(
-      samples.map(
-        ([, sample]) => (sample[protocol] ?? (protocol === 'tcp' ? sample.bounds : undefined))?.listeners,
-      ),
+    listeners: keptRows(
+      samples.map(([, sample]) => listenersOf(sample, protocol)),
       limits.listeners,
       ({ acceptQueue = 0, connections = 0 }) => acceptQueue * 2 ** 32 + connections,
     ),
-  );
-  const owners = (['tcp', 'udp'] as const).map((protocol) =>
-    keptRows(
-      samples.map(([, sample]) => sample.owners[protocol]),
+    owners: keptRows(
+      full.map(({ owners }) => owners?.[protocol]),
       limits.owners,
       ({ ports }) => ports,
     ),
-  );
-  return samples.map(([identity, sample], index) => [
-    identity,
-    {
-      ...sample,
-      bounds: sample.bounds && {
-        ...sample.bounds,
-        listeners: cut(sample.bounds.listeners, listeners[0]?.[index]),
-      },
-      tcp: sample.tcp && {
-        ...sample.tcp,
-        destinations: cut(sample.tcp.destinations, destinations[index]),
-        localAddresses: cut(sample.tcp.localAddresses, addresses[0]?.[index]),
-        listeners: cut(sample.tcp.listeners, listeners[0]?.[index]),
-      },
-      udp: sample.udp && {
-        ...sample.udp,
-        localAddresses: cut(sample.udp.localAddresses, addresses[1]?.[index]),
-        listeners: cut(sample.udp.listeners, listeners[1]?.[index]),
-      },
-      owners: {
-        tcp: sample.owners.tcp && cut(sample.owners.tcp, owners[0]?.[index]),
-        udp: sample.owners.udp && cut(sample.owners.udp, owners[1]?.[index]),
-      },
-    },
-  ]);
+  });
+  const [tcp, udp] = [ofProtocol('tcp'), ofProtocol('udp')];
+  return samples.map(([identity, sample], index) => {
+    const kept = (table: readonly number[]) => table[index];
+    if (sample.detail === 'estimated') {
+      const { tcp: estimated } = sample.results;
+      if (estimated === undefined) return [identity, sample];
+      const listeners = cut(estimated.listeners, kept(tcp.listeners));
+      return [identity, { ...sample, results: { ...sample.results, tcp: { ...estimated, listeners } } }];
+    }
+    const { results } = sample;
+    const shared: Partial<Results> = {
+      ...results,
+      ...(results.tcp && {
+        tcp: {
+          ...results.tcp,
+          destinations: cut(results.tcp.destinations, kept(destinations)),
+          localAddresses: cut(results.tcp.localAddresses, kept(tcp.addresses)),
+          listeners: cut(results.tcp.listeners, kept(tcp.listeners)),
+        },
+      }),
+      ...(results.udp && {
+        udp: {
+          ...results.udp,
+          localAddresses: cut(results.udp.localAddresses, kept(udp.addresses)),
+          listeners: cut(results.udp.listeners, kept(udp.listeners)),
+        },
+      }),
+      ...(results.owners && {
+        owners: {
+          ...(results.owners.tcp && { tcp: cut(results.owners.tcp, kept(tcp.owners)) }),
+          ...(results.owners.udp && { udp: cut(results.owners.udp, kept(udp.owners)) }),
+        },
+      }),
+    };
+    return [identity, { ...sample, results: shared }];
+  });
 }
 
 /** How many rows each table keeps: they are sorted, fullest first, so the first so many. */

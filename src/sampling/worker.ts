@@ -11,7 +11,7 @@ import { openSession, type SamplingSession } from './session.ts';
 const GRACE_MS = 10_000;
 const GRACE_FACTOR = 10;
 
-const settings = workerData as SamplingOptions;
+const options = workerData as SamplingOptions;
 let session: SamplingSession | undefined;
 let recorder: Recorder | undefined;
 let lastDurationMs = 0;
@@ -21,9 +21,9 @@ await start();
 
 /** The sampling thread: one sample after the other, each with a message before and after it. */
 async function start(): Promise<void> {
-  recorder = await openRecorder(settings).catch((error: unknown) => cannotRecord(log, error));
+  recorder = await openRecorder(options).catch((error: unknown) => cannotRecord(log, error));
   try {
-    session = openSession(settings, log, { recorder });
+    session = openSession(options, log, { recorder });
   } catch (error) {
     saveOnce();
     say({ kind: 'failed', reason: errorLine(error) });

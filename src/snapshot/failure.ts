@@ -1,29 +1,28 @@
-import type { CollectorName, CollectorOutcome, Snapshot } from './snapshot.ts';
+import type { CollectorOutcome } from './sample.ts';
+import type { Snapshot } from './snapshot.ts';
 
-/**
- * Collectors whose failure costs names, or the sight of others, and no number of the own namespace: to be seen in
- * port_exporter_sample_success and no reason to call the exporter not ready.
- */
-const COSTS_NO_NUMBER: ReadonlySet<CollectorName> = new Set(['enter', 'owners', 'processes']);
+/** A collector that failed. */
+export interface CollectorFailure extends Pick<CollectorOutcome, 'collector' | 'finds'> {
+  readonly netns: string;
+  /** One line. */
+  readonly error: string;
+}
 
-export function costsNumbers({ collector }: Pick<CollectorOutcome, 'collector'>): boolean {
-  return !COSTS_NO_NUMBER.has(collector);
+/** Every collector that failed, whichever namespace's. */
+export function failuresOf({ namespaces }: Pick<Snapshot, 'namespaces'>): CollectorFailure[] {
+  return namespaces.flatMap(({ netns, outcomes }) =>
+    outcomes.flatMap(({ collector, finds, error }) =>
+      error === undefined ? [] : [{ netns, collector, finds, error }],
+    ),
+  );
 }
 
 /** What failed of the own namespace and costs numbers. */
 export function ownFailure({ namespaces }: Pick<Snapshot, 'namespaces'>): CollectorFailure | undefined {
-  const [own] = namespaces;
-  return own && failuresOf([own]).find(costsNumbers);
+  return failuresOf({ namespaces: namespaces.slice(0, 1) }).find(costsNumbers);
 }
 
-/** Every collector that failed, whichever namespace's. */
-function failuresOf(namespaces: Snapshot['namespaces']): CollectorFailure[] {
-  return namespaces.flatMap(({ netns, collectors }) =>
-    collectors.flatMap(({ collector, error }) => (error === undefined ? [] : [{ netns, collector, error }])),
-  );
-}
-
-export interface CollectorFailure extends Pick<CollectorOutcome, 'collector'> {
-  readonly netns: string;
-  readonly error: string;
+/** Whether numbers are missing where this fails. */
+export function costsNumbers({ finds }: Pick<CollectorOutcome, 'finds'>): boolean {
+  return finds === 'numbers';
 }

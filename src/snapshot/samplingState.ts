@@ -1,4 +1,5 @@
-import type { CollectorName, Snapshot } from './snapshot.ts';
+import type { CollectorName } from './sample.ts';
+import type { Snapshot } from './snapshot.ts';
 
 /** What there is to show: the last complete sample, or why there is none. */
 export type SamplingState =

@@ -2,43 +2,52 @@ import { ExporterError, errorLine } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
 import { openNetlinkSource } from './netlink/source.ts';
 import { openProcfsSource } from './procfs/source.ts';
-import type { SocketSource, SourceKind } from './source.ts';
+import { SOURCE_KINDS, type SocketSource, type SourceKind } from './source.ts';
+
+/** How each source is opened in the namespace of the calling thread. Throws an ExporterError where it is refused. */
+export type Openers = Readonly<Record<SourceKind, (procfs: string) => SocketSource>>;
+
+const OPENERS: Openers = { netlink: () => openNetlinkSource(), procfs: openProcfsSource };
 
 /**
- * Opens the source that was asked for; with `auto` sock_diag, or /proc/net where netlink or the FFI library is refused.
- * Says in one line which it is. Throws an ExporterError where the one asked for, or both, cannot be opened.
+ * Opens the source that was asked for; with `auto` the first of SOURCE_KINDS that is not refused. Says in one line which it
+ * is. Throws an ExporterError where the one asked for, or each of them, cannot be opened.
+ *
+ * @param openers those to use in place of the usual ones
  */
 export function chooseSource(
   wanted: SourceKind | 'auto',
   procfs: string,
   log: Logger,
-  openers: Openers = { netlink: () => openNetlinkSource(), procfs: openProcfsSource },
+  openers: Partial<Openers> = {},
 ): SocketSource {
-  if (wanted === 'procfs') return announced(openers.procfs(procfs), log);
-  try {
-    return announced(openers.netlink(), log);
-  } catch (error) {
-    if (wanted === 'netlink' || !(error instanceof ExporterError)) throw error;
-    log.warn(
-      'netlink refused, reading /proc/net instead: bound-only sockets and backlog limits stay unknown',
-      {
-        error: errorLine(error),
-      },
-    );
-    return announced(openers.procfs(procfs), log);
-  }
-}
-
-/** How each source is opened; a test puts a refusing one here. */
-export interface Openers {
-  readonly netlink: () => SocketSource;
-  readonly procfs: (procfs: string) => SocketSource;
-}
-
-function announced(source: SocketSource, log: Logger): SocketSource {
+  const kinds = wanted === 'auto' ? SOURCE_KINDS : [wanted];
+  const source = firstOf(kinds, (kind) => ({ ...OPENERS, ...openers })[kind](procfs), log);
   log.info('reading socket tables', {
     source: source.kind,
-    bound_only_sockets: source.seesBoundOnly ? 'seen' : 'unknown',
+    bound_only_sockets: source.sees.boundOnly ? 'seen' : 'unknown',
   });
   return source;
 }
+
+function firstOf(
+  [kind, ...others]: readonly SourceKind[],
+  open: (kind: SourceKind) => SocketSource,
+  log: Logger,
+): SocketSource {
+  if (kind === undefined) throw new Error('no source to open');
+  try {
+    return open(kind);
+  } catch (error) {
+    const [next] = others;
+    if (next === undefined || !(error instanceof ExporterError)) throw error;
+    log.warn(`${kind} refused, reading ${SEEN_BY[next]}`, { error: errorLine(error) });
+    return firstOf(others, open, log);
+  }
+}
+
+/** What is read in place of the source that was refused. */
+const SEEN_BY: Readonly<Record<SourceKind, string>> = {
+  netlink: 'sock_diag instead',
+  procfs: '/proc/net instead: bound-only sockets and backlog limits stay unknown',
+};

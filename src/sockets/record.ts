@@ -51,6 +51,14 @@ export class SocketRecord {
 
 export type Family = 4 | 6;
 
+/** The 64 bits as a number: inode numbers of cgroup directories stay far below 2 ** 53. 0 for none. */
+export function cgroupIdOf({
+  cgroupHigh,
+  cgroupLow,
+}: Pick<SocketRecord, 'cgroupLow' | 'cgroupHigh'>): number {
+  return (cgroupHigh >>> 0) * 2 ** 32 + (cgroupLow >>> 0);
+}
+
 /** `include/net/tcp_states.h`; LISTEN is 10. BOUND_INACTIVE (13) is reported as 7, CLOSE, by sock_diag. */
 export const TcpState = {
   ESTABLISHED: 1,

@@ -1,6 +1,9 @@
 import type { Visit } from './record.ts';
 
-export type SourceKind = 'netlink' | 'procfs';
+/** In the order in which `auto` tries them. */
+export const SOURCE_KINDS = ['netlink', 'procfs'] as const;
+
+export type SourceKind = (typeof SOURCE_KINDS)[number];
 
 /**
  * Where sockets are read from, in the network namespace of the thread that opened the source. Every method is one
@@ -8,14 +11,9 @@ export type SourceKind = 'netlink' | 'procfs';
  * visited until then is half a table and must be thrown away.
  */
 export interface SocketSource {
+  /** What to call it. Whoever wants to know what it can asks `sees`. */
   readonly kind: SourceKind;
-  /**
-   * Whether `tcpConnections` shows sockets that did bind() and neither connect() nor listen(). False: that evidence is
-   * unknown (procfs; kernels before 6.8), which is not the same as none.
-   */
-  readonly seesBoundOnly: boolean;
-  /** Whether sockets come with the cgroup they were made in (not from procfs; not before Linux 5.8). */
-  readonly seesCgroups: boolean;
+  readonly sees: Sees;
   /** TCP sockets in LISTEN, both families. Does not walk the connection table where the source is netlink. */
   tcpListeners(visit: Visit): void;
   /** Every other TCP socket, both families; bound-only ones come before the connections and have state CLOSE. */
@@ -29,5 +27,20 @@ export interface SocketSource {
   udp(visit: Visit): void;
   /** What a device is called that a record of the last walk names. */
   deviceName(index: number): string;
+  /** Another one of the same kind, of the namespace that the calling thread is in. Throws an ExporterError. */
+  openAnother(): SocketSource;
   close(): void;
+}
+
+/** What a source can tell. */
+export interface Sees {
+  /**
+   * Whether `tcpConnections` shows sockets that did bind() and neither connect() nor listen(). False: that evidence is
+   * unknown (procfs; kernels before 6.8), which is not the same as none.
+   */
+  readonly boundOnly: boolean;
+  /** Whether sockets come with the cgroup they were made in (not from procfs; not before Linux 5.8). */
+  readonly cgroups: boolean;
+  /** Whether it is told of an IPv6 socket that it takes no IPv4 (not from procfs). */
+  readonly ipv6Only: boolean;
 }

@@ -9,7 +9,7 @@ import {
   worstRatioOf,
 } from './timeline.ts';
 
-/** Namespaces whose last hour is kept. With TimelineRing.BYTES that bounds the history to 603 KiB. */
+/** Namespaces whose last hour is kept. With TimelineRing.BYTES that limits the history to 603 KiB. */
 export const NAMESPACES_KEPT = 64;
 
 /** So many intervals a sample stands for what came after it; then there is a gap. */
@@ -20,7 +20,7 @@ export interface HourPeak {
   readonly netns: string;
   readonly ratio: number;
   /** It was never read whole within the hour: `ratio` is the most it can have been. */
-  readonly isBound: boolean;
+  readonly isEstimated: boolean;
   /** From then until now, to a bucket's length. */
   readonly agoMs: number;
   /** Whether the namespace was in the last sample. */
@@ -76,8 +76,8 @@ export class RecordedHistory implements History {
       const peak = ring.peak(this.#newest);
       if (peak === undefined || peak.bucket <= now - BUCKETS) return [];
       const agoMs = Math.max(0, now - peak.bucket) * BUCKET_MS;
-      const { ratio, isBound } = peak;
-      return [{ netns, ratio, isBound, agoMs, isPresent: this.#present.has(netns) }];
+      const { ratio, isEstimated } = peak;
+      return [{ netns, ratio, isEstimated, agoMs, isPresent: this.#present.has(netns) }];
     });
   }
 

@@ -1,5 +1,5 @@
-import type { OwnersSnapshot } from '../aggregate/owners.ts';
-import type { NamespaceSnapshot } from '../snapshot/snapshot.ts';
+import type { OwnersSnapshot } from '../snapshot/owners.ts';
+import type { Results } from '../snapshot/results.ts';
 
 /** How many distinct usable ports the sockets of one owner hold, by protocol. */
 export interface OwnerShare {
@@ -11,7 +11,7 @@ export interface OwnerShare {
 
 /** Both protocols' owners in one table, those with most ports first; undefined where nothing is attributed. */
 export function ownersOf(
-  owners: NamespaceSnapshot['owners'],
+  owners: Results['owners'],
 ): { readonly total: number; readonly fullest: readonly OwnerShare[] } | undefined {
   const { tcp, udp } = owners;
   if (tcp === undefined && udp === undefined) return undefined;

@@ -1,8 +1,9 @@
 import type { LocalAddressesSnapshot } from '../aggregate/localAddresses.ts';
-import type { TcpSnapshot } from '../aggregate/tcp.ts';
+import type { TcpSnapshot } from '../aggregate/tcpSnapshot.ts';
 import { onDevice } from '../base/endpoint.ts';
 import type { Protocol } from '../snapshot/protocol.ts';
-import type { NamespaceSnapshot, Scope } from '../snapshot/snapshot.ts';
+import { fullResults, type Scope } from '../snapshot/sample.ts';
+import type { NamespaceSnapshot } from '../snapshot/snapshot.ts';
 
 /** The four ways to be given a port, and what an application sees when there is none. */
 export const REGIMES = [
@@ -32,7 +33,7 @@ export interface RegimeNumbers {
   readonly availableAtLeast?: number;
   readonly usable: number;
   /** Not every socket was read: `ratio` is the most it can be, and `available` the least. */
-  readonly isBound: boolean;
+  readonly isEstimated: boolean;
   /** Highest ratio of the peak window. */
   readonly peak: number | undefined;
   readonly worst: WorstKey;
@@ -61,32 +62,36 @@ export function regimesOf(namespace: NamespaceSnapshot): RegimeStatus[] {
  * is never better off than bind(), so that nothing depends on it there.
  */
 function isCalled(
-  { tcp }: NamespaceSnapshot,
+  namespace: NamespaceSnapshot,
   { protocol, scope }: Pick<RegimeStatus, 'protocol' | 'scope'>,
 ): boolean {
   if (scope === 'connect') return true;
+  const { tcp } = fullResults(namespace);
   return protocol === 'tcp' && tcp !== undefined && tcp.blocked.inferred + (tcp.blocked.bound ?? 0) > 0;
 }
 
 function numbersOf(
-  { range, bounds, tcp, udp, peaks }: NamespaceSnapshot,
+  namespace: NamespaceSnapshot,
   { protocol, scope }: { readonly protocol: Protocol; readonly scope: Scope },
 ): RegimeNumbers | undefined {
+  const { range } = namespace.results;
   if (range === undefined) return undefined;
-  const peak = peaks.find((one) => one.protocol === protocol && one.scope === scope)?.ratio;
+  const peak = namespace.peaks.find((one) => one.protocol === protocol && one.scope === scope)?.ratio;
   const rest = { usable: range.usable, peak } as const;
-  const sampled = protocol === 'tcp' ? tcp : udp;
-  if (sampled === undefined) {
-    const bound = bounds?.[protocol];
-    return bound && { ...bound, ...rest, isBound: true, worst: { kind: 'unknown' } };
+  if (namespace.detail === 'estimated') {
+    const estimated = namespace.results[protocol]?.[scope];
+    return estimated && { ...estimated, ...rest, isEstimated: true, worst: UNKNOWN };
   }
+  const { tcp } = namespace.results;
+  const sampled = namespace.results[protocol];
+  if (sampled === undefined) return undefined;
   const regime = sampled[scope];
   const worst =
     scope === 'bind' ? worstAddress(sampled.localAddresses, regime) : worstDestination(tcp, regime);
   return {
     ...regime,
     ...rest,
-    isBound: false,
+    isEstimated: false,
     worst: protocol === 'udp' && scope === 'connect' ? ANY : worst,
   };
 }

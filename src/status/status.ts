@@ -1,10 +1,12 @@
-import type { Destination } from '../aggregate/destinations.ts';
 import type { RangeSnapshot } from '../aggregate/range.ts';
-import type { TcpSnapshot } from '../aggregate/tcp.ts';
+import type { TcpSnapshot } from '../aggregate/tcpSnapshot.ts';
 import type { ProbesState } from '../probes/openProbes.ts';
 import type { DescribedListener } from '../snapshot/describedListener.ts';
+import { type CollectorFailure, failuresOf } from '../snapshot/failure.ts';
+import type { NamedDestinations } from '../snapshot/results.ts';
+import { fullResults, listenersOf as listenersTable } from '../snapshot/sample.ts';
 import type { SamplingState } from '../snapshot/samplingState.ts';
-import type { CollectorName, NamespaceSnapshot, Snapshot } from '../snapshot/snapshot.ts';
+import type { NamespaceSnapshot, Snapshot } from '../snapshot/snapshot.ts';
 import type { SourceKind } from '../sockets/source.ts';
 import { type CanaryStatus, canaryOf } from './canary.ts';
 import type { History, HourPeak } from './history.ts';
@@ -47,14 +49,7 @@ export interface SampleStatus {
   readonly source: SourceKind;
   readonly namespacesFound: number;
   readonly namespacesOmitted: number;
-  readonly failures: readonly Failure[];
-}
-
-/** A collector that failed in the last sample. */
-export interface Failure {
-  readonly netns: string;
-  readonly collector: CollectorName;
-  readonly error: string;
+  readonly failures: readonly CollectorFailure[];
 }
 
 /** A namespace among all others. */
@@ -84,7 +79,7 @@ export interface NamespaceStatus extends NamespaceRow {
   /** Ports that a destination nobody uses yet can have. */
   readonly capacity: number | undefined;
   /** undefined where TCP was not read whole. */
-  readonly destinations: { readonly total: number; readonly fullest: readonly Destination[] } | undefined;
+  readonly destinations: NamedDestinations | undefined;
   /** Fullest queue first. `total` counts those that the snapshot leaves out. */
   readonly listeners: { readonly total: number; readonly fullest: readonly DescribedListener[] };
   /** undefined where nothing is attributed. */
@@ -140,16 +135,13 @@ function sampleStatus(snapshot: Snapshot, nowMs: number): SampleStatus {
     source,
     namespacesFound: snapshot.namespacesFound,
     namespacesOmitted: snapshot.namespacesOmitted,
-    failures: snapshot.namespaces.flatMap(({ netns, collectors }) =>
-      collectors.flatMap(({ collector, error }) =>
-        error === undefined ? [] : [{ netns, collector, error }],
-      ),
-    ),
+    failures: failuresOf(snapshot),
   };
 }
 
 function rowOf(namespace: NamespaceSnapshot, nowMs: number, peaks: readonly HourPeak[]): NamespaceRow {
-  const { netns, detail, sampledAtMs, tcp, udp, listeners, canary } = namespace;
+  const { netns, detail, sampledAtMs, listeners } = namespace;
+  const { tcp, udp, canary = [] } = fullResults(namespace);
   return {
     netns,
     detail,
@@ -165,26 +157,27 @@ function rowOf(namespace: NamespaceSnapshot, nowMs: number, peaks: readonly Hour
 }
 
 function namespaceStatus(namespace: NamespaceSnapshot, row: NamespaceRow): NamespaceStatus {
-  const { range, tcp, udp, bounds } = namespace;
+  const { tcp, owners = {}, canary = [] } = fullResults(namespace);
+  const listenersOfBoth = (['tcp', 'udp'] as const).map((protocol) => listenersTable(namespace, protocol));
   return {
     ...row,
     regimes: regimesOf(namespace),
-    range,
+    range: namespace.results.range,
     blocked: tcp?.blocked,
     uncertain: tcp?.uncertain ?? 0,
     capacity: tcp?.capacityAtLeast,
     destinations: tcp?.destinations,
     listeners: {
-      total: ((tcp ?? bounds)?.listeners.total ?? 0) + (udp?.listeners.total ?? 0),
+      total: listenersOfBoth.reduce((sum, table) => sum + (table?.total ?? 0), 0),
       fullest: listenersOf(namespace.listeners),
     },
-    owners: ownersOf(namespace.owners),
-    canary: canaryOf(namespace.canary),
+    owners: ownersOf(owners),
+    canary: canaryOf(canary),
   };
 }
 
 function goneOf(peaks: readonly HourPeak[]): HourPeak[] {
   return peaks
     .filter(({ ratio, isPresent }) => !isPresent && levelOf(ratio) !== 'ok')
-    .toSorted((a, b) => Number(a.isBound) - Number(b.isBound) || b.ratio - a.ratio);
+    .toSorted((a, b) => Number(a.isEstimated) - Number(b.isEstimated) || b.ratio - a.ratio);
 }

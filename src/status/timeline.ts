@@ -1,3 +1,4 @@
+import { fullResults } from '../snapshot/sample.ts';
 import type { NamespaceSnapshot } from '../snapshot/snapshot.ts';
 import { regimesOf } from './regimes.ts';
 
@@ -14,7 +15,7 @@ const REGIME_SERIES = [0, 1, 2, 3] as const;
 export interface Point {
   readonly value: number;
   /** No sample of the bucket told more than the most it can be. */
-  readonly isBound: boolean;
+  readonly isEstimated: boolean;
 }
 
 /** One namespace's last hour, oldest first, BUCKETS points each. */
@@ -30,9 +31,9 @@ export type Sample = Float64Array;
 export function sampleOf(namespace: NamespaceSnapshot): Sample {
   const values = new Float64Array(SERIES).fill(Number.NaN);
   for (const [index, { numbers }] of regimesOf(namespace).entries()) {
-    if (numbers !== undefined) values[index] = numbers.isBound ? -numbers.ratio : numbers.ratio;
+    if (numbers !== undefined) values[index] = numbers.isEstimated ? -numbers.ratio : numbers.ratio;
   }
-  const { tcp, udp } = namespace;
+  const { tcp, udp } = fullResults(namespace);
   if (tcp !== undefined && udp !== undefined) values[SOCKETS] = tcp.sampledSockets + udp.sampledSockets;
   return values;
 }
@@ -46,8 +47,8 @@ export function worstRatioOf(sample: Sample): number {
 export interface RingPeak {
   readonly ratio: number;
   readonly bucket: number;
-  /** Nothing but bounds is known: it is the most it can have been. */
-  readonly isBound: boolean;
+  /** Nothing but estimates is known: it is the most it can have been. */
+  readonly isEstimated: boolean;
 }
 
 /**
@@ -84,19 +85,19 @@ export class TimelineRing {
   }
 
   /**
-   * The highest ratio and the bucket it is of; of bounds only where nothing else is known. undefined: nothing is.
+   * The highest ratio and the bucket it is of; an estimated one only where nothing else is known. undefined: nothing is.
    *
    * @param newest number of the newest bucket
    */
   peak(newest: number): RingPeak | undefined {
-    // Known ratios, and bounds: the highest, and its place.
-    const [known, bounds] = [new Highest(newest), new Highest(newest)];
+    // Known ratios, and estimates: the highest, and its place.
+    const [known, estimates] = [new Highest(newest), new Highest(newest)];
     for (let place = 0; place < SOCKETS * BUCKETS; place++) {
       const value = this.#values[place] ?? Number.NaN;
-      if (!Number.isNaN(value)) (isBound(value) ? bounds : known).offer(Math.abs(value), place);
+      if (!Number.isNaN(value)) (isEstimated(value) ? estimates : known).offer(Math.abs(value), place);
     }
-    if (known.found !== undefined) return { ...known.found, isBound: false };
-    return bounds.found && { ...bounds.found, isBound: true };
+    if (known.found !== undefined) return { ...known.found, isEstimated: false };
+    return estimates.found && { ...estimates.found, isEstimated: true };
   }
 
   /**
@@ -110,7 +111,7 @@ export class TimelineRing {
         const bucket = until - BUCKETS + 1 + index;
         const after = holdsLast ? this.#last[series] : Number.NaN;
         const value = (bucket > newest ? after : this.#values[placeOf(series, bucket)]) ?? Number.NaN;
-        return { value: Math.abs(value), isBound: isBound(value) };
+        return { value: Math.abs(value), isEstimated: isEstimated(value) };
       });
     return { regimes: REGIME_SERIES.map(points), sockets: points(SOCKETS) };
   }
@@ -147,16 +148,16 @@ function modulo(number: number): number {
   return ((number % BUCKETS) + BUCKETS) % BUCKETS;
 }
 
-/** Of two values the higher; whatever is known beats a bound, which the next whole sample may refute, and that NaN. */
+/** Of two values the higher; whatever is known beats an estimate, which the next whole sample may refute, and that NaN. */
 function higher(a: number, b: number): number {
   if (Number.isNaN(a)) return b;
   if (Number.isNaN(b)) return a;
-  if (isBound(a) !== isBound(b)) return isBound(a) ? b : a;
+  if (isEstimated(a) !== isEstimated(b)) return isEstimated(a) ? b : a;
   return Math.abs(a) >= Math.abs(b) ? a : b;
 }
 
-/** A bound of 0 is -0. */
-function isBound(value: number): boolean {
+/** An estimate of 0 is -0. */
+function isEstimated(value: number): boolean {
   return value < 0 || Object.is(value, -0);
 }
 

@@ -37,14 +37,14 @@ export function worstNamespace(
 
 /**
  * Sorts namespaces, the highest first: measured ones that are near, then those that may be near and were not read whole,
- * then all others by level. An upper bound is no fact, and neither outranks nor hides one.
+ * then all others by level. An estimate is no fact, and neither outranks nor hides one.
  */
 export function nearnessOf(worst: WorstRegime | undefined): number {
   if (worst === undefined) return -1;
-  const { ratio, isBound } = worst.numbers;
+  const { ratio, isEstimated } = worst.numbers;
   const severity = severityOf(levelOf(ratio));
   const isNear = severity >= severityOf('near');
-  return (isNear ? (isBound ? 100 : 200) : 0) + severity * 10 + (isBound ? 0 : 2) + ratio;
+  return (isNear ? (isEstimated ? 100 : 200) : 0) + severity * 10 + (isEstimated ? 0 : 2) + ratio;
 }
 
 function isKnown(regime: RegimeStatus): regime is WorstRegime {

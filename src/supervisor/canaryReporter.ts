@@ -1,4 +1,5 @@
 import type { Logger } from '../base/logger.ts';
+import { fullResults } from '../snapshot/sample.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
 
 /** Says in the log, with the numbers, when the kernel begins to say something else than what was calculated. */
@@ -12,7 +13,9 @@ export class CanaryReporter {
 
   report(snapshot: Snapshot): void {
     const disagreeing = new Set<string>();
-    for (const { netns, range, canary } of snapshot.namespaces) {
+    for (const namespace of snapshot.namespaces) {
+      const { netns } = namespace;
+      const { range, canary = [] } = fullResults(namespace);
       for (const { protocol, family, disagrees, error, calculated, disagreements } of canary) {
         if (!disagrees) continue;
         const key = `${netns} ${protocol} ${family}`;

@@ -14,15 +14,16 @@ export class CollectorReporter {
   report(snapshot: Snapshot): void {
     // Made anew each time: what a vanished namespace failed with goes with it.
     const failing = new Map<string, string>();
-    for (const { netns, collectors } of snapshot.namespaces) {
-      for (const { collector, error } of collectors) {
+    for (const { netns, outcomes } of snapshot.namespaces) {
+      for (const { collector, finds, seconds, error } of outcomes) {
+        this.#log.debug('collected', { netns, collector, seconds: seconds.toFixed(6) });
         const key = `${netns} ${collector}`;
         if (error !== undefined) failing.set(key, error);
         if (error === this.#failing.get(key)) continue;
         if (error === undefined) this.#log.info('collector works again', { netns, collector });
         // Where what is missing is names or privilege, the numbers go on.
         else
-          this.#log[costsNumbers({ collector }) ? 'error' : 'warn']('collector failed', {
+          this.#log[costsNumbers({ finds }) ? 'error' : 'warn']('collector failed', {
             netns,
             collector,
             error,

@@ -169,8 +169,8 @@ export class Supervisor {
 
 function collectorsOf(state: SamplingState): Extract<SamplingState, { kind: 'failed' }>['collectors'] {
   if (state.kind === 'failed') return state.collectors;
-  return state.snapshot.namespaces.flatMap(({ netns, collectors }) =>
-    collectors.map(({ collector }) => ({ netns, collector })),
+  return state.snapshot.namespaces.flatMap(({ netns, outcomes }) =>
+    outcomes.map(({ collector }) => ({ netns, collector })),
   );
 }
 

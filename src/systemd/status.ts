@@ -50,8 +50,8 @@ function worstIn({ namespaces }: Snapshot): Status | undefined {
   const found = worstNamespace(namespaces);
   if (found === undefined) return undefined;
   const { protocol, scope, numbers } = found.worst;
-  const { ratio, available, availableAtLeast = available, isBound } = numbers;
-  const words = isBound
+  const { ratio, available, availableAtLeast = available, isEstimated } = numbers;
+  const words = isEstimated
     ? `worst: ${protocol} at most ${percent(ratio)} used, in ${found.netns}, which was not read whole`
     : `worst: ${protocol} ${scope} ${percent(ratio)} used, ${availableAtLeast < available ? 'at least ' : ''}${counted(availableAtLeast, 'port')} left, in ${found.netns}`;
   return { words, subject: `${protocol} ${scope} in ${found.netns}`, ratio };

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { HeldPortsByDestination } from '../../src/aggregate/destinationHolders.ts';
+import { DestinationHolders } from '../../src/aggregate/destinationHolders.ts';
 import type { Destination } from '../../src/aggregate/destinations.ts';
 import { HeldConnections } from '../../src/aggregate/heldConnections.ts';
 import { TcpState } from '../../src/sockets/record.ts';
@@ -17,11 +17,11 @@ function to(remote: string, localPort: number, more: Partial<Sock> = {}): Sock {
 function holders(tcp: readonly Sock[], wanted: (destination: Destination) => boolean = () => true) {
   const held = new HeldConnections();
   const destinations = tallyTcp({ sysctls, tcp, udp: [] }, {}, held).destinations.fullest.filter(wanted);
-  const tally = new HeldPortsByDestination(destinations);
+  const tally = new DestinationHolders(destinations, { keepsSockets: true });
   held.replay((record) => tally.add(record));
   return Object.fromEntries(
     destinations.map((destination) => {
-      const { byCgroup, timeWaitLeftMs } = tally.holdersOf(destination);
+      const { byCgroup, timeWaitLeftMs } = tally.of(destination);
       return [destination.remoteAddress, { byCgroup: Object.fromEntries(byCgroup), timeWaitLeftMs }];
     }),
   );
@@ -63,9 +63,9 @@ describe('what holds the ports of a destination', () => {
     ];
     const held = new HeldConnections();
     const { fullest } = tallyTcp({ sysctls, tcp, udp: [] }, {}, held).destinations;
-    const tally = new HeldPortsByDestination(fullest);
+    const tally = new DestinationHolders(fullest, { keepsSockets: true });
     held.replay((record) => tally.add(record));
-    const [inodes] = fullest.map((destination) => tally.holdersOf(destination).inodes);
+    const [inodes] = fullest.map((destination) => tally.of(destination).inodes);
     expect(inodes).toEqual(
       new Map([
         [5, [11, 13]],
@@ -112,10 +112,10 @@ describe('what holds the ports of a destination', () => {
   it('is nothing where all is gone since', () => {
     const [destination] = tallyTcp({ sysctls, tcp: [to('10.0.1.1', 40_000)], udp: [] }).destinations.fullest;
     if (destination === undefined) throw new Error('no destination');
-    const tally = new HeldPortsByDestination([destination]);
+    const tally = new DestinationHolders([destination], { keepsSockets: true });
     const nobody = { byCgroup: new Map(), timeWaitLeftMs: [], inodes: new Map() };
-    expect(tally.holdersOf(destination)).toEqual(nobody);
+    expect(tally.of(destination)).toEqual(nobody);
     const other = { ...destination, remoteAddress: '10.0.1.2' };
-    expect(tally.holdersOf(other)).toEqual(nobody);
+    expect(tally.of(other)).toEqual(nobody);
   });
 });

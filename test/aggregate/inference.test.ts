@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { Destinations } from '../../src/aggregate/destinations.ts';
-import { emptyInferenceState, type InferenceState } from '../../src/aggregate/inference.ts';
+import { emptyInferenceState, type InferenceState } from '../../src/aggregate/inferenceState.ts';
 import { ephemeralRange } from '../../src/aggregate/range.ts';
-import { type TcpSnapshot, TcpSockets } from '../../src/aggregate/tcp.ts';
+import { TcpSockets } from '../../src/aggregate/tcp.ts';
+import type { TcpSnapshot } from '../../src/aggregate/tcpSnapshot.ts';
 import { TcpState } from '../../src/sockets/record.ts';
 import { LIMITS, type Sock, sysctlsOf, toRecord } from './world.ts';
 
@@ -139,7 +140,11 @@ class Sampler {
       if (sock.state === TcpState.LISTEN) tally.addListener(toRecord(sock));
       else tally.addConnection(toRecord(sock));
     }
-    const { snapshot, memory } = tally.summarise(LIMITS, true, this.#memory);
+    const { snapshot, memory } = tally.summarise({
+      limits: LIMITS,
+      seesBoundOnly: true,
+      memory: this.#memory,
+    });
     this.#memory = memory;
     return snapshot;
   }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Destinations } from '../../src/aggregate/destinations.ts';
-import { emptyInferenceState } from '../../src/aggregate/inference.ts';
+import { emptyInferenceState } from '../../src/aggregate/inferenceState.ts';
 import { ephemeralRange } from '../../src/aggregate/range.ts';
 import { TcpSockets } from '../../src/aggregate/tcp.ts';
 import { TcpState } from '../../src/sockets/record.ts';
@@ -95,7 +95,9 @@ describe('connections by state', () => {
 describe('where bound-only sockets cannot be seen', () => {
   it('they are absent, and not 0', () => {
     const tally = new TcpSockets(ephemeralRange(sysctls), sysctls, new Destinations());
-    const { snapshot } = tally.summarise(LIMITS, false, emptyInferenceState());
+    const { snapshot } = tally.summarise({
+      ...{ limits: LIMITS, seesBoundOnly: false, memory: emptyInferenceState() },
+    });
     expect(snapshot.blocked).toEqual({ listener: 0, bound: undefined, inferred: 0 });
     expect(snapshot.sockets.map(({ state }) => state)).not.toContain('bound_inactive');
   });

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { Destination } from '../../src/aggregate/destinations.ts';
 import { leastAvailable } from '../../src/aggregate/exhaustion.ts';
 import type { LocalAddressesSnapshot } from '../../src/aggregate/localAddresses.ts';
-import type { TcpSnapshot } from '../../src/aggregate/tcp.ts';
+import type { TcpSnapshot } from '../../src/aggregate/tcpSnapshot.ts';
 import type { UdpSnapshot } from '../../src/aggregate/udp.ts';
 import { anyWorld } from './anyWorld.ts';
 import { type Reference, reference } from './reference.ts';

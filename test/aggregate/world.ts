@@ -1,10 +1,11 @@
 import ipaddr from 'ipaddr.js';
 import { Destinations } from '../../src/aggregate/destinations.ts';
 import type { HeldConnections } from '../../src/aggregate/heldConnections.ts';
-import { emptyInferenceState } from '../../src/aggregate/inference.ts';
+import { emptyInferenceState } from '../../src/aggregate/inferenceState.ts';
 import type { Limits } from '../../src/aggregate/limits.ts';
 import { ephemeralRange } from '../../src/aggregate/range.ts';
-import { type TcpSnapshot, TcpSockets } from '../../src/aggregate/tcp.ts';
+import { TcpSockets } from '../../src/aggregate/tcp.ts';
+import type { TcpSnapshot } from '../../src/aggregate/tcpSnapshot.ts';
 import { type UdpSnapshot, UdpSockets } from '../../src/aggregate/udp.ts';
 import type { PortSysctls } from '../../src/kernel/sysctl.ts';
 import { type Family, SocketRecord } from '../../src/sockets/record.ts';
@@ -50,14 +51,14 @@ export function tallyTcp(
   isBlocked: (port: number) => boolean | undefined = () => false,
 ): TcpSnapshot {
   const range = ephemeralRange(sysctls);
-  const options = { held, keepsPorts: true };
-  const tally = new TcpSockets(range, sysctls, new Destinations(), undefined, undefined, options);
+  const tally = new TcpSockets(range, sysctls, new Destinations(), { held, keepsPorts: true });
   for (const sock of tcp.filter(({ state }) => state === LISTEN)) tally.addListener(toRecord(sock));
   for (const sock of tcp.filter(({ state }) => state === CLOSE)) tally.addConnection(toRecord(sock));
   const connections = tcp.filter(({ state }) => state !== LISTEN && state !== CLOSE);
   for (const sock of connections) tally.addConnection(toRecord(sock));
-  const wanted = { ...LIMITS, ...limits };
-  return tally.summarise(wanted, true, emptyInferenceState(), undefined, undefined, isBlocked).snapshot;
+  return tally.summarise({
+    ...{ limits: { ...LIMITS, ...limits }, seesBoundOnly: true, memory: emptyInferenceState(), isBlocked },
+  }).snapshot;
 }
 
 export function tallyUdp({ sysctls, udp }: World, limits: Partial<Limits> = {}): UdpSnapshot {

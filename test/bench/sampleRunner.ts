@@ -9,7 +9,9 @@ import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
 import { silentLogger } from '../../src/base/logger.ts';
 import type { SamplingOptions } from '../../src/sampling/samplingOptions.ts';
+import { fullResults } from '../../src/snapshot/sample.ts';
 import type { Snapshot } from '../../src/snapshot/snapshot.ts';
+import { samplingOptions } from '../support/samplingOptions.ts';
 
 export interface SampleRun {
   readonly seconds: number;
@@ -25,22 +27,12 @@ const { values } = parseArgs({
   },
 });
 
-const SETTINGS: SamplingOptions = {
-  intervalMs: 5000,
+const SETTINGS = samplingOptions({
   maxDuty: 0.05,
-  hasBudget: true,
-  source: 'netlink',
   limits: { destinations: 20, localAddresses: 20, listeners: 500, owners: 20 },
-  peakWindowMs: 60_000,
-  procfs: '/proc',
-  sysfs: '/sys',
   processBudgetMs: 100,
-  destinationOwners: true,
-  canary: true,
   namespaces: values.namespaces === undefined ? 'self' : new RegExp(`^(?:${values.namespaces})$`, 'u'),
-  namespacesLimit: 500,
-  fullDumpAbove: 0.05,
-};
+});
 const WITHOUT_OWNERS: SamplingOptions = {
   ...SETTINGS,
   limits: { ...SETTINGS.limits, owners: 0 },
@@ -50,7 +42,7 @@ const WITHOUT_OWNERS: SamplingOptions = {
 /** As an exporter would that knew no better. */
 const EACH_WHOLE = { ...SETTINGS, fullDumpAbove: 0, hasBudget: false };
 
-const session = await openBuiltRounds();
+const session = await openBuiltSession();
 for await (const line of createInterface({ input: process.stdin })) {
   const runs: SampleRun[] = [];
   for (let i = 0; i < Number(line); i++) {
@@ -62,7 +54,7 @@ for await (const line of createInterface({ input: process.stdin })) {
 }
 
 /** The types are those of the source, so that a change of the interface fails the type check; what runs is the build. */
-async function openBuiltRounds() {
+async function openBuiltSession() {
   const built = new URL('../../dist/sampling/session.js', import.meta.url).href;
   const { openSession } = (await import(built)) as typeof import('../../src/sampling/session.ts');
   const attributed = values['without-owners'] ? WITHOUT_OWNERS : SETTINGS;
@@ -70,10 +62,13 @@ async function openBuiltRounds() {
 }
 
 function socketsIn(snapshot: Snapshot): number {
-  for (const { collectors } of snapshot.namespaces) {
+  for (const { outcomes } of snapshot.namespaces) {
     // Not every process of the machine may be seen by whoever runs the bench.
-    const failed = collectors.find(({ collector, error }) => error !== undefined && collector !== 'enter');
+    const failed = outcomes.find(({ collector, error }) => error !== undefined && collector !== 'enter');
     if (failed !== undefined) throw new Error(`collector ${failed.collector}: ${failed.error}`);
   }
-  return snapshot.namespaces.reduce((sum, { tcp }) => sum + (tcp?.sampledSockets ?? 0), 0);
+  return snapshot.namespaces.reduce(
+    (sum, namespace) => sum + (fullResults(namespace).tcp?.sampledSockets ?? 0),
+    0,
+  );
 }

@@ -8,7 +8,8 @@ import { environmentVariable } from '../../src/cli/readFlags.ts';
 
 async function options(argv: readonly string[], environment: Record<string, string> = {}): Promise<Options> {
   const invocation = await parseCommandLine(argv, environment);
-  if (invocation.kind !== 'run') throw new Error(`does not run: ${JSON.stringify(invocation)}`);
+  if (invocation.kind !== 'run' && invocation.kind !== 'once')
+    throw new Error(`does not run: ${JSON.stringify(invocation)}`);
   return invocation.options;
 }
 
@@ -30,17 +31,17 @@ const FLAGS: readonly (readonly [flag: string, value: string, changed: object, b
   ['web.telemetry-path', '/m', { web: { telemetryPath: '/m' } }, '/-/m'],
   ['web.config.file', '/etc/web.yml', { web: { configFile: '/etc/web.yml' } }, ''],
   ['web.max-requests', '0', { web: { maxRequests: 0 } }, '-1'],
-  ['sample.interval', '500ms', { sample: { intervalMs: 500 } }, '5'],
-  ['sample.max-duty', '1', { sample: { maxDuty: 1 } }, '0'],
-  ['sample.source', 'procfs', { sample: { source: 'procfs' } }, 'proc'],
-  ['destinations.limit', '7', { destinationsLimit: 7 }, 'many'],
-  ['local-addresses.limit', '8', { localAddressesLimit: 8 }, '-1'],
-  ['listeners.limit', '9', { listenersLimit: 9 }, '1e9'],
-  ['owners.limit', '0', { ownersLimit: 0 }, 'all'],
-  ['processes.budget', '0', { processBudgetMs: 0 }, '2d'],
-  ['namespaces', 'web-.*', { namespaces: /^(?:web-.*)$/u }, ']'],
-  ['namespaces.limit', '3', { namespacesLimit: 3 }, 'all'],
-  ['namespaces.full-dump-above', '0', { fullDumpAbove: 0 }, '2'],
+  ['sample.interval', '500ms', { sampling: { intervalMs: 500 } }, '5'],
+  ['sample.max-duty', '1', { sampling: { maxDuty: 1 } }, '0'],
+  ['sample.source', 'procfs', { sampling: { source: 'procfs' } }, 'proc'],
+  ['destinations.limit', '7', { sampling: { limits: { destinations: 7 } } }, 'many'],
+  ['local-addresses.limit', '8', { sampling: { limits: { localAddresses: 8 } } }, '-1'],
+  ['listeners.limit', '9', { sampling: { limits: { listeners: 9 } } }, '1e9'],
+  ['owners.limit', '0', { sampling: { limits: { owners: 0 } } }, 'all'],
+  ['processes.budget', '0', { sampling: { processBudgetMs: 0 } }, '2d'],
+  ['namespaces', 'web-.*', { sampling: { namespaces: /^(?:web-.*)$/u } }, ']'],
+  ['namespaces.limit', '3', { sampling: { namespacesLimit: 3 } }, 'all'],
+  ['namespaces.full-dump-above', '0', { sampling: { fullDumpAbove: 0 } }, '2'],
   [
     'probe',
     'tcp://[2001:db8::1]:443',
@@ -48,19 +49,19 @@ const FLAGS: readonly (readonly [flag: string, value: string, changed: object, b
     'db:5432',
   ],
   ['probe.file', '/etc/probes.yml', { probes: { file: '/etc/probes.yml' } }, ''],
-  ['peak.window', '1h30m', { peakWindowMs: 5_400_000 }, '0'],
-  ['path.procfs', '/host/proc', { procfs: '/host/proc' }, ''],
-  ['path.sysfs', '/host/sys', { sysfs: '/host/sys' }, ''],
+  ['peak.window', '1h30m', { sampling: { peakWindowMs: 5_400_000 } }, '0'],
+  ['path.procfs', '/host/proc', { sampling: { procfs: '/host/proc' } }, ''],
+  ['path.sysfs', '/host/sys', { sampling: { sysfs: '/host/sys' } }, ''],
   ['log.level', 'debug', { log: { level: 'debug' } }, 'loud'],
   ['log.format', 'json', { log: { format: 'json' } }, 'xml'],
-  ['debug.record', '/tmp/recording', { recordFile: '/tmp/recording' }, ''],
+  ['debug.record', '/tmp/recording', { sampling: { recordFile: '/tmp/recording' } }, ''],
 ];
 
 const SWITCHES: readonly (readonly [flag: string, isOn: (options: Options) => boolean])[] = [
   ['web.systemd-socket', ({ web }) => web.systemdSocket],
   ['no-web.page', ({ web }) => !web.page],
-  ['no-canary', ({ canary }) => !canary],
-  ['once', ({ once }) => once],
+  ['no-canary', ({ sampling }) => !sampling.canary],
+  ['once', ({ sampling }) => !sampling.hasBudget],
 ];
 const REPEATABLE = ['web.listen-address', 'probe'];
 
@@ -75,23 +76,15 @@ describe('without flags', () => {
         maxRequests: 40,
         page: true,
       },
-      sample: { intervalMs: 5_000, maxDuty: 0.05, source: 'auto' },
-      destinationsLimit: 20,
-      localAddressesLimit: 20,
-      listenersLimit: 500,
-      ownersLimit: 20,
-      peakWindowMs: 60_000,
-      processBudgetMs: 100,
-      canary: true,
+      sampling: {
+        ...{ intervalMs: 5_000, maxDuty: 0.05, source: 'auto', hasBudget: true, peakWindowMs: 60_000 },
+        limits: { destinations: 20, localAddresses: 20, listeners: 500, owners: 20 },
+        ...{ processBudgetMs: 100, destinationOwners: true, keepsConnections: false, canary: true },
+        ...{ namespaces: 'all', namespacesLimit: 500, fullDumpAbove: 0.05 },
+        ...{ procfs: '/proc', sysfs: '/sys', recordFile: undefined },
+      },
       probes: { targets: [], file: undefined },
-      namespaces: 'all',
-      namespacesLimit: 500,
-      fullDumpAbove: 0.05,
-      procfs: '/proc',
-      sysfs: '/sys',
       log: { level: 'info', format: 'logfmt' },
-      once: false,
-      recordFile: undefined,
     });
   });
 
@@ -102,8 +95,8 @@ describe('without flags', () => {
   });
 
   it('the options are frozen throughout', async () => {
-    const { web, sample, log, ...rest } = await options([]);
-    for (const part of [web, web.listenAddresses, ...web.listenAddresses, sample, log]) {
+    const { web, sampling, log, ...rest } = await options([]);
+    for (const part of [web, web.listenAddresses, ...web.listenAddresses, sampling, log]) {
       expect(Object.isFrozen(part)).toBe(true);
     }
     expect(rest).toBeDefined();
@@ -252,14 +245,18 @@ describe('a question', () => {
       const { options: asked, asJson } = await query([command]);
       expect(asJson).toBe(false);
       const everything = command === 'destinations' ? 20 : Number.MAX_SAFE_INTEGER;
-      expect(asked).toMatchObject({ destinationsLimit: everything, listenersLimit: Number.MAX_SAFE_INTEGER });
+      const listeners = Number.MAX_SAFE_INTEGER;
+      expect(asked.sampling.limits).toMatchObject({ destinations: everything, listeners });
       expect((await query([command, '--json'])).asJson).toBe(true);
     },
   );
 
   it('takes where to read from, from its flags or the environment', async () => {
     const flags = ['--sample.source=procfs', '--path.procfs=/p', '--path.sysfs=/s', '--log.level=debug'];
-    const wanted = { sample: { source: 'procfs' }, procfs: '/p', sysfs: '/s', log: { level: 'debug' } };
+    const wanted = {
+      sampling: { source: 'procfs', procfs: '/p', sysfs: '/s' },
+      log: { level: 'debug' },
+    };
     expect((await query(['listeners', ...flags])).options).toMatchObject(wanted);
     const environment = {
       PORT_EXPORTER_SAMPLE_SOURCE: 'procfs',
@@ -278,9 +275,9 @@ describe('a question', () => {
   });
 
   it('looks for processes only where they are shown', async () => {
-    expect((await query(['listeners'])).options.processBudgetMs).toBeGreaterThan(1000);
-    expect((await query(['explain'])).options.processBudgetMs).toBe(0);
-    expect((await query(['scan'])).options.processBudgetMs).toBe(0);
+    expect((await query(['listeners'])).options.sampling.processBudgetMs).toBeGreaterThan(1000);
+    expect((await query(['explain'])).options.sampling.processBudgetMs).toBe(0);
+    expect((await query(['scan'])).options.sampling.processBudgetMs).toBe(0);
   });
 
   it('is asked in the namespace that it names, if any', async () => {
@@ -306,7 +303,7 @@ describe('a question', () => {
   });
 
   it('takes a limit of its own', async () => {
-    expect((await query(['destinations', '--limit=3'])).options.destinationsLimit).toBe(3);
+    expect((await query(['destinations', '--limit=3'])).options.sampling.limits.destinations).toBe(3);
     await expect(query(['destinations', '--limit=-1'])).rejects.toThrow(
       new ExporterError('--limit: "-1" does not fit; expected a whole number from 0 to 100000'),
     );

@@ -10,6 +10,7 @@ import { silentLogger } from '../../src/base/logger.ts';
 import type { ProbesState } from '../../src/probes/openProbes.ts';
 import type { ProbeFailure } from '../../src/probes/probe.ts';
 import type { SamplingState } from '../../src/snapshot/samplingState.ts';
+import type { NamespaceSnapshot } from '../../src/snapshot/snapshot.ts';
 import { RecordedHistory } from '../../src/status/history.ts';
 import { type Asked, statusOf } from '../../src/status/status.ts';
 import { createApp } from '../../src/web/app.ts';
@@ -19,7 +20,7 @@ import { createStatusPage } from '../../src/web/page/statusPage.ts';
 import { startWeb, type Web } from '../../src/web/startWeb.ts';
 import { SLOWNESS } from '../live/support/kernel.ts';
 import { PROBES } from '../metrics/probeStates.ts';
-import { failing, RICH_NAMESPACE, sampled } from '../metrics/snapshots.ts';
+import { failing, RICH_NAMESPACE, sampled, withResults } from '../metrics/snapshots.ts';
 import { openTab, startBrowser } from './support/browser.ts';
 import { itNeeding, missingTool } from './support/needs.ts';
 
@@ -114,19 +115,16 @@ describe('the status page in trouble', () => {
 });
 
 /** Nothing is left, and those who hold the ports have long names. */
-function exhausted(): typeof RICH_NAMESPACE {
-  const { tcp } = RICH_NAMESPACE;
-  if (tcp === undefined) throw new Error('not sampled');
+function exhausted(): NamespaceSnapshot {
+  const { tcp } = RICH_NAMESPACE.results;
   const owners = ['unattributed', LONG, 'checkout.service', 'cron.service'].map((owner) => ({
-    owner,
-    ports: 2000,
+    ...{ owner, ports: 2000, established: 2000, timeWait: 0, closeWait: 0, other: 0 },
   }));
   const fullest = tcp.destinations.fullest.map((destination) => ({ ...destination, owners }));
-  return {
-    ...RICH_NAMESPACE,
+  return withResults(RICH_NAMESPACE, {
     canary: [],
     tcp: { ...tcp, connect: { ratio: 1, available: 0 }, destinations: { total: 2, fullest } },
-  };
+  });
 }
 
 function failingProbes(): ProbesState {

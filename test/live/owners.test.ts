@@ -4,6 +4,7 @@ import { readFileSync, rmdirSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { expect, it, onTestFinished } from 'vitest';
+import { fullResults } from '../../src/snapshot/sample.ts';
 import { parseExposition, type Series } from '../support/exposition.ts';
 import { Actor } from './support/actor.ts';
 import { newCgroups, UNIQUE } from './support/cgroups.ts';
@@ -90,8 +91,11 @@ describeInCgroups('Owners of ephemeral ports', () => {
     const exporter = new Exporter();
     const told = async () => {
       const { namespaces } = await exporter.sample();
-      const fullest = namespaces[0]?.tcp?.destinations.fullest ?? [];
-      return fullest.map(({ remoteAddress, owners }) => [remoteAddress, owners]);
+      const fullest = namespaces.flatMap((one) => fullResults(one).tcp?.destinations.fullest ?? []);
+      return fullest.map(({ remoteAddress, owners }) => [
+        remoteAddress,
+        owners?.map(({ owner, ports }) => ({ owner, ports })),
+      ]);
     };
     expect(await told()).toEqual([
       ['127.0.0.1', undefined],

@@ -2,28 +2,24 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { createExposition } from '../../src/metrics/exposition.ts';
 import type { NamespaceSnapshot } from '../../src/snapshot/snapshot.ts';
 import { parseExposition, type Series } from '../support/exposition.ts';
-import { RICH_NAMESPACE, sampled } from './snapshots.ts';
+import { estimatedAt, RICH_NAMESPACE, sampled } from './snapshots.ts';
 
 // No privilege, no kernel: what is exposed of a namespace that was not read whole, beside one that was.
 
 /** Of which only the listeners and the kernel's counts were read, 20 s before the round was complete. */
-function bounded(): NamespaceSnapshot {
-  const { tcp } = RICH_NAMESPACE;
-  if (tcp === undefined) throw new Error('not sampled');
-  const [listener] = tcp.listeners.fullest;
+function estimated(): NamespaceSnapshot {
+  const [listener] = RICH_NAMESPACE.results.tcp.listeners.fullest;
   if (listener === undefined) throw new Error('nobody listens');
+  const namespace = estimatedAt(RICH_NAMESPACE, {
+    tcp: { ratio: 0.25, available: 71 },
+    udp: { ratio: 0.125, available: 83 },
+    listeners: { counts: { ipv4: 3, ipv6: 4 }, total: 6, fullest: [listener] },
+  });
   return {
-    ...RICH_NAMESPACE,
+    ...namespace,
     netns: 'pod',
     identity: { ...RICH_NAMESPACE.identity, netns: 'pod', inode: 7 },
-    detail: 'bounded',
     sampledAtMs: 1_700_000_000_500 - 20_000,
-    bounds: {
-      tcp: { ratio: 0.25, available: 71 },
-      udp: { ratio: 0.125, available: 83 },
-      listeners: { counts: { ipv4: 3, ipv6: 4 }, total: 6, fullest: [listener] },
-    },
-    ...{ tcp: undefined, udp: undefined, owners: { tcp: undefined, udp: undefined }, canary: [] },
     peaks: [
       { protocol: 'tcp', scope: 'connect', ratio: 0.3 },
       { protocol: 'udp', scope: 'bind', ratio: 0.2 },
@@ -35,7 +31,7 @@ function bounded(): NamespaceSnapshot {
 let series: readonly Series[] = [];
 beforeAll(async () => {
   const exposition = createExposition({ withProcess: false });
-  series = parseExposition(await exposition.render(sampled(RICH_NAMESPACE, bounded()), 'text'));
+  series = parseExposition(await exposition.render(sampled(RICH_NAMESPACE, estimated()), 'text'));
 });
 
 /** `tcp connect 0.25`: the labels in their order without netns, and the value. */
@@ -53,11 +49,11 @@ describe('a namespace that was not read whole', () => {
     expect(shown('port_exporter_sampled_sockets', 'host')).toHaveLength(1);
   });
 
-  it('has the bound of its protocol as the ratio of both scopes, and does not say how many calls are left', () => {
+  it('has the estimate of its protocol as the ratio of both scopes, and does not say how many calls are left', () => {
     expect(shown('port_exhaustion_ratio')).toEqual([
       'tcp connect 0.25',
-      'udp connect 0.125',
       'tcp bind 0.25',
+      'udp connect 0.125',
       'udp bind 0.125',
     ]);
     expect(shown('port_exhaustion_available_ports')).toEqual([]);
@@ -91,7 +87,7 @@ describe('a namespace that was not read whole', () => {
               .map(({ labels, value }) => [labels['metric'], value]),
           ),
         );
-    return Promise.all([of(RICH_NAMESPACE), of(RICH_NAMESPACE, bounded()), of(bounded())]).then(
+    return Promise.all([of(RICH_NAMESPACE), of(RICH_NAMESPACE, estimated()), of(estimated())]).then(
       ([whole, both, alone]) => {
         const left = 5;
         for (const metric of [

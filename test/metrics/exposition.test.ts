@@ -2,7 +2,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import { createExposition } from '../../src/metrics/exposition.ts';
 import type { SamplingState } from '../../src/snapshot/samplingState.ts';
 import { parseExposition, type Series } from '../support/exposition.ts';
-import { EMPTY_NAMESPACE, failing, RICH_NAMESPACE, sampled } from './snapshots.ts';
+import { EMPTY_NAMESPACE, failing, RICH_NAMESPACE, sampled, withResults } from './snapshots.ts';
 
 const rich = sampled(RICH_NAMESPACE);
 const failed: SamplingState = {
@@ -144,8 +144,8 @@ describe('a whole sample', () => {
       acceptQueueLimit: undefined,
       dropped: undefined,
     }));
-    const owners = { tcp: undefined, udp: undefined };
-    const all = await series(sampled({ ...RICH_NAMESPACE, listeners: blind, owners }));
+    const owners = {};
+    const all = await series(sampled({ ...withResults(RICH_NAMESPACE, { owners }), listeners: blind }));
     const names = new Set(all.map(({ name }) => name));
     for (const name of ['port_listener_accept_queue_limit', 'port_listener_dropped_total', 'port_owners']) {
       expect(names.has(name), name).toBe(false);
@@ -193,10 +193,9 @@ describe('a whole sample', () => {
   });
 
   it('leaves out what the kernel does not show: bound-only sockets', async () => {
-    const { tcp } = RICH_NAMESPACE;
-    if (tcp === undefined) throw new Error('no TCP');
+    const { tcp } = RICH_NAMESPACE.results;
     const blind = { ...tcp, blocked: { ...tcp.blocked, bound: undefined } };
-    const text = await render(sampled({ ...RICH_NAMESPACE, tcp: blind }));
+    const text = await render(sampled(withResults(RICH_NAMESPACE, { tcp: blind })));
     expect(text).not.toContain('evidence="bound"');
     expect(text).toContain('evidence="listener"');
   });

@@ -1,9 +1,12 @@
 import type { Limits } from '../../src/aggregate/limits.ts';
 import type { Listener } from '../../src/aggregate/listeners.ts';
-import type { OwnersSnapshot } from '../../src/aggregate/owners.ts';
+import { COLLECTORS } from '../../src/sampling/collectors/list.ts';
 import type { DescribedListener } from '../../src/snapshot/describedListener.ts';
+import type { OwnersSnapshot } from '../../src/snapshot/owners.ts';
+import type { EstimatedResults, Results } from '../../src/snapshot/results.ts';
+import type { CollectorName, FullSample } from '../../src/snapshot/sample.ts';
 import type { SamplingState } from '../../src/snapshot/samplingState.ts';
-import type { CollectorName, NamespaceSnapshot, Snapshot } from '../../src/snapshot/snapshot.ts';
+import type { NamespaceSnapshot, Snapshot } from '../../src/snapshot/snapshot.ts';
 import { TcpState } from '../../src/sockets/record.ts';
 import { type Sock, sysctlsOf, tallyTcp, tallyUdp, type World } from '../aggregate/world.ts';
 
@@ -37,7 +40,7 @@ const RICH: World = {
 const EMPTY: World = { sysctls, tcp: [], udp: [] };
 
 /** Two answers, one refusal, and a family that is switched off. */
-const CANARY: NamespaceSnapshot['canary'] = (['tcp', 'udp'] as const).flatMap((protocol) => [
+const CANARY: Results['canary'] = (['tcp', 'udp'] as const).flatMap((protocol) => [
   {
     ...{ protocol, family: 'ipv4', succeeded: protocol === 'tcp', seconds: 0.000_01 },
     ...{ error: protocol === 'tcp' ? undefined : 'EADDRINUSE', calculated: 5 },
@@ -81,30 +84,67 @@ export function sampled(...namespaces: NamespaceSnapshot[]): SamplingState {
   return { kind: 'sampled', snapshot };
 }
 
-/** A namespace whose collectors in `names` failed this time. */
-export function failing(namespace: NamespaceSnapshot, ...names: readonly CollectorName[]): NamespaceSnapshot {
-  const without = Object.fromEntries(names.map((name) => [name, undefined]));
-  const isThere = (name: CollectorName) => !names.includes(name);
-  const { tcp, udp } = namespace.owners;
+/** A namespace that was read whole, and of which nothing failed. */
+export type WholeNamespace = NamespaceSnapshot & FullSample & { readonly results: Results };
+
+/** The namespace with other results; undefined: that collector did not succeed. */
+export function withResults(
+  namespace: WholeNamespace,
+  changes: { readonly [Name in keyof Results]?: Results[Name] | undefined },
+): NamespaceSnapshot & FullSample {
+  const results = Object.entries({ ...namespace.results, ...changes }).filter(
+    ([, result]) => result !== undefined,
+  );
+  return { ...namespace, results: Object.fromEntries(results) };
+}
+
+/** The namespace as it is where connections are not read: every regime of a protocol has its ratio. */
+export function estimatedAt(
+  { results, ...namespace }: WholeNamespace,
+  { tcp, udp, listeners = results.tcp.listeners }: Estimates,
+): NamespaceSnapshot {
+  const regimes = ({ ratio, available }: Estimates['tcp']) => ({
+    connect: { ratio, available },
+    bind: { ratio, available },
+  });
   return {
     ...namespace,
-    ...without,
+    detail: 'estimated',
+    results: { range: results.range, tcp: { ...regimes(tcp), listeners }, udp: regimes(udp) },
+  };
+}
+
+interface Estimates
+  extends Readonly<Record<'tcp' | 'udp', { readonly ratio: number; readonly available: number }>> {
+  readonly listeners?: EstimatedResults['tcp']['listeners'];
+}
+
+/** A namespace whose collectors in `names` failed this time. */
+export function failing(namespace: WholeNamespace, ...names: readonly CollectorName[]): NamespaceSnapshot {
+  const isThere = (name: CollectorName) => !names.includes(name);
+  const { owners } = namespace.results;
+  return {
+    ...withResults(namespace, {
+      ...Object.fromEntries(names.map((name) => [name, undefined])),
+      ...(isThere('owners') && {
+        owners: {
+          ...(owners.tcp && isThere('tcp') && { tcp: owners.tcp }),
+          ...(owners.udp && isThere('udp') && { udp: owners.udp }),
+        },
+      }),
+      // Without a range the kernel is not asked.
+      ...(!isThere('range') && { canary: undefined }),
+    }),
     // What could not be described is not there, and what was not sampled has nobody to describe.
     listeners: namespace.listeners.filter(({ protocol }) => isThere('owners') && isThere(protocol)),
-    owners: {
-      tcp: isThere('owners') && isThere('tcp') ? tcp : undefined,
-      udp: isThere('owners') && isThere('udp') ? udp : undefined,
-    },
-    // Without a range the kernel is not asked.
-    canary: isThere('canary') && isThere('range') ? namespace.canary : [],
-    collectors: namespace.collectors.map((outcome) =>
+    outcomes: namespace.outcomes.map((outcome) =>
       names.includes(outcome.collector) ? { ...outcome, error: 'it went wrong' } : outcome,
     ),
     peaks: namespace.peaks.filter(({ protocol }) => !names.includes(protocol)),
   };
 }
 
-function namespaceOf(netns: string, world: World, limits: Limits): NamespaceSnapshot {
+function namespaceOf(netns: string, world: World, limits: Limits): WholeNamespace {
   const tcp = tallyTcp(world, limits);
   const udp = tallyUdp(world, limits);
   const peak = (protocol: 'tcp' | 'udp', scope: 'connect' | 'bind') => ({ protocol, scope, ratio: 0.5 });
@@ -113,28 +153,27 @@ function namespaceOf(netns: string, world: World, limits: Limits): NamespaceSnap
     identity: { netns, inode: 4_026_531_840, process: 'systemd', container: '', podUid: '' },
     detail: 'full',
     sampledAtMs: 1_700_000_000_250,
-    bounds: undefined,
-    collectors: (['range', 'tcp', 'udp', 'owners', 'canary'] as const).map((collector) => ({
-      collector,
-      seconds: 0.125,
-      error: undefined,
+    outcomes: COLLECTORS.map(({ name, finds }) => ({
+      ...{ collector: name, finds, seconds: 0.125, error: undefined },
     })),
-    range: {
-      ...{ first: 40_000, last: 40_099, reserved: 5, usable: 95, addable: 64_412 },
-      leavesOneOut: false,
-      timeWaitReuse: { mode: 1, timestamps: true, delayMs: 1000 },
+    results: {
+      range: {
+        ...{ first: 40_000, last: 40_099, reserved: 5, usable: 95, addable: 64_412 },
+        leavesOneOut: false,
+        timeWaitReuse: { mode: 1, timestamps: true, delayMs: 1000 },
+      },
+      tcp,
+      udp,
+      owners: {
+        tcp: ownersOf(tcp.usedPorts, limits.owners),
+        udp: ownersOf(udp.usedPorts, limits.owners),
+      },
+      canary: CANARY,
     },
-    tcp,
-    udp,
     listeners: [
       ...tcp.listeners.fullest.map((listener) => described('tcp', listener)),
       ...udp.listeners.fullest.map((listener) => described('udp', listener)),
     ],
-    owners: {
-      tcp: ownersOf(tcp.usedPorts, limits.owners),
-      udp: ownersOf(udp.usedPorts, limits.owners),
-    },
-    canary: CANARY,
     peaks: [peak('tcp', 'connect'), peak('tcp', 'bind'), peak('udp', 'connect'), peak('udp', 'bind')],
   };
 }

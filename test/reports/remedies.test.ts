@@ -1,13 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { HeldPortsByDestination } from '../../src/aggregate/destinationHolders.ts';
+import { DestinationHolders } from '../../src/aggregate/destinationHolders.ts';
 import { regime } from '../../src/aggregate/exhaustion.ts';
 import { HeldConnections } from '../../src/aggregate/heldConnections.ts';
 import { ephemeralRange, rangeSnapshot } from '../../src/aggregate/range.ts';
 import type { PortSysctls } from '../../src/kernel/sysctl.ts';
 import type { ExplainedDestination } from '../../src/reports/explained.ts';
 import { remediesFor } from '../../src/reports/remedies.ts';
-import { nameHolders } from '../../src/sampling/namedHolders.ts';
+import { nameHolders } from '../../src/sampling/nameOwners.ts';
 import { TcpState } from '../../src/sockets/record.ts';
 import { anyWorld } from '../aggregate/anyWorld.ts';
 import { type Sock, sysctlsOf, tallyTcp } from '../aggregate/world.ts';
@@ -24,10 +24,10 @@ function remedies(
   const snapshot = tallyTcp({ sysctls, tcp, udp: [] }, {}, held);
   const range = ephemeralRange(sysctls);
   const found = snapshot.destinations.fullest.find(({ remoteAddress }) => remoteAddress === remote);
-  const tally = new HeldPortsByDestination(found === undefined ? [] : [found]);
+  const tally = new DestinationHolders(found === undefined ? [] : [found], { keepsSockets: true });
   held.replay((record) => tally.add(record));
   const { byCgroup, ...rest } = found
-    ? tally.holdersOf(found)
+    ? tally.of(found)
     : { byCgroup: new Map(), timeWaitLeftMs: [], inodes: new Map() };
   const destination: ExplainedDestination = found ?? {
     ...{ localAddress: undefined, remoteAddress: remote, remotePort: 443, deviceIndex: 0, device: '' },

@@ -8,8 +8,8 @@ import type { Explained } from '../../src/reports/explained.ts';
 import { explainReport } from '../../src/reports/explainReport.ts';
 import { listenersReport } from '../../src/reports/listenersReport.ts';
 import { printReport } from '../../src/reports/report.ts';
-import type { NamedHolder, NamedHolders } from '../../src/sampling/namedHolders.ts';
 import type { DescribedListener } from '../../src/snapshot/describedListener.ts';
+import type { DestinationOwner, NamedHolders } from '../../src/snapshot/owners.ts';
 import type { WorstRegime } from '../../src/status/worst.ts';
 import { EMPTY_NAMESPACE, RICH_NAMESPACE } from '../metrics/snapshots.ts';
 import { expectHarmless, lines, PIPE, terminal } from './reports.ts';
@@ -104,7 +104,7 @@ describe('who listens', () => {
   });
 });
 
-const OWNERS: NamedHolder[] = [
+const OWNERS: DestinationOwner[] = [
   { owner: 'unattributed', established: 0, timeWait: 60, closeWait: 0, other: 0, ports: 60 },
   { owner: 'app.service', established: 22, timeWait: 0, closeWait: 5, other: 0, ports: 27 },
 ];
@@ -155,7 +155,7 @@ describe('the fullest destinations', () => {
 
   it('name no more owners than a cell can hold', () => {
     const owners = [1, 2, 3, 4, 5].map((ports) => ({
-      ...(OWNERS[0] as NamedHolder),
+      ...(OWNERS[0] as DestinationOwner),
       owner: `o${ports}`,
       ports,
     }));
@@ -207,8 +207,8 @@ const PROCESSES: SocketProcesses = {
 };
 
 function explained(more: Partial<Explained> = {}): Explained {
-  const { netns, tcp, udp, range } = RICH_NAMESPACE;
-  if (tcp === undefined || udp === undefined || range === undefined) throw new Error('nothing sampled');
+  const { netns } = RICH_NAMESPACE;
+  const { tcp, udp, range } = RICH_NAMESPACE.results;
   const inRange = {
     ...tcp.listeners.fullest[0],
     address: '::',
@@ -331,7 +331,13 @@ describe('an explanation', () => {
 
   it('says so where another call is worse', () => {
     const worse = (protocol: 'tcp' | 'udp', scope: 'connect' | 'bind', available: number, error: string) => {
-      const numbers = { ratio: 1 - available / 950, available, usable: 95, isBound: false, peak: undefined };
+      const numbers = {
+        ratio: 1 - available / 950,
+        available,
+        usable: 95,
+        isEstimated: false,
+        peak: undefined,
+      };
       const called = { protocol, scope, error, isCalled: true } as const;
       const worst: WorstRegime = { ...called, numbers: { ...numbers, worst: { kind: 'any' } } };
       return lines(explainReport({ ...certain(), worst }))[2];

@@ -40,7 +40,7 @@ function kernelSaying(errno: number | undefined, call: 'socket' | 'bind' = 'bind
 /** A sample that left so many ports on both loopback addresses. */
 function calculated(left: number, { odd = false, bindMayBlock = false } = {}): Calculated {
   const protocol = { onLoopback: { ipv4: left, ipv6: left }, bindMayBlock };
-  return { range: { leavesOneOut: odd }, tcp: protocol, udp: protocol } as unknown as Calculated;
+  return { leavesOneOut: odd, tcp: protocol, udp: protocol } as unknown as Calculated;
 }
 
 function disagreements(answers: readonly CanaryAnswer[]): Record<string, boolean> {
@@ -147,7 +147,13 @@ describe('the log', () => {
         error: disagrees ? 'EADDRINUSE' : undefined,
       },
     ];
-    return { ...snapshot, namespaces: snapshot.namespaces.map((each) => ({ ...each, canary })) };
+    return {
+      ...snapshot,
+      namespaces: snapshot.namespaces.map((each) => ({
+        ...each,
+        ...({ detail: 'full', results: { canary } } as const),
+      })),
+    };
   };
 
   it('has the numbers once, and again after they agreed', () => {

@@ -1,8 +1,9 @@
 import { expect, it } from 'vitest';
 import { ownFailure } from '../../src/snapshot/failure.ts';
-import type { CollectorName, Snapshot } from '../../src/snapshot/snapshot.ts';
+import type { CollectorName } from '../../src/snapshot/sample.ts';
+import type { Snapshot } from '../../src/snapshot/snapshot.ts';
 import { CollectorReporter } from '../../src/supervisor/collectorReporter.ts';
-import { recordingLogger } from './fakes.ts';
+import { outcomeOf, recordingLogger } from './fakes.ts';
 
 type Outcomes = Partial<Record<CollectorName, string | undefined>>;
 
@@ -11,7 +12,7 @@ function snapshotOf(namespaces: Readonly<Record<string, Outcomes>>): Snapshot {
   return {
     namespaces: Object.entries(namespaces).map(([netns, outcomes]) => ({
       netns,
-      collectors: Object.entries(outcomes).map(([collector, error]) => ({ collector, seconds: 0, error })),
+      outcomes: Object.entries(outcomes).map(([collector, error]) => outcomeOf(collector, error)),
     })),
   } as unknown as Snapshot;
 }
@@ -26,7 +27,7 @@ it('what counts as a failure of the exporter is what fails of the own namespace'
   expect(ownFailure(snapshotOf({ host: { owners: 'a', processes: 'b' } }))).toBeUndefined();
   expect(ownFailure(snapshotOf({ host: { tcp: undefined, owners: 'b' } }))).toBeUndefined();
   expect(ownFailure(snapshotOf({ host: { range: undefined, tcp: 'a', udp: 'b' } }))).toEqual({
-    ...{ netns: 'host', collector: 'tcp', error: 'a' },
+    ...{ netns: 'host', collector: 'tcp', finds: 'numbers', error: 'a' },
   });
 });
 

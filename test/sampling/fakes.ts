@@ -1,7 +1,8 @@
 import { EventEmitter } from 'node:events';
 import { vi } from 'vitest';
 import type { Logger } from '../../src/base/logger.ts';
-import type { CollectorOutcome, Snapshot } from '../../src/snapshot/snapshot.ts';
+import type { CollectorOutcome } from '../../src/snapshot/sample.ts';
+import type { Snapshot } from '../../src/snapshot/snapshot.ts';
 import type { WorkerMessage } from '../../src/snapshot/workerMessage.ts';
 import type { SamplingThread } from '../../src/supervisor/supervisor.ts';
 
@@ -21,12 +22,10 @@ export class FakeThread extends EventEmitter implements SamplingThread {
 
 /** A snapshot in which nothing but the collectors is of interest. */
 export function snapshotOf(
-  outcomes: Readonly<Record<string, string | undefined>> = { range: undefined, tcp: undefined },
+  errors: Readonly<Record<string, string | undefined>> = { range: undefined, tcp: undefined },
   changes: Partial<Snapshot> = {},
 ): Snapshot {
-  const collectors = Object.entries(outcomes).map(
-    ([collector, error]) => ({ collector, seconds: 0, error }) as CollectorOutcome,
-  );
+  const outcomes = Object.entries(errors).map(([collector, error]) => outcomeOf(collector, error));
   return {
     timestampMs: 0,
     durationSeconds: 0.01,
@@ -39,15 +38,10 @@ export function snapshotOf(
         identity: { netns: 'host', inode: 1, process: '', container: '', podUid: '' },
         detail: 'full',
         sampledAtMs: 0,
-        bounds: undefined,
-        collectors,
-        range: undefined,
-        tcp: undefined,
-        udp: undefined,
+        outcomes,
+        results: {},
         peaks: [],
         listeners: [],
-        owners: { tcp: undefined, udp: undefined },
-        canary: [],
       },
     ],
     namespacesFound: 1,
@@ -56,11 +50,30 @@ export function snapshotOf(
   };
 }
 
-/** A logger that keeps its lines: level, message, fields. */
-export function recordingLogger(): { log: Logger; lines: (readonly [string, string, unknown])[] } {
+const NAMES = ['enter', 'owners', 'processes'];
+
+/** What a collector says of itself; undefined: it succeeded. */
+export function outcomeOf(collector: string, error: string | undefined): CollectorOutcome {
+  const finds = NAMES.includes(collector) ? 'names' : 'numbers';
+  return { collector, finds, seconds: 0, error } as CollectorOutcome;
+}
+
+/** A logger that keeps its lines: level, message, fields. Those of debugging only where they are asked for. */
+export function recordingLogger(isDebugging = false): {
+  log: Logger;
+  lines: (readonly [string, string, unknown])[];
+} {
   const lines: (readonly [string, string, unknown])[] = [];
   const at = (level: string) => (message: string, fields?: Readonly<Record<string, unknown>>) => {
     lines.push([level, message, fields]);
   };
-  return { log: { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') }, lines };
+  return {
+    log: {
+      debug: isDebugging ? at('debug') : () => {},
+      info: at('info'),
+      warn: at('warn'),
+      error: at('error'),
+    },
+    lines,
+  };
 }

@@ -5,6 +5,7 @@ import type { Libc } from '../../src/kernel/libc.ts';
 import { createExposition } from '../../src/metrics/exposition.ts';
 import { openSession } from '../../src/sampling/session.ts';
 import { procfsOf, RecordedLibc, type Recording } from '../kernel/recordings.ts';
+import { samplingOptions } from '../support/samplingOptions.ts';
 
 /** The kernel that the exporter of this test file runs on. To be imported before anything of src. */
 const kernel = vi.hoisted(() => ({ release: '', libc: undefined as Libc | undefined }));
@@ -24,25 +25,15 @@ export async function replay(recording: Recording): Promise<string> {
   const procfs = procfsOf(recording);
   onTestFinished(() => rmSync(procfs, { recursive: true }));
   const session = openSession(
-    {
-      ...{
-        intervalMs: 5000,
-        maxDuty: 1,
-        hasBudget: true,
-        source: 'netlink',
-        peakWindowMs: 60_000,
-        procfs,
-        sysfs: procfs,
-      },
-      ...{ processBudgetMs: 0, destinationOwners: true, canary: true },
-      ...{ namespaces: 'self', namespacesLimit: 1, fullDumpAbove: 0 },
+    samplingOptions({
+      ...{ procfs, sysfs: procfs, fullDumpAbove: 0 },
       limits: { destinations: 100, localAddresses: 100, listeners: 100, owners: 0 },
-    },
+    }),
     silentLogger,
   );
   try {
     const snapshot = session.sample();
-    for (const { collector, error } of snapshot.namespaces.flatMap(({ collectors }) => collectors)) {
+    for (const { collector, error } of snapshot.namespaces.flatMap(({ outcomes }) => outcomes)) {
       if (error !== undefined) throw new Error(`collector ${collector}: ${error}`);
     }
     return await createExposition({ withProcess: false }).render({ kind: 'sampled', snapshot }, 'text');

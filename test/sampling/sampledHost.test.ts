@@ -5,10 +5,11 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { ExporterError } from '../../src/base/errors.ts';
 import { NamespaceGone } from '../../src/namespaces/namespaceSwitcher.ts';
 import { ForeignNamespace } from '../../src/sampling/foreignNamespace.ts';
+import type { ForeignOptions } from '../../src/sampling/foreignNamespaces.ts';
 import { OwnerResolver } from '../../src/sampling/ownerResolver.ts';
-import { type Others, SampledHost, type SampledHostOptions } from '../../src/sampling/sampledHost.ts';
-import type { SamplingOptions } from '../../src/sampling/samplingOptions.ts';
+import { SampledHost, type SampledHostOptions } from '../../src/sampling/sampledHost.ts';
 import type { SocketSource } from '../../src/sockets/source.ts';
+import { samplingOptions } from '../support/samplingOptions.ts';
 import { recordingLogger } from './fakes.ts';
 
 let procfs = '';
@@ -23,7 +24,9 @@ beforeAll(() => {
 afterAll(() => rmSync(procfs, { recursive: true }));
 
 const SOURCE: SocketSource = {
-  ...{ kind: 'netlink', seesBoundOnly: true, seesCgroups: false },
+  kind: 'netlink',
+  sees: { boundOnly: true, cgroups: false, ipv6Only: true },
+  openAnother: () => SOURCE,
   ...{
     tcpListeners() {},
     tcpConnections() {},
@@ -43,26 +46,9 @@ function newHost(
   others?: SampledHostOptions['others'],
   refresh: () => string[] = () => [],
 ): SampledHost {
-  const settings: SamplingOptions = {
-    ...{
-      intervalMs: 5000,
-      maxDuty: 1,
-      hasBudget: true,
-      source: 'netlink',
-      peakWindowMs: 1000,
-      procfs,
-      sysfs: procfs,
-    },
-    limits: { destinations: 20, localAddresses: 20, listeners: 20, owners: 20 },
-    ...{
-      destinationOwners: true,
-      canary: false,
-      processBudgetMs: 0,
-      namespaces: 'all',
-      namespacesLimit: 500,
-      fullDumpAbove: 0.05,
-    },
-  };
+  const options = samplingOptions({
+    ...{ peakWindowMs: 1000, procfs, sysfs: procfs, canary: false, namespaces: 'all' },
+  });
   const members = Object.keys(entries).map(
     (name, inode) =>
       new ForeignNamespace({ inode, path: name, pid: undefined, name }, { ...UNNAMED, netns: name, inode }),
@@ -80,12 +66,11 @@ function newHost(
   };
   const registry = { members, size: members.length, refresh, close() {} };
   return new SampledHost({
-    settings,
+    options,
     own: { ...UNNAMED, netns: 'host', inode: 99 },
     source: SOURCE,
-    ownership: new OwnerResolver(settings, recordingLogger().log),
-    others: others ?? ({ switcher, registry } as unknown as Others),
-    openSource: () => SOURCE,
+    ownerResolver: new OwnerResolver(options, recordingLogger().log),
+    others: others ?? ({ switcher, registry } as unknown as ForeignOptions),
     newCanary: undefined,
     cpuTime: () => performance.now(),
   });
@@ -95,10 +80,10 @@ function newHost(
 function seenBy(host: SampledHost): (readonly [string, string, string | undefined])[] {
   return host
     .sample()
-    .namespaces.map(({ netns, detail, collectors }) => [
+    .namespaces.map(({ netns, detail, outcomes }) => [
       netns,
       detail,
-      collectors.find(({ error }) => error !== undefined)?.error,
+      outcomes.find(({ error }) => error !== undefined)?.error,
     ]);
 }
 
@@ -119,8 +104,8 @@ it('one that cannot be entered says so, and harms no other', () => {
   const host = newHost({ survey: [refused], dump: [undefined, refused], stays: [] });
   expect(seenBy(host)).toEqual([
     HOST,
-    ['survey', 'bounded', 'refused'],
-    ['dump', 'bounded', 'refused'],
+    ['survey', 'estimated', 'refused'],
+    ['dump', 'estimated', 'refused'],
     ['stays', 'full', undefined],
   ]);
   expect(seenBy(host).map(([, , error]) => error)).toEqual([undefined, undefined, undefined, undefined]);
@@ -148,7 +133,7 @@ it('what keeps others out of sight is a failure of the own namespace to enter th
 });
 
 it('every namespace has an outcome of entering it', () => {
-  for (const { collectors } of newHost({ blue: [] }).sample().namespaces) {
-    expect(collectors.filter(({ collector }) => collector === 'enter')).toHaveLength(1);
+  for (const { outcomes } of newHost({ blue: [] }).sample().namespaces) {
+    expect(outcomes.filter(({ collector }) => collector === 'enter')).toHaveLength(1);
   }
 });

@@ -7,10 +7,10 @@ import { ExporterError } from '../../src/base/errors.ts';
 import { silentLogger } from '../../src/base/logger.ts';
 import { OwnerResolver } from '../../src/sampling/ownerResolver.ts';
 import { SampledNamespace } from '../../src/sampling/sampledNamespace.ts';
-import type { SamplingOptions } from '../../src/sampling/samplingOptions.ts';
-import type { NamespaceSample } from '../../src/snapshot/snapshot.ts';
+import type { FullSample } from '../../src/snapshot/sample.ts';
 import { SocketRecord, TcpState, type Visit } from '../../src/sockets/record.ts';
 import type { SocketSource } from '../../src/sockets/source.ts';
+import { samplingOptions } from '../support/samplingOptions.ts';
 
 let procfs = '';
 beforeAll(() => {
@@ -42,8 +42,7 @@ interface Dumps {
 
 class FakeSource implements SocketSource {
   readonly kind = 'netlink';
-  readonly seesBoundOnly = true;
-  readonly seesCgroups = true;
+  readonly sees = { boundOnly: true, cgroups: true, ipv6Only: true };
   dumps: Dumps = {};
   explicitWalks = 0;
 
@@ -68,6 +67,10 @@ class FakeSource implements SocketSource {
     return `if${index}`;
   }
 
+  openAnother(): SocketSource {
+    return this;
+  }
+
   close(): void {}
 }
 
@@ -83,30 +86,17 @@ function dump(ports: Dumps['udp'] = [], rest: Partial<SocketRecord>, visit: Visi
   }
 }
 
-function newSampler(): { sample: (dumps: Dumps) => NamespaceSample } {
+function newNamespace(): { sample: (dumps: Dumps) => FullSample } {
   const source = new FakeSource();
-  const settings: SamplingOptions = {
-    intervalMs: 5000,
-    maxDuty: 1,
-    hasBudget: true,
-    source: 'netlink',
-    limits: { destinations: 20, localAddresses: 20, listeners: 20, owners: 20 },
-    peakWindowMs: 60_000,
-    procfs,
-    sysfs: join(procfs, 'sys'),
-    processBudgetMs: 0,
-    destinationOwners: true,
-    canary: false,
-    namespaces: 'self',
-    namespacesLimit: 500,
-    fullDumpAbove: 0.05,
-  };
-  const ownership = new OwnerResolver(settings, silentLogger);
-  const sampler = new SampledNamespace(source, settings, ownership, new Destinations());
+  const options = samplingOptions({ procfs, sysfs: join(procfs, 'sys'), canary: false });
+  const namespace = new SampledNamespace({
+    ...{ source, options, destinations: new Destinations(), canary: undefined, walkTurns: undefined },
+    ownerResolver: new OwnerResolver(options, silentLogger),
+  });
   return {
     sample(dumps) {
       source.dumps = dumps;
-      return sampler.sample();
+      return namespace.sample();
     },
   };
 }
@@ -121,8 +111,9 @@ describe('a dump that breaks off', () => {
     ['among the connections', { listeners: [40003], connections: [40000, 40002, 'dump: EINTR'] }],
     ['before the first connection', { connections: ['dump: EINTR'] }],
   ])('%s leaves no half sample of TCP, and all of UDP', (_, dumps) => {
-    const { range, tcp, udp, collectors, peaks } = newSampler().sample({ ...dumps, udp: [40005, 40007] });
-    expect(collectors.map(({ collector, error }) => [collector, error])).toEqual([
+    const { results, outcomes, peaks } = newNamespace().sample({ ...dumps, udp: [40005, 40007] });
+    const { range, tcp, udp } = results;
+    expect(outcomes.map(({ collector, error }) => [collector, error])).toEqual([
       ['range', undefined],
       ['tcp', 'dump: EINTR'],
       ['udp', undefined],
@@ -138,38 +129,39 @@ describe('a dump that breaks off', () => {
   });
 
   it('of UDP leaves all of TCP', () => {
-    const { tcp, udp, peaks } = newSampler().sample({ connections: [40000], udp: [40005, 'dump: EINTR'] });
+    const { results, peaks } = newNamespace().sample({ connections: [40000], udp: [40005, 'dump: EINTR'] });
+    const { tcp, udp } = results;
     expect(tcp).toMatchObject({ sampledSockets: 1, connect: { available: 9 } });
     expect(udp).toBeUndefined();
     expect(peaks.map(({ protocol }) => protocol)).toEqual(['tcp', 'tcp']);
   });
 
   it('leaves nothing behind in the next sample', () => {
-    const broken = newSampler();
+    const broken = newNamespace();
     broken.sample({ listeners: [40003, 40005], connections: [40000, 40002, 'dump: EINTR'] });
-    const next = broken.sample({ connections: [40004], udp: [40001] });
-    expect(next.tcp).toEqual(newSampler().sample({ connections: [40004] }).tcp);
+    const { results: next } = broken.sample({ connections: [40004], udp: [40001] });
+    expect(next.tcp).toEqual(newNamespace().sample({ connections: [40004] }).results.tcp);
     expect(next.tcp).toMatchObject({ blocked: { listener: 0 }, connect: { available: 9 } });
   });
 
   it('does not touch what was remembered for the inference', () => {
-    const inferredIn = (snapshot: NamespaceSample) => snapshot.tcp?.blocked.inferred;
-    const sampler = newSampler();
-    expect(inferredIn(sampler.sample({ connections: PAST_HALF }))).toBe(0);
-    expect(inferredIn(sampler.sample({ connections: ['dump: EINTR'] }))).toBeUndefined();
-    expect(inferredIn(sampler.sample({ connections: [40000, 'dump: EINTR'] }))).toBeUndefined();
-    expect(inferredIn(sampler.sample({ connections: DRAINED }))).toBe(0);
+    const inferredIn = ({ results }: FullSample) => results.tcp?.blocked.inferred;
+    const namespace = newNamespace();
+    expect(inferredIn(namespace.sample({ connections: PAST_HALF }))).toBe(0);
+    expect(inferredIn(namespace.sample({ connections: ['dump: EINTR'] }))).toBeUndefined();
+    expect(inferredIn(namespace.sample({ connections: [40000, 'dump: EINTR'] }))).toBeUndefined();
+    expect(inferredIn(namespace.sample({ connections: DRAINED }))).toBe(0);
     // Without that memory the port is taken for a blocked one.
-    expect(inferredIn(newSampler().sample({ connections: DRAINED }))).toBe(1);
+    expect(inferredIn(newNamespace().sample({ connections: DRAINED }))).toBe(1);
   });
 });
 
 it('without a range there is nothing, and every collector says why', () => {
   rmSync(join(procfs, 'sys/net/ipv4/ip_local_port_range'));
   try {
-    const snapshot = newSampler().sample({ connections: [40000], udp: [40001] });
-    expect(snapshot).toMatchObject({ range: undefined, tcp: undefined, udp: undefined, peaks: [] });
-    expect(snapshot.collectors.map(({ error }) => error)).toEqual([
+    const { results, outcomes, peaks } = newNamespace().sample({ connections: [40000], udp: [40001] });
+    expect([results, peaks]).toEqual([{}, []]);
+    expect(outcomes.map(({ error }) => error)).toEqual([
       expect.stringMatching(/^open\(\) of .*\/ip_local_port_range: ENOENT \(no such file or directory\)$/),
       'not sampled: the ephemeral port range is unknown',
       'not sampled: the ephemeral port range is unknown',

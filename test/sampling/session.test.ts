@@ -2,17 +2,16 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ExporterError } from '../../src/base/errors.ts';
 import { collect } from '../../src/sampling/collect.ts';
-import type { SamplingOptions } from '../../src/sampling/samplingOptions.ts';
 import { guardedIntervalMs, openSession } from '../../src/sampling/session.ts';
-import type { CollectorOutcome } from '../../src/snapshot/snapshot.ts';
+import type { CollectorOutcome } from '../../src/snapshot/sample.ts';
+import { samplingOptions } from '../support/samplingOptions.ts';
 import { recordingLogger } from './fakes.ts';
 
-const SETTINGS: SamplingOptions = {
-  ...{ intervalMs: 5000, maxDuty: 0.05, hasBudget: true, source: 'procfs', peakWindowMs: 60_000 },
+const OPTIONS = samplingOptions({
+  source: 'procfs',
   limits: { destinations: 20, localAddresses: 20, listeners: 20, owners: 0 },
-  ...{ procfs: '/proc', sysfs: '/sys', processBudgetMs: 0, destinationOwners: false, canary: false },
-  ...{ namespaces: 'self', namespacesLimit: 1, fullDumpAbove: 1 },
-};
+  ...{ destinationOwners: false, canary: false },
+});
 
 describe('the cost guard', () => {
   const DAY = 24 * 60 * 60 * 1000;
@@ -55,7 +54,7 @@ describe('a sample', () => {
   function intervalAfter(cpuMs: number, maxDuty: number): number {
     let looks = 0;
     const clock = () => (looks++ === 0 ? 0 : cpuMs);
-    const session = openSession({ ...SETTINGS, maxDuty }, recordingLogger().log, { cpuTime: clock });
+    const session = openSession({ ...OPTIONS, maxDuty }, recordingLogger().log, { cpuTime: clock });
     const { intervalSeconds, configuredIntervalSeconds, durationSeconds } = session.sample();
     session.close();
     expect(configuredIntervalSeconds).toBe(5);
@@ -73,8 +72,10 @@ describe('a sample', () => {
 describe('collect()', () => {
   it('gives the result and how long it took', () => {
     const outcomes: CollectorOutcome[] = [];
-    expect(collect('tcp', outcomes, () => 7)).toBe(7);
-    expect(outcomes).toEqual([{ collector: 'tcp', seconds: expect.any(Number), error: undefined }]);
+    expect(collect({ collector: 'tcp', finds: 'numbers' }, outcomes, () => 7)).toBe(7);
+    expect(outcomes).toEqual([
+      { collector: 'tcp', finds: 'numbers', seconds: expect.any(Number), error: undefined },
+    ]);
     expect(outcomes[0]?.seconds).toBeGreaterThanOrEqual(0);
   });
 
@@ -84,10 +85,10 @@ describe('collect()', () => {
     ['not even an error', 'not even an error'],
   ])('turns a failure into one line: %s', (thrown, error) => {
     const outcomes: CollectorOutcome[] = [];
-    const result = collect('udp', outcomes, () => {
+    const result = collect({ collector: 'udp', finds: 'numbers' }, outcomes, () => {
       throw thrown;
     });
     expect(result).toBeUndefined();
-    expect(outcomes).toEqual([{ collector: 'udp', seconds: expect.any(Number), error }]);
+    expect(outcomes).toEqual([{ collector: 'udp', finds: 'numbers', seconds: expect.any(Number), error }]);
   });
 });

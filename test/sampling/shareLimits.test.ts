@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import type { Limits } from '../../src/aggregate/limits.ts';
 import { shareLimits } from '../../src/sampling/shareLimits.ts';
-import type { NamespaceSample } from '../../src/snapshot/snapshot.ts';
+import { fullResults, listenersOf, type NamespaceSample } from '../../src/snapshot/sample.ts';
 
 /** Rows of one namespace's tables, by how full they are; fullest first, as samples have them. */
 interface Tables {
@@ -27,21 +27,18 @@ function sampleOf({ isWhole, destinations, addresses, listeners, owners }: Table
   });
   const addressTable = table(addresses, (ratio) => ({ ratio }));
   const listenerTable = table(listeners, (connections) => ({ acceptQueue: 1, connections }));
-  const sample = {
-    bounds: isWhole ? undefined : { listeners: listenerTable },
-    tcp: isWhole && {
+  const full = {
+    tcp: {
       destinations: table(destinations, (ratio) => ({ ratio })),
       localAddresses: addressTable,
       listeners: listenerTable,
     },
-    udp: isWhole && { localAddresses: addressTable, listeners: table([], () => ({})) },
-    owners: { tcp: isWhole ? table(owners, (ports) => ({ ports })) : undefined, udp: undefined },
+    udp: { localAddresses: addressTable, listeners: table([], () => ({})) },
+    owners: { tcp: table(owners, (ports) => ({ ports })) },
   };
-  return {
-    ...sample,
-    tcp: sample.tcp || undefined,
-    udp: sample.udp || undefined,
-  } as unknown as NamespaceSample;
+  return (isWhole
+    ? { detail: 'full', results: full }
+    : { detail: 'estimated', results: { tcp: { listeners: listenerTable } } }) as unknown as NamespaceSample;
 }
 
 /** One after the other the fullest row that is left, beginning with the first of each. */
@@ -70,7 +67,7 @@ it('keeps the fullest rows of all namespaces, and the fullest one of each', () =
         limits,
       );
       expect(shared.map(([name]) => name)).toEqual(all.map((_, index) => index));
-      const samples = shared.map(([, sample]) => sample);
+      const samples = shared.map(([, sample]) => fullResults(sample));
       const whole = (scores: (tables: Tables) => readonly number[]) =>
         all.map((tables) => (tables.isWhole ? scores(tables) : []));
       const expectKept = (
@@ -99,14 +96,14 @@ it('keeps the fullest rows of all namespaces, and the fullest one of each', () =
         );
       }
       expectKept(
-        samples.map(({ owners }) => owners.tcp?.fullest.map(({ ports }) => ports) ?? []),
+        samples.map(({ owners }) => owners?.tcp?.fullest.map(({ ports }) => ports) ?? []),
         whole(({ owners }) => owners),
         limits.owners,
       );
       // Listeners are known of those that were not read whole, too: one limit for all.
       expectKept(
-        samples.map(({ tcp, bounds }) =>
-          ((tcp ?? bounds)?.listeners.fullest ?? []).map(({ connections = 0 }) => connections),
+        shared.map(([, sample]) =>
+          (listenersOf(sample, 'tcp')?.fullest ?? []).map(({ connections = 0 }) => connections),
         ),
         all.map(({ listeners }) => listeners),
         limits.listeners,

@@ -81,7 +81,9 @@ function fakeSource(kind: SourceKind): SocketSource {
     close: nothing,
     deviceName: String,
   };
-  return { kind, seesBoundOnly: kind === 'netlink', seesCgroups: kind === 'netlink', ...walks };
+  const isNetlink = kind === 'netlink';
+  const sees = { boundOnly: isNetlink, cgroups: isNetlink, ipv6Only: isNetlink };
+  return { kind, sees, openAnother: () => fakeSource(kind), ...walks };
 }
 
 function raise(thrown: unknown): never {

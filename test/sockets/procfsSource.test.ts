@@ -48,7 +48,7 @@ describe('a /proc of files', () => {
 
   it('knows its kind, and that it sees no bound-only socket', () => {
     const source = openProcfsSource(FIXTURE);
-    expect(source).toMatchObject({ kind: 'procfs', seesBoundOnly: false });
+    expect(source).toMatchObject({ kind: 'procfs', sees: { boundOnly: false } });
     source.close();
   });
 });

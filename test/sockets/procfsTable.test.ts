@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ExporterError } from '../../src/base/errors.ts';
-import { type Layout, TableParser } from '../../src/sockets/procfs/table.ts';
+import type { Layout } from '../../src/sockets/procfs/fillRecord.ts';
+import { TableParser } from '../../src/sockets/procfs/table.ts';
 import { SocketRecord } from '../../src/sockets/record.ts';
 import { type Row, toRow } from './records.ts';
 

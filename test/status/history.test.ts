@@ -3,27 +3,22 @@ import { describe, expect, it } from 'vitest';
 import type { NamespaceSnapshot } from '../../src/snapshot/snapshot.ts';
 import { NAMESPACES_KEPT, RecordedHistory } from '../../src/status/history.ts';
 import { BUCKET_MS, BUCKETS, type Point, type Timeline } from '../../src/status/timeline.ts';
-import { RICH_NAMESPACE } from '../metrics/snapshots.ts';
+import { estimatedAt, RICH_NAMESPACE, withResults } from '../metrics/snapshots.ts';
 
 /** Long enough for a sample to stand for whole buckets after its own. */
 const INTERVAL_SECONDS = 15;
 /** A sample stands for so long for what comes after it. */
 const HOLDS_MS = 3 * INTERVAL_SECONDS * 1000;
 
-/** A namespace whose four regimes all have this ratio; negative: only as a bound. undefined: nothing is known. */
+/** A namespace whose four regimes all have this ratio; negative: only as an estimate. undefined: nothing is known. */
 function namespace(netns: string, ratio: number | undefined): NamespaceSnapshot {
-  const base = { ...RICH_NAMESPACE, netns, tcp: undefined, udp: undefined, bounds: undefined };
-  if (ratio === undefined) return base;
+  const base = { ...RICH_NAMESPACE, netns };
+  if (ratio === undefined) return withResults(base, { tcp: undefined, udp: undefined });
   const regime = { ratio: Math.abs(ratio), available: 1 };
-  if (ratio < 0 || Object.is(ratio, -0)) {
-    const { listeners } = RICH_NAMESPACE.tcp ?? {};
-    if (listeners === undefined) throw new Error('no listeners');
-    return { ...base, detail: 'bounded', bounds: { tcp: regime, udp: regime, listeners } };
-  }
-  const { tcp, udp } = RICH_NAMESPACE;
-  if (tcp === undefined || udp === undefined) throw new Error('not sampled');
+  if (ratio < 0 || Object.is(ratio, -0)) return estimatedAt(base, { tcp: regime, udp: regime });
+  const { tcp, udp } = RICH_NAMESPACE.results;
   const both = { connect: regime, bind: regime };
-  return { ...base, tcp: { ...tcp, ...both }, udp: { ...udp, ...both } };
+  return withResults(base, { tcp: { ...tcp, ...both }, udp: { ...udp, ...both } });
 }
 
 /** What happened: when, and the ratio of every namespace that was there. */
@@ -42,9 +37,9 @@ function record(history: RecordedHistory, atMs: number, ratios: Event[1]): void 
 
 /** `undefined` for a gap, `≤ 0.5` for a bound. */
 function words(points: readonly Point[]): (number | string | undefined)[] {
-  return points.map(({ value, isBound }) => {
+  return points.map(({ value, isEstimated }) => {
     if (Number.isNaN(value)) return undefined;
-    return isBound ? `≤ ${value}` : value;
+    return isEstimated ? `≤ ${value}` : value;
   });
 }
 
@@ -75,7 +70,7 @@ describe('the last hour', () => {
     expect(regimes).toHaveLength(4);
     for (const points of [...regimes, sockets]) expect(points).toHaveLength(BUCKETS);
     expect(BUCKETS * BUCKET_MS).toBe(3_600_000);
-    const { tcp, udp } = RICH_NAMESPACE;
+    const { tcp, udp } = RICH_NAMESPACE.results;
     expect(words(sockets).at(-1)).toBe((tcp?.sampledSockets ?? 0) + (udp?.sampledSockets ?? 0));
   });
 
@@ -121,13 +116,13 @@ describe('the last hour', () => {
       [20_000, { host: 0.1, pod: 0.2 }],
     ]);
     expect(ending(history, 'pod', 20_000, 2)).toEqual(['≤ 0.9', 0.2]);
-    expect(history.peaks(20_000)[1]).toMatchObject({ netns: 'pod', ratio: 0.2, isBound: false });
+    expect(history.peaks(20_000)[1]).toMatchObject({ netns: 'pod', ratio: 0.2, isEstimated: false });
   });
 
   it('knows a bound of nothing for a bound', () => {
     const history = recorded([[0, { host: -0 }]]);
     expect(ending(history, 'host', 0, 1)).toEqual(['≤ 0']);
-    expect(history.peaks(0)).toMatchObject([{ ratio: 0, isBound: true }]);
+    expect(history.peaks(0)).toMatchObject([{ ratio: 0, isEstimated: true }]);
   });
 
   it('of a namespace whose collectors failed is a gap', () => {
@@ -147,8 +142,8 @@ describe('the last hour', () => {
     ]);
     expect(ending(history, 'pod', 20_000, 2)).toEqual([0.99, undefined]);
     expect(history.peaks(20_000)).toEqual([
-      { netns: 'host', ratio: 0.1, isBound: false, agoMs: 0, isPresent: true },
-      { netns: 'pod', ratio: 0.99, isBound: false, agoMs: 15_000, isPresent: false },
+      { netns: 'host', ratio: 0.1, isEstimated: false, agoMs: 0, isPresent: true },
+      { netns: 'pod', ratio: 0.99, isEstimated: false, agoMs: 15_000, isPresent: false },
     ]);
     for (let atMs = 25_000; atMs <= 3_600_000; atMs += 5_000) record(history, atMs, { host: 0.1 });
     expect(history.timeline('pod', 3_600_000)).toBeUndefined();

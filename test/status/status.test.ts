@@ -5,7 +5,14 @@ import { RecordedHistory } from '../../src/status/history.ts';
 import { levelOf } from '../../src/status/level.ts';
 import { statusOf } from '../../src/status/status.ts';
 import { PROBES } from '../metrics/probeStates.ts';
-import { EMPTY_NAMESPACE, failing, RICH_NAMESPACE, sampled } from '../metrics/snapshots.ts';
+import {
+  EMPTY_NAMESPACE,
+  estimatedAt,
+  failing,
+  RICH_NAMESPACE,
+  sampled,
+  withResults,
+} from '../metrics/snapshots.ts';
 
 const SAMPLED_AT = 1_700_000_000_500;
 const FAILED: SamplingState = { kind: 'failed', reason: 'the sampling thread hangs', collectors: [] };
@@ -17,21 +24,17 @@ function status(
   return statusOf(state, new RecordedHistory(), { nowMs, clockMs: 0, wanted });
 }
 
-function named(netns: string, namespace: NamespaceSnapshot): NamespaceSnapshot {
+function named<Namespace extends NamespaceSnapshot>(netns: string, namespace: Namespace): Namespace {
   return { ...namespace, netns };
 }
 
-/** All regimes at this ratio, read whole or as bounds only. */
+/** All regimes at this ratio, read whole or as estimates only. */
 function at(netns: string, ratio: number, detail: NamespaceSnapshot['detail'] = 'full'): NamespaceSnapshot {
   const regime = { ratio, available: Math.round((1 - ratio) * 95) };
-  const { tcp, udp } = RICH_NAMESPACE;
-  if (tcp === undefined || udp === undefined) throw new Error('not sampled');
-  if (detail === 'bounded') {
-    const bounds = { tcp: regime, udp: regime, listeners: tcp.listeners };
-    return { ...named(netns, RICH_NAMESPACE), detail, bounds, tcp: undefined, udp: undefined };
-  }
+  if (detail === 'estimated') return named(netns, estimatedAt(RICH_NAMESPACE, { tcp: regime, udp: regime }));
+  const { tcp, udp } = RICH_NAMESPACE.results;
   const both = { connect: regime, bind: regime };
-  return { ...named(netns, RICH_NAMESPACE), tcp: { ...tcp, ...both }, udp: { ...udp, ...both } };
+  return named(netns, withResults(RICH_NAMESPACE, { tcp: { ...tcp, ...both }, udp: { ...udp, ...both } }));
 }
 
 const netnsOf = (rows: readonly { readonly netns: string }[]) => rows.map(({ netns }) => netns);
@@ -54,30 +57,30 @@ describe('levels', () => {
 describe('the regimes', () => {
   it('are always four, each with its error, its numbers and its worst key', () => {
     const { shown } = status(sampled(RICH_NAMESPACE));
-    const { tcp, udp } = RICH_NAMESPACE;
+    const { tcp, udp } = RICH_NAMESPACE.results;
     expect(shown?.regimes).toEqual([
       {
         ...{ protocol: 'tcp', scope: 'connect', error: 'EADDRNOTAVAIL', isCalled: true },
         numbers: {
-          ...{ ...tcp?.connect, usable: 95, isBound: false, peak: 0.5 },
+          ...{ ...tcp?.connect, usable: 95, isEstimated: false, peak: 0.5 },
           worst: { kind: 'destination', from: '10.0.0.1', to: '203.0.113.1', port: 443 },
         },
       },
       {
         ...{ protocol: 'tcp', scope: 'bind', error: 'EADDRINUSE', isCalled: true },
         numbers: {
-          ...{ ...tcp?.bind, usable: 95, isBound: false, peak: 0.5 },
+          ...{ ...tcp?.bind, usable: 95, isEstimated: false, peak: 0.5 },
           worst: { kind: 'address', address: '10.0.0.1' },
         },
       },
       {
         ...{ protocol: 'udp', scope: 'connect', error: 'EAGAIN', isCalled: true },
-        numbers: { ...udp?.connect, usable: 95, isBound: false, peak: 0.5, worst: { kind: 'any' } },
+        numbers: { ...udp?.connect, usable: 95, isEstimated: false, peak: 0.5, worst: { kind: 'any' } },
       },
       {
         ...{ protocol: 'udp', scope: 'bind', error: 'EADDRINUSE', isCalled: false },
         numbers: {
-          ...{ ...udp?.bind, usable: 95, isBound: false, peak: 0.5 },
+          ...{ ...udp?.bind, usable: 95, isEstimated: false, peak: 0.5 },
           worst: { kind: 'address', address: expect.stringMatching(/^10\.0\.0\.[12]$|^fd00::1$/) },
         },
       },
@@ -90,14 +93,13 @@ describe('the regimes', () => {
   });
 
   it('name no key that a limit left out', () => {
-    const { tcp } = RICH_NAMESPACE;
-    if (tcp === undefined) throw new Error('not sampled');
+    const { tcp } = RICH_NAMESPACE.results;
     const without = {
       ...tcp,
       destinations: { ...tcp.destinations, fullest: [] },
       localAddresses: { ...tcp.localAddresses, fullest: [] },
     };
-    const { shown } = status(sampled({ ...RICH_NAMESPACE, tcp: without }));
+    const { shown } = status(sampled(withResults(RICH_NAMESPACE, { tcp: without })));
     expect(shown?.regimes.slice(0, 2).map(({ numbers }) => numbers?.worst.kind)).toEqual([
       'unknown',
       'unknown',
@@ -105,12 +107,12 @@ describe('the regimes', () => {
   });
 
   it('are bounds where not every socket was read', () => {
-    const { shown } = status(sampled(at('pod', 0.04, 'bounded')));
+    const { shown } = status(sampled(at('pod', 0.04, 'estimated')));
     for (const { numbers } of shown?.regimes ?? []) {
-      expect(numbers).toMatchObject({ ratio: 0.04, isBound: true, worst: { kind: 'unknown' } });
+      expect(numbers).toMatchObject({ ratio: 0.04, isEstimated: true, worst: { kind: 'unknown' } });
     }
     expect(shown?.destinations).toBeUndefined();
-    expect(shown?.listeners.total).toBe(RICH_NAMESPACE.tcp?.listeners.total);
+    expect(shown?.listeners.total).toBe(RICH_NAMESPACE.results.tcp.listeners.total);
   });
 
   it('that failed have no numbers, and leave the others theirs', () => {
@@ -118,7 +120,9 @@ describe('the regimes', () => {
     const { shown, sample } = status(state);
     expect(shown?.regimes.map(({ numbers }) => numbers !== undefined)).toEqual([false, false, true, true]);
     expect(shown?.destinations).toBeUndefined();
-    expect(sample?.failures).toEqual([{ netns: 'host', collector: 'tcp', error: 'it went wrong' }]);
+    expect(sample?.failures).toEqual([
+      { netns: 'host', collector: 'tcp', finds: 'numbers', error: 'it went wrong' },
+    ]);
   });
 });
 
@@ -133,7 +137,7 @@ describe('namespaces', () => {
 
   it('of which only the bound is known come after others of their level, and before those of a lower one', () => {
     const { namespaces } = status(
-      sampled(at('host', 0.02), at('a', 0.05, 'bounded'), at('b', 0.6, 'bounded'), at('c', 0.01)),
+      sampled(at('host', 0.02), at('a', 0.05, 'estimated'), at('b', 0.6, 'estimated'), at('c', 0.01)),
     );
     expect(netnsOf(namespaces)).toEqual(['b', 'host', 'c', 'a']);
   });
@@ -202,24 +206,24 @@ describe('the last hour', () => {
 
   it('is that of the namespace shown', () => {
     expect(seen().hour).toMatchObject({ netns: 'host' });
-    expect(seen().namespaces[0]?.hourPeak).toMatchObject({ ratio: 0.1, isBound: false });
+    expect(seen().namespaces[0]?.hourPeak).toMatchObject({ ratio: 0.1, isEstimated: false });
   });
 
   it('names those that came near and are gone', () => {
     expect(seen().gone).toEqual([
-      { netns: 'a', ratio: 0.9, isBound: false, agoMs: 15_000, isPresent: false },
+      { netns: 'a', ratio: 0.9, isEstimated: false, agoMs: 15_000, isPresent: false },
     ]);
   });
 
   it('names those that were measured before those that were only bounded', () => {
     const both = new RecordedHistory();
     both.record(
-      { namespaces: [at('host', 0.1), at('a', 1, 'bounded'), at('b', 0.887)], intervalSeconds: 5 },
+      { namespaces: [at('host', 0.1), at('a', 1, 'estimated'), at('b', 0.887)], intervalSeconds: 5 },
       0,
     );
     both.record({ namespaces: [at('host', 0.1)], intervalSeconds: 5 }, 20_000);
     const { gone } = statusOf(sampled(at('host', 0.1)), both, { nowMs: SAMPLED_AT, clockMs: 20_000 });
-    expect(gone.map(({ netns, ratio, isBound }) => [netns, ratio, isBound])).toEqual([
+    expect(gone.map(({ netns, ratio, isEstimated }) => [netns, ratio, isEstimated])).toEqual([
       ['b', 0.887, false],
       ['a', 1, true],
     ]);
@@ -274,7 +278,7 @@ describe('owners', () => {
       },
       udp: { total: 1, fullest: [{ owner: 'b', ports: 9 }] },
     };
-    const { shown } = status(sampled({ ...RICH_NAMESPACE, owners }));
+    const { shown } = status(sampled(withResults(RICH_NAMESPACE, { owners })));
     expect(shown?.owners).toEqual({
       total: 3,
       fullest: [
@@ -285,8 +289,8 @@ describe('owners', () => {
   });
 
   it('are unknown where nothing is attributed', () => {
-    const owners = { tcp: undefined, udp: undefined };
-    expect(status(sampled({ ...RICH_NAMESPACE, owners })).shown?.owners).toBeUndefined();
+    const owners = undefined;
+    expect(status(sampled(withResults(RICH_NAMESPACE, { owners }))).shown?.owners).toBeUndefined();
   });
 });
 
@@ -302,7 +306,7 @@ describe("the kernel's answers", () => {
   });
 
   it('are none where it was not', () => {
-    const { shown, namespaces } = status(sampled({ ...RICH_NAMESPACE, canary: [] }));
+    const { shown, namespaces } = status(sampled(withResults(RICH_NAMESPACE, { canary: undefined })));
     expect(shown?.canary).toBeUndefined();
     expect(namespaces[0]?.kernelDisagrees).toBe(false);
   });

@@ -8,14 +8,14 @@ function regime(
   protocol: 'tcp' | 'udp',
   scope: 'connect' | 'bind',
   ratio: number,
-  { isCalled = scope === 'connect', isBound = false } = {},
+  { isCalled = scope === 'connect', isEstimated = false } = {},
 ): WorstRegime {
   const available = Math.round(1000 * (1 - ratio));
   const numbers = {
     ratio,
     available,
     usable: 1000,
-    isBound,
+    isEstimated,
     peak: undefined,
     worst: { kind: 'any' },
   } as const;
@@ -53,7 +53,7 @@ describe('the worst of four calls', () => {
 
 describe('the worst of namespaces', () => {
   const measured = (ratio: number) => nearnessOf(regime('tcp', 'connect', ratio));
-  const bounded = (ratio: number) => nearnessOf(regime('tcp', 'connect', ratio, { isBound: true }));
+  const bounded = (ratio: number) => nearnessOf(regime('tcp', 'connect', ratio, { isEstimated: true }));
 
   it('is one that was measured near, whatever another may be at most', () => {
     expect(measured(0.887)).toBeGreaterThan(bounded(1));

@@ -24,3 +24,12 @@ it('says once what changed', () => {
   expect(seen({ tcp: undefined, udp: undefined })).toEqual([works('udp')]);
   expect(seen({ tcp: undefined, udp: undefined })).toEqual([]);
 });
+
+it('debugging says of every collector how long it took', () => {
+  const { log, lines } = recordingLogger(true);
+  new CollectorReporter(log).report(snapshotOf({ range: undefined, tcp: 'why' }));
+  expect(lines.filter(([level]) => level === 'debug')).toEqual([
+    ['debug', 'collected', { netns: 'host', collector: 'range', seconds: '0.000000' }],
+    ['debug', 'collected', { netns: 'host', collector: 'tcp', seconds: '0.000000' }],
+  ]);
+});

@@ -3,40 +3,46 @@ import type { SamplingState } from '../../src/snapshot/samplingState.ts';
 import type { NamespaceSnapshot } from '../../src/snapshot/snapshot.ts';
 import { statusOf } from '../../src/systemd/status.ts';
 import { isNews } from '../../src/systemd/statusNews.ts';
-import { EMPTY_NAMESPACE, failing, RICH_NAMESPACE, sampled } from '../metrics/snapshots.ts';
+import {
+  EMPTY_NAMESPACE,
+  estimatedAt,
+  failing,
+  RICH_NAMESPACE,
+  sampled,
+  withResults,
+} from '../metrics/snapshots.ts';
 
 const NOW = 1_700_000_001_000;
 const wordsOf = (state: SamplingState, nowMs = NOW) => statusOf(state, nowMs).words;
 
-function bounded(netns: string, tcp: number, udp: number): NamespaceSnapshot {
-  const bounds = {
-    tcp: { ratio: tcp, available: 1 },
-    udp: { ratio: udp, available: 1 },
-    listeners: { counts: { ipv4: 0, ipv6: 0 }, total: 0, fullest: [] },
-  };
-  return { ...EMPTY_NAMESPACE, netns, detail: 'bounded', tcp: undefined, udp: undefined, bounds };
+function estimated(netns: string, tcp: number, udp: number): NamespaceSnapshot {
+  return estimatedAt(
+    { ...EMPTY_NAMESPACE, netns },
+    { tcp: { ratio: tcp, available: 1 }, udp: { ratio: udp, available: 1 } },
+  );
 }
 
 describe('the status', () => {
   it('names the worst of all regimes and namespaces', () => {
-    const { tcp, udp } = RICH_NAMESPACE;
-    if (tcp === undefined || udp === undefined) throw new Error('not sampled');
-    const full = {
-      ...RICH_NAMESPACE,
-      netns: 'pod-1',
-      tcp: { ...tcp, connect: { ratio: 0.878, available: 3451 } },
-    };
+    const { tcp, udp } = RICH_NAMESPACE.results;
+    const pod = { ...RICH_NAMESPACE, netns: 'pod-1' };
+    const connect = { ratio: 0.878, available: 3451 };
+    const full = withResults(pod, { tcp: { ...tcp, connect } });
     expect(wordsOf(sampled(EMPTY_NAMESPACE, RICH_NAMESPACE, full))).toBe(
       'worst: tcp connect 87.8 % used, 3451 ports left, in pod-1; 3 namespaces; a sample every 5s',
     );
-    const uncertain = { ...full, tcp: { ...tcp, connect: { ...full.tcp.connect, availableAtLeast: 9 } } };
+    const uncertain = withResults(pod, { tcp: { ...tcp, connect: { ...connect, availableAtLeast: 9 } } });
     expect(wordsOf(sampled(uncertain))).toContain('87.8 % used, at least 9 ports left, in pod-1');
-    const last = { ...full, udp: { ...udp, connect: { ratio: 0.9895, available: 1 } } };
+    const last = withResults(pod, {
+      ...{ tcp: { ...tcp, connect }, udp: { ...udp, connect: { ratio: 0.9895, available: 1 } } },
+    });
     expect(wordsOf(sampled(last))).toBe(
       'worst: udp connect 99.0 % used, 1 port left, in pod-1; 1 namespace; a sample every 5s',
     );
     // What was measured comes before what was not read whole.
-    expect(wordsOf(sampled(full, bounded('blue', 1, 1)))).toContain('87.8 % used, 3451 ports left, in pod-1');
+    expect(wordsOf(sampled(full, estimated('blue', 1, 1)))).toContain(
+      '87.8 % used, 3451 ports left, in pod-1',
+    );
   });
 
   it('is about the own namespace where nobody uses a port', () => {
@@ -46,7 +52,7 @@ describe('the status', () => {
   });
 
   it('says where it is an upper bound', () => {
-    expect(wordsOf(sampled(EMPTY_NAMESPACE, bounded('blue', 0.6, 0.02)))).toBe(
+    expect(wordsOf(sampled(EMPTY_NAMESPACE, estimated('blue', 0.6, 0.02)))).toBe(
       'worst: tcp at most 60.0 % used, in blue, which was not read whole; 2 namespaces; a sample every 5s',
     );
   });

@@ -1,6 +1,7 @@
 import { gunzipSync } from 'node:zlib';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { ProbesState } from '../../src/probes/openProbes.ts';
+import type { Results } from '../../src/snapshot/results.ts';
 import type { SamplingState } from '../../src/snapshot/samplingState.ts';
 import type { NamespaceSnapshot } from '../../src/snapshot/snapshot.ts';
 import { RecordedHistory } from '../../src/status/history.ts';
@@ -9,7 +10,15 @@ import { newAsset } from '../../src/web/page/assets.ts';
 import { elapsed } from '../../src/web/page/format.ts';
 import { createStatusPage } from '../../src/web/page/statusPage.ts';
 import { PROBES } from '../metrics/probeStates.ts';
-import { EMPTY_NAMESPACE, failing, RICH_NAMESPACE, sampled } from '../metrics/snapshots.ts';
+import {
+  EMPTY_NAMESPACE,
+  estimatedAt,
+  failing,
+  RICH_NAMESPACE,
+  sampled,
+  type WholeNamespace,
+  withResults,
+} from '../metrics/snapshots.ts';
 import { plainApp } from './served.ts';
 
 const SAMPLED_AT = 1_700_000_000_500;
@@ -117,25 +126,31 @@ describe('the status page', () => {
   });
 
   it('has the whole command that explains the fullest destination, namespace included', async () => {
-    const { tcp } = RICH_NAMESPACE;
+    const { tcp } = RICH_NAMESPACE.results;
     const [first] = tcp?.destinations.fullest ?? [];
     if (tcp === undefined || first === undefined) throw new Error('no destination');
     const destinations = { total: 1, fullest: [{ ...first, remoteAddress: '2001:db8::7', remotePort: 443 }] };
-    const inPod = { ...RICH_NAMESPACE, netns: 'net:[4026532]', tcp: { ...tcp, destinations } };
+    const inPod = withResults(
+      { ...RICH_NAMESPACE, netns: 'net:[4026532]' },
+      { tcp: { ...tcp, destinations } },
+    );
     const text = textOf(await page(sampled(inPod))).replaceAll('&#39;', "'");
     expect(text).toContain(" port-exporter explain '[2001:db8::7]:443' --netns='net:[4026532]' ");
     expect(textOf(await page(sampled(EMPTY_NAMESPACE)))).not.toContain('port-exporter explain');
   });
 
   it('names those who hold the ports of a destination, most first, and adds up the rest', async () => {
-    const { tcp } = RICH_NAMESPACE;
-    if (tcp === undefined) throw new Error('not sampled');
+    const { tcp } = RICH_NAMESPACE.results;
     const owners = ['unattributed', 'web.service', 'batch.service', 'cron.service', 'ssh.service'].map(
-      (owner, index) => ({ owner, ports: 2000 - index }),
+      (owner, index) => ({
+        ...{ owner, ports: 2000 - index, established: 0, timeWait: 0, closeWait: 0, other: 0 },
+      }),
     );
     const fullest = tcp.destinations.fullest.map((destination) => ({ ...destination, owners }));
     const text = textOf(
-      await page(sampled({ ...RICH_NAMESPACE, tcp: { ...tcp, destinations: { total: 1, fullest } } })),
+      await page(
+        sampled(withResults(RICH_NAMESPACE, { tcp: { ...tcp, destinations: { total: 1, fullest } } })),
+      ),
     );
     expect(text).toContain(
       'held by unattributed 2\u202f000, web.service 1\u202f999, batch.service 1\u202f998, 3\u202f993 of others',
@@ -143,14 +158,15 @@ describe('the status page', () => {
   });
 
   it('groups the digits of counts and not those of ports', async () => {
-    const { tcp } = RICH_NAMESPACE;
-    if (tcp === undefined) throw new Error('not sampled');
+    const { tcp } = RICH_NAMESPACE.results;
     const [first] = tcp.destinations.fullest;
     if (first === undefined) throw new Error('no destination');
     const large = { ...first, remotePort: 54_321, available: 12_345 };
     const text = textOf(
       await page(
-        sampled({ ...RICH_NAMESPACE, tcp: { ...tcp, destinations: { total: 1, fullest: [large] } } }),
+        sampled(
+          withResults(RICH_NAMESPACE, { tcp: { ...tcp, destinations: { total: 1, fullest: [large] } } }),
+        ),
       ),
     );
     expect(text).toContain(':54321');
@@ -164,11 +180,12 @@ describe('the status page', () => {
     [0.95, 'imminent'],
     [1, 'exhausted'],
   ])('at %s says in words, pattern and colour that this is %s', async (ratio, word) => {
-    const { tcp } = RICH_NAMESPACE;
-    if (tcp === undefined) throw new Error('not sampled');
+    const { tcp } = RICH_NAMESPACE.results;
     const available = Math.round((1 - ratio) * 95);
     const html = await page(
-      sampled({ ...RICH_NAMESPACE, tcp: { ...tcp, capacity: available, connect: { ratio, available } } }),
+      sampled(
+        withResults(RICH_NAMESPACE, { tcp: { ...tcp, capacity: available, connect: { ratio, available } } }),
+      ),
     );
     const level = word === 'half used' ? 'half' : word;
     expect(textOf(html)).toContain(`TCP connect() ${word} `);
@@ -181,22 +198,24 @@ describe('the status page', () => {
   });
 
   it('says what the next call meets once nothing is left', async () => {
-    const { tcp } = RICH_NAMESPACE;
-    if (tcp === undefined) throw new Error('not sampled');
+    const { tcp } = RICH_NAMESPACE.results;
     const text = textOf(
       await page(
-        sampled({ ...RICH_NAMESPACE, tcp: { ...tcp, capacity: 0, connect: { ratio: 1, available: 0 } } }),
+        sampled(
+          withResults(RICH_NAMESPACE, { tcp: { ...tcp, capacity: 0, connect: { ratio: 1, available: 0 } } }),
+        ),
       ),
     );
     expect(text).toContain('TCP connect() 100.0 % The next connect() call fails with EADDRNOTAVAIL .');
   });
 
   it('says so where some ports may be blocked or not', async () => {
-    const { tcp } = RICH_NAMESPACE;
-    if (tcp === undefined) throw new Error('not sampled');
+    const { tcp } = RICH_NAMESPACE.results;
     const connect = { ratio: 0.6, available: 38, availableAtLeast: 12 };
     const uncertain = { uncertain: 26, capacity: 38, capacityAtLeast: 12 };
-    const text = textOf(await page(sampled({ ...RICH_NAMESPACE, tcp: { ...tcp, ...uncertain, connect } })));
+    const text = textOf(
+      await page(sampled(withResults(RICH_NAMESPACE, { tcp: { ...tcp, ...uncertain, connect } }))),
+    );
     expect(text).toContain(
       'Between 12 and 38 more connect() calls succeed, then EADDRNOTAVAIL : some ports may be blocked or not.',
     );
@@ -205,36 +224,29 @@ describe('the status page', () => {
     expect(text).toContain('12 for a new destination');
   });
 
-  it('says that bounds are bounds', async () => {
+  it('says that estimates are estimates', async () => {
     const regime = { ratio: 0.04, available: 91 };
     const listeners = { counts: { ipv4: 0, ipv6: 0 }, total: 0, fullest: [] };
     const text = textOf(
-      await page(
-        sampled({
-          ...{ ...RICH_NAMESPACE, detail: 'bounded', tcp: undefined, udp: undefined },
-          bounds: { tcp: regime, udp: regime, listeners },
-        }),
-      ),
+      await page(sampled(estimatedAt(RICH_NAMESPACE, { tcp: regime, udp: regime, listeners }))),
     );
     expect(text).toContain('TCP connect() not read whole ≤ 4.0 % ≥ 91 left of 95 worst destination not read');
     expect(text).toContain('TCP connect() at most 4.0 % At least 91 more connect() calls succeed');
     expect(text).toMatch(/host not read whole, 0s old/);
   });
 
-  it('never says of a bound, now or within the hour, what is said of a fact', async () => {
+  it('never says of an estimate, now or within the hour, what is said of a fact', async () => {
     const regime = { ratio: 1, available: 0 };
     const listeners = { counts: { ipv4: 0, ipv6: 0 }, total: 0, fullest: [] };
-    const bounded: NamespaceSnapshot = {
-      ...{ ...RICH_NAMESPACE, detail: 'bounded', tcp: undefined, udp: undefined },
-      bounds: { tcp: regime, udp: regime, listeners },
+    const estimated: NamespaceSnapshot = {
+      ...estimatedAt(RICH_NAMESPACE, { tcp: regime, udp: regime, listeners }),
       peaks: [{ protocol: 'tcp', scope: 'connect', ratio: 1 }],
       listeners: [],
-      canary: [],
     };
     const history = new RecordedHistory();
-    history.record({ namespaces: [bounded, { ...bounded, netns: 'gone' }], intervalSeconds: 5 }, 0);
-    history.record({ namespaces: [bounded], intervalSeconds: 5 }, 0);
-    const html = await page(sampled(bounded), { history });
+    history.record({ namespaces: [estimated, { ...estimated, netns: 'gone' }], intervalSeconds: 5 }, 0);
+    history.record({ namespaces: [estimated], intervalSeconds: 5 }, 0);
+    const html = await page(sampled(estimated), { history });
     const alarming = /<[^<>]*(?:level-|class="fill |#fill-)(?:near|imminent|exhausted)\b[^<>]*>[^<>]*/g;
     expect(html.match(alarming)).toBeNull();
     const text = textOf(html);
@@ -253,10 +265,10 @@ describe('the status page', () => {
 });
 
 describe("the kernel's own word", () => {
-  const [answer] = RICH_NAMESPACE.canary;
+  const [answer] = RICH_NAMESPACE.results.canary;
   if (answer === undefined) throw new Error('not asked');
   const agreeing = { ...answer, succeeded: true, seconds: 0.000_012, error: undefined, disagrees: false };
-  const canaryOf = (...canary: NamespaceSnapshot['canary']) => sampled({ ...RICH_NAMESPACE, canary });
+  const canaryOf = (...canary: Results['canary']) => sampled(withResults(RICH_NAMESPACE, { canary }));
 
   it('is one line of how long it took while it gives ports', async () => {
     const text = textOf(
@@ -295,8 +307,11 @@ describe("the kernel's own word", () => {
   });
 
   it('that contradicts is marked on other namespaces too', async () => {
-    const other = { ...RICH_NAMESPACE, netns: 'pod', canary: [{ ...agreeing, disagrees: true }] };
-    const html = await page(sampled({ ...RICH_NAMESPACE, canary: [] }, other), {}, '/?netns=host');
+    const other = withResults(
+      { ...RICH_NAMESPACE, netns: 'pod' },
+      { canary: [{ ...agreeing, disagrees: true }] },
+    );
+    const html = await page(sampled(withResults(RICH_NAMESPACE, { canary: [] }), other), {}, '/?netns=host');
     expect(html).not.toContain('id="disagreement"');
     expect(textOf(html)).toMatch(/pod read whole, 0s old kernel disagrees/);
   });
@@ -444,10 +459,9 @@ describe('names that strangers chose', () => {
   const HOSTILE = `"><img src=x onerror=alert(1)><script>alert('1')</script>&amp;`;
 
   /** Every text of a snapshot that comes from outside, replaced. */
-  function hostile(namespace: NamespaceSnapshot): NamespaceSnapshot {
-    const { tcp } = namespace;
-    if (tcp === undefined) throw new Error('not sampled');
-    const owner = { owner: HOSTILE, ports: 3 };
+  function hostile(namespace: WholeNamespace): NamespaceSnapshot {
+    const { tcp } = namespace.results;
+    const owner = { owner: HOSTILE, ports: 3, established: 3, timeWait: 0, closeWait: 0, other: 0 };
     const owners = { total: 1, fullest: [owner] };
     const [destination] = tcp.destinations.fullest;
     const [address] = tcp.localAddresses.fullest;
@@ -455,21 +469,25 @@ describe('names that strangers chose', () => {
     if (destination === undefined || address === undefined || listener === undefined)
       throw new Error('too poor');
     const texts = { address: HOSTILE, service: HOSTILE, process: HOSTILE, user: HOSTILE, unit: HOSTILE };
-    return {
-      ...namespace,
-      netns: HOSTILE,
-      owners: { tcp: owners, udp: owners },
-      listeners: [{ ...listener, ...texts }],
-      collectors: [{ collector: 'owners', seconds: 0, error: HOSTILE }],
-      tcp: {
-        ...tcp,
-        destinations: {
-          total: 1,
-          fullest: [{ ...destination, localAddress: HOSTILE, remoteAddress: HOSTILE, owners: [owner] }],
-        },
-        localAddresses: { total: 1, fullest: [{ ...address, localAddress: HOSTILE }] },
+    return withResults(
+      {
+        ...namespace,
+        netns: HOSTILE,
+        listeners: [{ ...listener, ...texts }],
+        outcomes: [{ collector: 'owners', finds: 'names', seconds: 0, error: HOSTILE }],
       },
-    };
+      {
+        owners: { tcp: owners, udp: owners },
+        tcp: {
+          ...tcp,
+          destinations: {
+            total: 1,
+            fullest: [{ ...destination, localAddress: HOSTILE, remoteAddress: HOSTILE, owners: [owner] }],
+          },
+          localAddresses: { total: 1, fullest: [{ ...address, localAddress: HOSTILE }] },
+        },
+      },
+    );
   }
 
   /** Only whoever writes the file chooses them, but that may be a program. */

@@ -3,9 +3,9 @@ import { percent } from '../../src/base/quantities.ts';
 import { BUCKET_MS, type Point } from '../../src/status/timeline.ts';
 import { runs, sparkline, stepPath } from '../../src/web/page/sparkline.ts';
 
-const GAP: Point = { value: Number.NaN, isBound: false };
-const at = (value: number): Point => ({ value, isBound: false });
-const bound = (value: number): Point => ({ value, isBound: true });
+const GAP: Point = { value: Number.NaN, isEstimated: false };
+const at = (value: number): Point => ({ value, isEstimated: false });
+const bound = (value: number): Point => ({ value, isEstimated: true });
 const drawn = (points: readonly Point[]) =>
   String(sparkline('TCP connect()', points, { top: 1, show: percent, isRatio: true }));
 const label = (points: readonly Point[]) => /aria-label="([^"]*)"/.exec(drawn(points))?.[1];
@@ -13,9 +13,9 @@ const label = (points: readonly Point[]) => /aria-label="([^"]*)"/.exec(drawn(po
 describe('a chart', () => {
   it('is in pieces where there are gaps, and where bounds begin', () => {
     expect(runs([GAP, at(0.1), at(0.2), GAP, GAP, at(0.3), bound(0.9), GAP])).toEqual([
-      { from: 1, values: [0.1, 0.2], isBound: false },
-      { from: 5, values: [0.3], isBound: false },
-      { from: 6, values: [0.9], isBound: true },
+      { from: 1, values: [0.1, 0.2], isEstimated: false },
+      { from: 5, values: [0.3], isEstimated: false },
+      { from: 6, values: [0.9], isEstimated: true },
     ]);
     expect(runs([GAP, GAP])).toEqual([]);
   });
@@ -29,7 +29,7 @@ describe('a chart', () => {
   });
 
   it('draws bounds apart', () => {
-    expect(drawn([bound(0.5)])).toContain('<path class="line bound"');
+    expect(drawn([bound(0.5)])).toContain('<path class="line estimated"');
   });
 
   it('tells whoever cannot see it the highest, and when', () => {

@@ -45,9 +45,10 @@ export function openNetlinkSource(libc: Libc = loadLibc(), seesBoundOnly?: boole
   const source = new NetlinkSource(
     () => openNetlinkSocket(libc, NETLINK_SOCK_DIAG),
     new Links(() => openNetlinkSocket(libc, NETLINK_ROUTE)),
+    () => openNetlinkSource(libc, source.sees.boundOnly),
   );
   try {
-    source.seesBoundOnly = seesBoundOnly ?? bindingShows(libc, source);
+    source.sees.boundOnly = seesBoundOnly ?? bindingShows(libc, source);
   } catch (error) {
     source.close();
     throw error;
@@ -58,16 +59,21 @@ export function openNetlinkSource(libc: Libc = loadLibc(), seesBoundOnly?: boole
 /** Exported for tests, which put a fake kernel behind `open`. */
 export class NetlinkSource implements SocketSource {
   readonly kind = 'netlink';
-  seesBoundOnly = false;
-  /** INET_DIAG_CGROUP_ID, Linux 5.8. */
-  readonly seesCgroups = releaseAtLeast(release(), 5, 8);
+  readonly sees = {
+    boundOnly: false,
+    /** INET_DIAG_CGROUP_ID, Linux 5.8. */
+    cgroups: releaseAtLeast(release(), 5, 8),
+    ipv6Only: true,
+  };
+  readonly openAnother: () => SocketSource;
   readonly #open: () => NetlinkSocket;
   readonly #record = new SocketRecord();
   readonly #links: Links;
   #dumper: NetlinkDumper | undefined;
 
   /** @param links of the namespace that `open` opens in */
-  constructor(open: () => NetlinkSocket, links: Links) {
+  constructor(open: () => NetlinkSocket, links: Links, openAnother = () => openNetlinkSource()) {
+    this.openAnother = openAnother;
     this.#open = open;
     this.#links = links;
     this.#dumper = openDumper(open);

@@ -4,14 +4,15 @@ import { KernelError } from '../../base/errors.ts';
 import { netDirectory, openIfExists, streamFile } from '../../kernel/procfs.ts';
 import { SocketRecord, TcpState, type Visit } from '../record.ts';
 import type { SocketSource } from '../source.ts';
-import { type Layout, TableParser } from './table.ts';
+import type { Layout } from './fillRecord.ts';
+import { TableParser } from './table.ts';
 
 /** Walks are synchronous: one buffer serves those of every namespace. */
 const BUFFER = new Uint8Array(64 * 1024);
 
 /** Opens the socket tables of the calling thread's network namespace under `procfs`, or throws an ExporterError. */
 export function openProcfsSource(procfs: string): SocketSource {
-  return new ProcfsSource(netDirectory(procfs));
+  return new ProcfsSource(procfs);
 }
 
 /**
@@ -22,16 +23,18 @@ export function openProcfsSource(procfs: string): SocketSource {
 class ProcfsSource implements SocketSource {
   readonly kind = 'procfs';
   /** A socket that only did bind() is in no table of /proc/net. */
-  readonly seesBoundOnly = false;
-  readonly seesCgroups = false;
+  readonly sees = { boundOnly: false, cgroups: false, ipv6Only: false };
   readonly tcpExplicitPorts = undefined;
 
   readonly #record = new SocketRecord();
   readonly #tcp: Table[] = [];
   readonly #udp: Table[] = [];
 
-  /** @param directory the one with the files `tcp`, `tcp6`, `udp` and `udp6`. */
-  constructor(directory: string) {
+  readonly #procfs: string;
+
+  constructor(procfs: string) {
+    this.#procfs = procfs;
+    const directory = netDirectory(procfs);
     try {
       this.#tcp.push(openTable(directory, 'tcp', { protocol: 'tcp', family: 4 }));
       this.#udp.push(openTable(directory, 'udp', { protocol: 'udp', family: 4 }));
@@ -77,6 +80,10 @@ class ProcfsSource implements SocketSource {
         return true;
       });
     }
+  }
+
+  openAnother(): SocketSource {
+    return new ProcfsSource(this.#procfs);
   }
 
   close(): void {

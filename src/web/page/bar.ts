@@ -2,7 +2,7 @@ import { html } from 'hono/html';
 import { type Level, levelOf, THRESHOLDS } from '../../status/level.ts';
 import type { Html } from './format.ts';
 
-/** What a bar is filled with: a level, unknown of a bound, or one of the states of a destination's ports. */
+/** What a bar is filled with: a level, unknown of an estimate, or one of the states of a destination's ports. */
 type Fill = Level | 'unknown' | 'established' | 'time-wait' | 'other' | 'blocked';
 
 /** Fills that are told from the others by a pattern, too. */

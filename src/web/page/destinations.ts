@@ -1,8 +1,8 @@
 import { html } from 'hono/html';
-import type { Destination } from '../../aggregate/destinations.ts';
 import { endpoint, onDevice } from '../../base/endpoint.ts';
 import { percent } from '../../base/quantities.ts';
 import { shellCommand } from '../../base/shell.ts';
+import type { NamedDestination } from '../../snapshot/results.ts';
 import { explainCommand } from '../../status/explainCommand.ts';
 import { levelOf } from '../../status/level.ts';
 import type { NamespaceStatus } from '../../status/status.ts';
@@ -36,7 +36,7 @@ const LEGEND = html`<ul class="legend" aria-hidden="true">
 <li>${swatch('established')}established</li><li>${swatch('time-wait')}TIME_WAIT</li><li>${swatch('other')}other</li><li>${swatch('blocked')}blocked by bind()</li>
 </ul>`;
 
-function columnsOf(usable: number): readonly [Column<Destination>, ...Column<Destination>[]] {
+function columnsOf(usable: number): readonly [Column<NamedDestination>, ...Column<NamedDestination>[]] {
   return [
     {
       title: 'To, from',
@@ -70,18 +70,18 @@ function columnsOf(usable: number): readonly [Column<Destination>, ...Column<Des
 }
 
 /** Whose ports they are: known from the second sample on that finds the destination among the fullest. */
-function holders({ owners = [] }: Destination): Html | '' {
+function holders({ owners = [] }: NamedDestination): Html | '' {
   if (owners.length === 0) return '';
   const rest = owners.slice(OWNERS_SHOWN).reduce((sum, { ports }) => sum + ports, 0);
   const parts = [
-    ...owners.slice(0, OWNERS_SHOWN).map(({ owner, ports }) => html`${name(owner)} ${grouped(ports)}`),
+    ...owners.slice(0, OWNERS_SHOWN).map(({ owner, ports }) => html`${name(owner ?? '')} ${grouped(ports)}`),
     ...(rest > 0 ? [html`${grouped(rest)} of others`] : []),
   ];
   return html`held by ${parts.map((part, index) => html`<span>${part}${index < parts.length - 1 ? ',' : ''}</span> `)}`;
 }
 
 /** What it holds, and beyond that what bind() took from everyone: together all but what is left. */
-function statesBar({ used, available }: Destination, usable: number): Html {
+function statesBar({ used, available }: NamedDestination, usable: number): Html {
   const share = (ports: number) => (usable > 0 ? ports / usable : 0);
   const blocked = Math.max(0, usable - available - used.established - used.timeWait - used.other);
   return stackedBar([
@@ -92,6 +92,6 @@ function statesBar({ used, available }: Destination, usable: number): Html {
   ]);
 }
 
-function idOf({ localAddress, device, remoteAddress, remotePort }: Destination): string {
+function idOf({ localAddress, device, remoteAddress, remotePort }: NamedDestination): string {
   return rowId('destination', onDevice(localAddress, device), remoteAddress, remotePort);
 }

@@ -1,9 +1,9 @@
 import { html } from 'hono/html';
 import { formatDuration } from '../../base/duration.ts';
 import { percent } from '../../base/quantities.ts';
-import { costsNumbers } from '../../snapshot/failure.ts';
+import { type CollectorFailure, costsNumbers } from '../../snapshot/failure.ts';
 import { REGIMES } from '../../status/regimes.ts';
-import type { Failure, NamespaceStatus, SampleStatus, Status } from '../../status/status.ts';
+import type { NamespaceStatus, SampleStatus, Status } from '../../status/status.ts';
 import type { Timeline } from '../../status/timeline.ts';
 import { patterns } from './bar.ts';
 import { canaryLine, disagreement } from './canary.ts';
@@ -115,7 +115,7 @@ function blindSpotsOf(sample: SampleStatus | undefined): Html | string {
 
 const BLIND_SPOTS_SHOWN = 5;
 
-function failureItem({ netns, collector, error }: Failure): Html {
+function failureItem({ netns, collector, error }: CollectorFailure): Html {
   return html`<li>${name(netns)} <code>${collector}</code>: ${name(error)}</li>`;
 }
 

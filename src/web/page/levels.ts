@@ -16,15 +16,21 @@ export function levelWord(level: Level): string {
   return WORDS[level];
 }
 
-/** Of an upper bound: what it is a bound of may be anything below. */
+/** An estimate is the most that it can be: the truth may be anything below. */
 export const NOT_READ_WHOLE = 'not read whole';
 
-/** `5.0 %`, and of a bound `≤ 5.0 %` */
-export function ratioText({ ratio, isBound }: { readonly ratio: number; readonly isBound: boolean }): string {
-  return `${isBound ? '\u2264 ' : ''}${percent(ratio)}`;
+/** `5.0 %`, and of an estimate `≤ 5.0 %` */
+export function ratioText({
+  ratio,
+  isEstimated,
+}: {
+  readonly ratio: number;
+  readonly isEstimated: boolean;
+}): string {
+  return `${isEstimated ? '\u2264 ' : ''}${percent(ratio)}`;
 }
 
-export function boundChip(): Html {
+export function estimatedChip(): Html {
   return html`<span class="chip level-unknown">${NOT_READ_WHOLE}</span>`;
 }
 

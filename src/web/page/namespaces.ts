@@ -50,8 +50,8 @@ function columnsOf(shown: string | undefined): readonly [Column<NamespaceRow>, .
       isNumber: true,
       cell: (row) => {
         if (row.worst === undefined) return 'not sampled';
-        const { ratio, isBound } = row.worst.numbers;
-        const level = isBound ? 'unknown' : levelOf(ratio);
+        const { ratio, isEstimated } = row.worst.numbers;
+        const level = isEstimated ? 'unknown' : levelOf(ratio);
         return html`<span class="level-text level-${level}">${worstText(row)}</span>${
           level === 'ok' || level === 'unknown' ? '' : html` <span class="sub">${levelWord(level)}</span>`
         }${smallBar(ratio, level)}`;
@@ -72,8 +72,8 @@ function columnsOf(shown: string | undefined): readonly [Column<NamespaceRow>, .
 }
 
 /** A level is said of what was measured alone. */
-function goneText({ ratio, isBound }: HourPeak): string {
-  return isBound
+function goneText({ ratio, isEstimated }: HourPeak): string {
+  return isEstimated
     ? `at most ${percent(ratio)}, ${NOT_READ_WHOLE}`
     : `${levelWord(levelOf(ratio))}: ${percent(ratio)}`;
 }

@@ -7,7 +7,7 @@ import type { RegimeNumbers, RegimeStatus, WorstKey } from '../../status/regimes
 import type { Point } from '../../status/timeline.ts';
 import { ratioBar } from './bar.ts';
 import { grouped, type Html, name } from './format.ts';
-import { boundChip, levelChip, ratioText } from './levels.ts';
+import { estimatedChip, levelChip, ratioText } from './levels.ts';
 import { sparkline } from './sparkline.ts';
 
 /** `TCP connect()` */
@@ -34,24 +34,24 @@ ${hour === undefined ? '' : sparkline(regimeName(regime), hour, { top: 1, show: 
   return html`<div class="cards">${cards}</div>`;
 }
 
-/** A bound has no level: what it is a bound of may be anything below. */
+/** An estimate has no level: the truth may be anything below. */
 function shownLevel(numbers: RegimeNumbers | undefined): Level | 'unknown' {
-  return numbers === undefined || numbers.isBound ? 'unknown' : levelOf(numbers.ratio);
+  return numbers === undefined || numbers.isEstimated ? 'unknown' : levelOf(numbers.ratio);
 }
 
 const UNKNOWN = html`<p class="absent">Not sampled.</p>`;
 
 function numbersOf(regime: RegimeStatus, numbers: RegimeNumbers, peakWindowMs: number): Html {
-  const { ratio, available, availableAtLeast = available, usable, isBound, peak, worst } = numbers;
-  return html`${isBound ? boundChip() : levelChip(levelOf(ratio))}
+  const { ratio, available, availableAtLeast = available, usable, isEstimated, peak, worst } = numbers;
+  return html`${isEstimated ? estimatedChip() : levelChip(levelOf(ratio))}
 <p class="ratio">${ratioText(numbers)}</p>
-<p class="left"><strong>${isBound || availableAtLeast < available ? '\u2265 ' : ''}${grouped(availableAtLeast)} left</strong> of ${grouped(usable)}</p>
+<p class="left"><strong>${isEstimated || availableAtLeast < available ? '\u2265 ' : ''}${grouped(availableAtLeast)} left</strong> of ${grouped(usable)}</p>
 ${ratioBar(ratio, shownLevel(numbers), peak)}
 <p class="key">${keyText(worst, regime.scope)}</p>
 <p class="outlook"><span>then <code>${regime.error}</code></span> ${
     peak === undefined
       ? ''
-      : html`<span>peak ${ratioText({ ratio: peak, isBound })} in ${formatDuration(peakWindowMs)}</span>`
+      : html`<span>peak ${ratioText({ ratio: peak, isEstimated })} in ${formatDuration(peakWindowMs)}</span>`
   }</p>`;
 }
 

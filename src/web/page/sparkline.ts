@@ -24,9 +24,9 @@ export function sparkline(
   const summary = summaryOf(highest, show);
   const y = (value: number) => round(HEIGHT - 1 - (value / (top || 1)) * (HEIGHT - 2));
   const level = isRatio && highest !== undefined ? levelOfPoint(highest) : 'ok';
-  const drawn = runs(points).map(({ from, values, isBound }) => {
+  const drawn = runs(points).map(({ from, values, isEstimated }) => {
     const steps = stepPath(from, values, y);
-    return html`<path class="area" d="${steps}V${HEIGHT}H${from}Z"/><path class="line${isBound ? ' bound' : ''}" d="${steps}"/>`;
+    return html`<path class="area" d="${steps}V${HEIGHT}H${from}Z"/><path class="line${isEstimated ? ' estimated' : ''}" d="${steps}"/>`;
   });
   const thresholds = isRatio
     ? THRESHOLDS.map(
@@ -39,15 +39,15 @@ export function sparkline(
 </figure>`;
 }
 
-/** A bound has no level. */
-function levelOfPoint({ value, isBound }: Point): Level | 'unknown' {
-  return isBound ? 'unknown' : levelOf(value);
+/** An estimate has no level. */
+function levelOfPoint({ value, isEstimated }: Point): Level | 'unknown' {
+  return isEstimated ? 'unknown' : levelOf(value);
 }
 
-/** A bound is no more than that, and nothing is highest at no time. */
+/** An estimate is no more than that, and nothing is highest at no time. */
 function summaryOf(highest: ReturnType<typeof highestOf>, show: (value: number) => string): string {
   if (highest === undefined) return 'not sampled';
-  const words = `${highest.isBound ? 'at most' : 'highest'} ${show(highest.value)}`;
+  const words = `${highest.isEstimated ? 'at most' : 'highest'} ${show(highest.value)}`;
   if (highest.value === 0) return words;
   return `${words}, ${highest.agoMs < BUCKET_MS ? 'now' : `${age(highest.agoMs)} ago`}`;
 }
@@ -56,20 +56,20 @@ interface Run {
   /** Index of its first point. */
   readonly from: number;
   readonly values: number[];
-  readonly isBound: boolean;
+  readonly isEstimated: boolean;
 }
 
 /** Points without a gap between them, and of one kind. */
 export function runs(points: readonly Point[]): Run[] {
   const found: Run[] = [];
   let current: Run | undefined;
-  for (const [index, { value, isBound }] of points.entries()) {
+  for (const [index, { value, isEstimated }] of points.entries()) {
     if (Number.isNaN(value)) {
       current = undefined;
-    } else if (current !== undefined && current.isBound === isBound) {
+    } else if (current !== undefined && current.isEstimated === isEstimated) {
       current.values.push(value);
     } else {
-      current = { from: index, values: [value], isBound };
+      current = { from: index, values: [value], isEstimated };
       found.push(current);
     }
   }
@@ -88,10 +88,10 @@ export function stepPath(from: number, values: readonly number[], y: (value: num
   return `${path}H${from + values.length}`;
 }
 
-/** The latest of the highest; a bound only where nothing more is known. */
+/** The latest of the highest; an estimated one only where nothing more is known. */
 function highestOf(points: readonly Point[]): (Point & { readonly agoMs: number }) | undefined {
   const known = points.filter(({ value }) => !Number.isNaN(value));
-  const told = known.filter(({ isBound }) => !isBound);
+  const told = known.filter(({ isEstimated }) => !isEstimated);
   const candidates = told.length > 0 ? told : known;
   const highest = candidates.reduce<Point | undefined>(
     (best, point) => (best === undefined || point.value >= best.value ? point : best),

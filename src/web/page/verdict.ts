@@ -5,7 +5,7 @@ import { levelOf } from '../../status/level.ts';
 import type { NamespaceRow, Status } from '../../status/status.ts';
 import type { WorstRegime } from '../../status/worst.ts';
 import { grouped, type Html, name, namespaceLink } from './format.ts';
-import { boundChip, levelChip, levelWord, NOT_READ_WHOLE, ratioText } from './levels.ts';
+import { estimatedChip, levelChip, levelWord, NOT_READ_WHOLE, ratioText } from './levels.ts';
 import { regimeName } from './regimeCards.ts';
 
 /** The one sentence that is read first: how near the worst of all is, and what an application will see. */
@@ -14,11 +14,11 @@ export function verdict({ namespaces, sample }: Status): Html {
   if (sample === undefined || worst?.worst === undefined) {
     return html`<p id="verdict" class="verdict level-unknown"><strong>No numbers.</strong> Nothing could be sampled; what was seen before is not shown.</p>`;
   }
-  const { isBound, ratio } = worst.worst.numbers;
+  const { isEstimated, ratio } = worst.worst.numbers;
   const level = levelOf(ratio);
-  return html`<p id="verdict" class="verdict level-${isBound ? 'unknown' : level}">${isBound ? boundChip() : levelChip(level)}
+  return html`<p id="verdict" class="verdict level-${isEstimated ? 'unknown' : level}">${isEstimated ? estimatedChip() : levelChip(level)}
 <a class="netns" href="${namespaceLink(worst.netns)}">${name(worst.netns)}</a>
-<strong>${regimeName(worst.worst)} ${worst.worst.numbers.isBound ? 'at most ' : ''}${percent(worst.worst.numbers.ratio)}</strong>
+<strong>${regimeName(worst.worst)} ${worst.worst.numbers.isEstimated ? 'at most ' : ''}${percent(worst.worst.numbers.ratio)}</strong>
 <span>${sentence(worst.worst)}</span></p>`;
 }
 
@@ -28,7 +28,7 @@ export function documentTitle({ namespaces, problem }: Status, hostname: string)
   const words =
     worst === undefined
       ? 'no numbers'
-      : worst.isBound
+      : worst.isEstimated
         ? `\u2264 ${percent(worst.ratio)} ${NOT_READ_WHOLE}`
         : `${percent(worst.ratio)} ${levelWord(levelOf(worst.ratio))}`;
   return `${problem === undefined ? '' : '! '}${words} \u00b7 ${hostname} \u00b7 port-exporter`;
@@ -41,7 +41,7 @@ export function worstText({ worst }: NamespaceRow): string {
 }
 
 function sentence({ error, scope, numbers }: WorstRegime): Html {
-  const { available, availableAtLeast = available, worst, isBound } = numbers;
+  const { available, availableAtLeast = available, worst, isEstimated } = numbers;
   const call = `${scope}() ${available === 1 ? 'call' : 'calls'}`;
   const where =
     worst.kind === 'destination'
@@ -49,10 +49,10 @@ function sentence({ error, scope, numbers }: WorstRegime): Html {
       : worst.kind === 'address'
         ? html` on <span class="address">${name(worst.address)}</span>`
         : '';
-  if (isBound && available === 0)
+  if (isEstimated && available === 0)
     return html`Not every socket was read: how many ${scope}() calls are left is not known.`;
   if (available === 0) return html`The next ${scope}() call${where} fails with <code>${error}</code>.`;
   if (availableAtLeast < available)
     return html`Between ${grouped(availableAtLeast)} and ${grouped(available)} more ${call}${where} succeed, then <code>${error}</code>: some ports may be blocked or not.`;
-  return html`${isBound ? 'At least ' : ''}${grouped(available)} more ${call}${where} ${available === 1 ? 'succeeds' : 'succeed'}, then <code>${error}</code>.`;
+  return html`${isEstimated ? 'At least ' : ''}${grouped(available)} more ${call}${where} ${available === 1 ? 'succeeds' : 'succeed'}, then <code>${error}</code>.`;
 }

@@ -3,38 +3,25 @@ import { silentLogger } from '../../../src/base/logger.ts';
 import { createExposition } from '../../../src/metrics/exposition.ts';
 import type { SamplingOptions } from '../../../src/sampling/samplingOptions.ts';
 import { openSession, type SamplingSession } from '../../../src/sampling/session.ts';
+import { fullResults } from '../../../src/snapshot/sample.ts';
 import type { Snapshot } from '../../../src/snapshot/snapshot.ts';
 import { parseExposition, type Series } from '../../support/exposition.ts';
+import { samplingOptions } from '../../support/samplingOptions.ts';
 
-const SETTINGS = {
-  intervalMs: 5000,
-  maxDuty: 0.05,
-  hasBudget: true,
-  source: 'netlink',
-  limits: { destinations: 1000, localAddresses: 1000, listeners: 1000, owners: 1000 },
-  peakWindowMs: 60_000,
-  procfs: '/proc',
-  sysfs: '/sys',
-  // Tests want an answer, however slow the machine is.
-  processBudgetMs: 20_000,
-  destinationOwners: true,
-  canary: true,
-  namespaces: 'self',
-  namespacesLimit: 500,
-  fullDumpAbove: 0.05,
-} as const;
+// Tests want an answer, however slow the machine is.
+const OPTIONS = samplingOptions({ maxDuty: 0.05, processBudgetMs: 20_000 });
 
 type Labels = Readonly<Record<string, string | number>>;
 
 /** The exporter in the namespace this thread is in now, read as a scrape would read it. */
 export class Exporter {
-  readonly #rounds: SamplingSession;
+  readonly #session: SamplingSession;
   readonly #exposition = createExposition({ withProcess: false });
   #series: Series[] = [];
   #text = '';
 
-  constructor(settings: Partial<SamplingOptions> = {}) {
-    this.#rounds = openSession({ ...SETTINGS, ...settings }, silentLogger);
+  constructor(options: Partial<SamplingOptions> = {}) {
+    this.#session = openSession({ ...OPTIONS, ...options }, silentLogger);
   }
 
   /** What a scrape of the last sample would read. */
@@ -52,8 +39,8 @@ export class Exporter {
 
   /** Takes a sample of which every collector must succeed. */
   sampleOnly(): Snapshot {
-    const snapshot = this.#rounds.sample();
-    for (const { collector, error } of snapshot.namespaces.flatMap(({ collectors }) => collectors)) {
+    const snapshot = this.#session.sample();
+    for (const { collector, error } of snapshot.namespaces.flatMap(({ outcomes }) => outcomes)) {
       if (error !== undefined) throw new Error(`collector ${collector}: ${error}`);
     }
     expectCanaryAgrees(snapshot);
@@ -82,20 +69,20 @@ export class Exporter {
   }
 
   close(): void {
-    this.#rounds.close();
+    this.#session.close();
   }
 }
 
 /** An exporter that ends with the test. */
-export function newExporter(settings: Partial<SamplingOptions> = {}): Exporter {
-  const exporter = new Exporter(settings);
+export function newExporter(options: Partial<SamplingOptions> = {}): Exporter {
+  const exporter = new Exporter(options);
   onTestFinished(() => exporter.close());
   return exporter;
 }
 
-/** As above, with its first sample. */
-export async function sampled(settings: Partial<SamplingOptions> = {}): Promise<Exporter> {
-  const exporter = newExporter(settings);
+/** An exporter that ends with the test, with its first sample. */
+export async function sampled(options: Partial<SamplingOptions> = {}): Promise<Exporter> {
+  const exporter = newExporter(options);
   await exporter.sample();
   return exporter;
 }
@@ -103,7 +90,7 @@ export async function sampled(settings: Partial<SamplingOptions> = {}): Promise<
 /** What was calculated is what the kernel says at once, in every scenario that is sampled. */
 function expectCanaryAgrees({ namespaces }: Snapshot): void {
   for (const { protocol, family, succeeded, error, calculated, disagrees } of namespaces.flatMap(
-    ({ canary }) => canary,
+    (namespace) => fullResults(namespace).canary ?? [],
   )) {
     if (disagrees)
       throw new Error(

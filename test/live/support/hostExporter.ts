@@ -6,24 +6,13 @@ import type { Snapshot } from '../../../src/snapshot/snapshot.ts';
 import { CollectorReporter } from '../../../src/supervisor/collectorReporter.ts';
 import { recordingLogger } from '../../sampling/fakes.ts';
 import { parseExposition, type Series } from '../../support/exposition.ts';
+import { samplingOptions } from '../../support/samplingOptions.ts';
 import { NAME_PREFIX } from './namedNamespace.ts';
 
-const SETTINGS: SamplingOptions = {
-  intervalMs: 5000,
-  maxDuty: 1,
-  hasBudget: true,
-  source: 'netlink',
-  limits: { destinations: 1000, localAddresses: 1000, listeners: 1000, owners: 1000 },
-  peakWindowMs: 60_000,
-  procfs: '/proc',
-  sysfs: '/sys',
-  processBudgetMs: 0,
-  destinationOwners: true,
-  canary: true,
+const OPTIONS = samplingOptions({
   namespaces: new RegExp(`^(?:${NAME_PREFIX}.*)$`, 'u'),
-  namespacesLimit: 500,
   fullDumpAbove: 0,
-};
+});
 
 const open = new Set<HostExporter>();
 afterEach(() => {
@@ -41,11 +30,11 @@ export class HostExporter {
   readonly #exposition = createExposition({ withProcess: false });
   #series: Series[] = [];
 
-  constructor(settings: Partial<SamplingOptions> = {}) {
+  constructor(options: Partial<SamplingOptions> = {}) {
     const { log, lines } = recordingLogger();
     this.lines = lines;
     this.#reporter = new CollectorReporter(log);
-    this.#session = openSession({ ...SETTINGS, ...settings }, log);
+    this.#session = openSession({ ...OPTIONS, ...options }, log);
     open.add(this);
   }
 

@@ -12,21 +12,21 @@ const { EADDRINUSE, ENOENT, EPERM } = constants.errno;
 describe('whether a dump shows bound-only sockets is tried once, at the start', () => {
   it('yes, where the one just bound is in it', () => {
     const libc = new FakeLibc((port) => [bound('127.83.68.13', port)]);
-    expect(openNetlinkSource(libc).seesBoundOnly).toBe(true);
+    expect(openNetlinkSource(libc).sees.boundOnly).toBe(true);
   });
 
   it('no, where it is not: before Linux 6.8 nothing comes', () => {
-    expect(openNetlinkSource(new FakeLibc(() => [])).seesBoundOnly).toBe(false);
+    expect(openNetlinkSource(new FakeLibc(() => [])).sees.boundOnly).toBe(false);
   });
 
   it('no, where only those of others come', () => {
     const libc = new FakeLibc((port) => [bound('127.83.68.13', port + 1), bound('127.0.0.1', port)]);
-    expect(openNetlinkSource(libc).seesBoundOnly).toBe(false);
+    expect(openNetlinkSource(libc).sees.boundOnly).toBe(false);
   });
 
   it('on the next port where one is taken', () => {
     const libc = new FakeLibc((port) => [bound('127.83.68.13', port)], [1031, 1032]);
-    expect(openNetlinkSource(libc).seesBoundOnly).toBe(true);
+    expect(openNetlinkSource(libc).sees.boundOnly).toBe(true);
     expect(libc.boundPort).toBe(1033);
   });
 
@@ -42,13 +42,13 @@ describe('whether a dump shows bound-only sockets is tried once, at the start', 
   const nowhere = Array.from({ length: 16 }, (_, index) => 1031 + index);
 
   it('where no address can be bound, the version of the kernel decides', () => {
-    expect(openNetlinkSource(new FakeLibc(() => [], nowhere)).seesBoundOnly).toBe(ours);
+    expect(openNetlinkSource(new FakeLibc(() => [], nowhere)).sees.boundOnly).toBe(ours);
   });
 
   it('where a sandbox permits no TCP socket, too', () => {
     const libc = new FakeLibc(() => []);
     libc.refusedFamily = AF_INET;
-    expect(openNetlinkSource(libc).seesBoundOnly).toBe(ours);
+    expect(openNetlinkSource(libc).sees.boundOnly).toBe(ours);
     expect(libc.open.size).toBe(1);
   });
 

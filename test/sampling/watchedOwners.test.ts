@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
+import { DestinationHolders } from '../../src/aggregate/destinationHolders.ts';
 import { Destinations } from '../../src/aggregate/destinations.ts';
-import { emptyInferenceState } from '../../src/aggregate/inference.ts';
-import { OwnerPorts } from '../../src/aggregate/owners.ts';
+import { emptyInferenceState } from '../../src/aggregate/inferenceState.ts';
 import { ephemeralRange } from '../../src/aggregate/range.ts';
 import { TcpSockets } from '../../src/aggregate/tcp.ts';
-import { WatchedDestinations } from '../../src/aggregate/watched.ts';
+import { nameHolders } from '../../src/sampling/nameOwners.ts';
 import { TcpState } from '../../src/sockets/record.ts';
-import { LIMITS, type Sock, sysctlsOf, toRecord } from './world.ts';
+import { LIMITS, type Sock, sysctlsOf, toRecord } from '../aggregate/world.ts';
 
 const { ESTABLISHED, TIME_WAIT } = TcpState;
 const sysctls = sysctlsOf(40_000, 40_099);
@@ -20,22 +20,20 @@ function to(remote: string, localPort: number, cgroupId = 0, state: number = EST
 /** Owners of each destination by remote address, those in `watched` being watched. */
 function ownersOf(tcp: readonly Sock[], watched: readonly string[]) {
   const range = ephemeralRange(sysctls);
-  const tally = new TcpSockets(
-    range,
-    sysctls,
-    new Destinations(),
-    new OwnerPorts(range.usable),
-    new WatchedDestinations(
-      watched.map((remoteAddress) => ({
-        ...{ remoteAddress, remotePort: 443, deviceIndex: 0 },
-        localAddress: remoteAddress.includes('.') ? '10.0.0.1' : 'fd00::1',
-      })),
-    ),
-  );
+  const keys = watched.map((remoteAddress) => ({
+    ...{ remoteAddress, remotePort: 443, deviceIndex: 0 },
+    localAddress: remoteAddress.includes('.') ? '10.0.0.1' : 'fd00::1',
+  }));
+  const tally = new TcpSockets(range, sysctls, new Destinations(), { watched: new DestinationHolders(keys) });
   for (const sock of tcp) tally.addConnection(toRecord(sock));
-  const { snapshot } = tally.summarise(LIMITS, true, emptyInferenceState(), (id) => NAMES[id]);
+  const { snapshot } = tally.summarise({
+    ...{ limits: LIMITS, seesBoundOnly: true, memory: emptyInferenceState() },
+  });
   return Object.fromEntries(
-    snapshot.destinations.fullest.map(({ remoteAddress, owners }) => [remoteAddress, owners]),
+    snapshot.destinations.fullest.map(({ remoteAddress, heldBy }) => [
+      remoteAddress,
+      heldBy && nameHolders(heldBy, (id) => NAMES[id]).map(({ owner, ports }) => ({ owner, ports })),
+    ]),
   );
 }
 

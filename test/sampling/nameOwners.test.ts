@@ -1,8 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { OwnerPorts } from '../../src/aggregate/owners.ts';
 import { PortSet } from '../../src/aggregate/portSet.ts';
-import { toRecord } from './world.ts';
+import { PortsByCgroup } from '../../src/aggregate/portsByCgroup.ts';
+import { nameOwners } from '../../src/sampling/nameOwners.ts';
+import { toRecord } from '../aggregate/world.ts';
 
 const FIRST = 40_000;
 const LAST = 40_039;
@@ -15,8 +16,8 @@ function usable(): PortSet {
   return ports;
 }
 
-function owners(sockets: readonly (readonly [cgroupId: number, port: number])[]): OwnerPorts {
-  const tally = new OwnerPorts(usable());
+function owners(sockets: readonly (readonly [cgroupId: number, port: number])[]): PortsByCgroup {
+  const tally = new PortsByCgroup(usable());
   for (const [cgroupId, localPort] of sockets) {
     tally.add(toRecord({ state: 1, local: '10.0.0.1', localPort, cgroupId }));
   }
@@ -42,11 +43,15 @@ describe('the owners of ports', () => {
       [3, 40_000],
       [3, 40_001],
     ]);
-    expect(tally.snapshot(10, nameOf)).toEqual({ total: 1, fullest: [{ owner: 'b.service', ports: 2 }] });
+    expect(nameOwners(tally.byCgroup(), 10, nameOf)).toEqual({
+      total: 1,
+      fullest: [{ owner: 'b.service', ports: 2 }],
+    });
   });
 
   it('hold nothing outside of the usable ports', () => {
-    expect(owners([FIRST - 1, 40_010, LAST + 1, 80].map((port) => [3, port])).snapshot(10, nameOf)).toEqual({
+    const outside = owners([FIRST - 1, 40_010, LAST + 1, 80].map((port) => [3, port]));
+    expect(nameOwners(outside.byCgroup(), 10, nameOf)).toEqual({
       total: 0,
       fullest: [],
     });
@@ -59,7 +64,7 @@ describe('the owners of ports', () => {
       [2, 40_001],
       [2, 40_002],
     ]);
-    expect(tally.snapshot(10, nameOf).fullest).toEqual([{ owner: 'a.service', ports: 3 }]);
+    expect(nameOwners(tally.byCgroup(), 10, nameOf).fullest).toEqual([{ owner: 'a.service', ports: 3 }]);
   });
 
   it('are unattributed without a cgroup, and where the cgroup is gone', () => {
@@ -69,7 +74,7 @@ describe('the owners of ports', () => {
       [99, 40_000],
       [3, 40_003],
     ]);
-    expect(tally.snapshot(10, nameOf)).toEqual({
+    expect(nameOwners(tally.byCgroup(), 10, nameOf)).toEqual({
       total: 2,
       fullest: [
         { owner: 'unattributed', ports: 2 },
@@ -85,9 +90,12 @@ describe('the owners of ports', () => {
       [HIGH_BIT, 40_002],
     ]);
     const asked: number[] = [];
-    tally.snapshot(10, (id) => void asked.push(id));
+    nameOwners(tally.byCgroup(), 10, (id) => {
+      asked.push(id);
+      return undefined;
+    });
     expect(asked).toEqual([7, LARGE, HIGH_BIT]);
-    expect(tally.snapshot(10, nameOf).fullest.map(({ owner }) => owner)).toEqual([
+    expect(nameOwners(tally.byCgroup(), 10, nameOf).fullest.map(({ owner }) => owner)).toEqual([
       'c.service',
       'd.service',
       'unattributed',
@@ -101,14 +109,14 @@ describe('the owners of ports', () => {
       [3, 40_002],
       [LARGE, 40_003],
     ]);
-    expect(tally.snapshot(2, nameOf)).toEqual({
+    expect(nameOwners(tally.byCgroup(), 2, nameOf)).toEqual({
       total: 3,
       fullest: [
         { owner: 'b.service', ports: 2 },
         { owner: 'a.service', ports: 1 },
       ],
     });
-    expect(tally.snapshot(0, nameOf)).toEqual({ total: 3, fullest: [] });
+    expect(nameOwners(tally.byCgroup(), 0, nameOf)).toEqual({ total: 3, fullest: [] });
   });
 
   it('are what sets of ports by name would be', () => {
@@ -124,7 +132,7 @@ describe('the owners of ports', () => {
           const name = nameOf(id) ?? 'unattributed';
           byName.set(name, (byName.get(name) ?? new Set()).add(port));
         }
-        const { total, fullest } = owners(sockets).snapshot(100, nameOf);
+        const { total, fullest } = nameOwners(owners(sockets).byCgroup(), 100, nameOf);
         expect(total).toBe(byName.size);
         expect(Object.fromEntries(fullest.map(({ owner, ports }) => [owner, ports]))).toEqual(
           Object.fromEntries([...byName].map(([name, ports]) => [name, ports.size])),

@@ -1,0 +1,121 @@
+import { parsePeriod } from '../../base/duration.ts';
+import type { SamplingOptions } from '../../sampling/samplingOptions.ts';
+import { SOURCE_KINDS } from '../../sockets/source.ts';
+import { single, toggle } from '../flag.ts';
+import type { FlagValues } from '../readFlags.ts';
+import {
+  oneOf,
+  parseLimit,
+  parseNamespaces,
+  parsePeriodOrNone,
+  parseRatio,
+  parseShare,
+  pathOf,
+} from '../values.ts';
+
+const SAMPLING = 'Sampling:';
+const NAMESPACES = 'Namespaces:';
+const SERIES = 'Series:';
+const PATHS = 'Paths:';
+
+export const SAMPLING_FLAGS = {
+  'sample.interval': single(
+    { group: SAMPLING, describe: 'Time from the start of one sample to the next', default: '5s' },
+    parsePeriod,
+  ),
+  'sample.max-duty': single(
+    {
+      group: SAMPLING,
+      describe: 'Most CPU time sampling may take, as a share of one core; stretches the interval',
+      default: '0.05',
+    },
+    parseShare,
+  ),
+  'sample.source': single(
+    { group: SAMPLING, describe: 'Read sockets from auto, netlink or procfs', default: 'auto' },
+    oneOf(['auto', ...SOURCE_KINDS]),
+  ),
+  'peak.window': single(
+    { group: SAMPLING, describe: 'How long a peak ratio remembers its highest sample', default: '1m' },
+    parsePeriod,
+  ),
+  namespaces: single(
+    { group: NAMESPACES, describe: 'Network namespaces: self, all, or a regexp of names', default: 'all' },
+    parseNamespaces,
+  ),
+  'namespaces.limit': single(
+    { group: NAMESPACES, describe: 'Namespaces to sample, those with most sockets first', default: '500' },
+    parseLimit,
+  ),
+  'namespaces.full-dump-above': single(
+    { group: NAMESPACES, describe: 'Read another whole above this share of its ports', default: '0.05' },
+    parseRatio,
+  ),
+  'processes.budget': single(
+    {
+      group: SAMPLING,
+      describe: 'Time to look for processes of new listeners; 0 for never',
+      default: '100ms',
+    },
+    parsePeriodOrNone,
+  ),
+  'no-canary': toggle({
+    group: SAMPLING,
+    describe: 'Do not ask the kernel for an ephemeral port at every sample, nor whether ports are blocked',
+  }),
+  'destinations.limit': single(
+    { group: SERIES, describe: 'Destinations to export, the fullest first', default: '20' },
+    parseLimit,
+  ),
+  'local-addresses.limit': single(
+    { group: SERIES, describe: 'Local addresses to export, the fullest first', default: '20' },
+    parseLimit,
+  ),
+  'listeners.limit': single(
+    { group: SERIES, describe: 'Listeners to export, the fullest queues first', default: '500' },
+    parseLimit,
+  ),
+  'owners.limit': single(
+    {
+      group: SERIES,
+      describe: 'Owners of ports to export, those with most first; 0 to attribute none',
+      default: '20',
+    },
+    parseLimit,
+  ),
+  'path.procfs': single(
+    { group: PATHS, describe: 'Where procfs is mounted', default: '/proc' },
+    pathOf('a directory'),
+  ),
+  'path.sysfs': single(
+    { group: PATHS, describe: 'Where sysfs is mounted', default: '/sys' },
+    pathOf('a directory'),
+  ),
+};
+
+/** What flags decide; the rest is how the program was called. */
+export function samplingOptions(
+  values: FlagValues<typeof SAMPLING_FLAGS>,
+  rest: Pick<SamplingOptions, 'hasBudget' | 'destinationOwners' | 'keepsConnections' | 'recordFile'>,
+): SamplingOptions {
+  return {
+    intervalMs: values['sample.interval'],
+    maxDuty: values['sample.max-duty'],
+    source: values['sample.source'],
+    peakWindowMs: values['peak.window'],
+    namespaces: values.namespaces,
+    namespacesLimit: values['namespaces.limit'],
+    fullDumpAbove: values['namespaces.full-dump-above'],
+    processBudgetMs: values['processes.budget'],
+    canary: !values['no-canary'],
+    limits: {
+      destinations: values['destinations.limit'],
+      localAddresses: values['local-addresses.limit'],
+      listeners: values['listeners.limit'],
+      owners: values['owners.limit'],
+    },
+    procfs: values['path.procfs'],
+    sysfs: values['path.sysfs'],
+    ...rest,
+  };
+}

@@ -1,0 +1,63 @@
+import { type ListenAddress, parseListenAddress } from '../../web/listenAddress.ts';
+import { optional, repeatable, single, toggle } from '../flag.ts';
+import type { FlagValues } from '../readFlags.ts';
+import { parseLimit, parseTelemetryPath, pathOf } from '../values.ts';
+
+/** How metrics and the status page are served. */
+export interface WebOptions {
+  /** At least one. */
+  readonly listenAddresses: readonly ListenAddress[];
+  /** Serve on the sockets that systemd hands over instead. */
+  readonly systemdSocket: boolean;
+  readonly telemetryPath: string;
+  /** Undefined for none. */
+  readonly configFile: string | undefined;
+  /** At a time; 0 for any number. */
+  readonly maxRequests: number;
+  /** Whether `/` is the status page. */
+  readonly page: boolean;
+}
+
+const WEB = 'Web:';
+
+export const WEB_FLAGS = {
+  'web.listen-address': repeatable(
+    {
+      group: WEB,
+      describe: 'Serve on :PORT, HOST:PORT or [IPV6]:PORT; repeatable',
+      default: ':10069',
+    },
+    parseListenAddress,
+  ),
+  'web.systemd-socket': toggle({
+    group: WEB,
+    describe: 'Serve on the sockets of a systemd socket unit instead',
+  }),
+  'web.telemetry-path': single(
+    { group: WEB, describe: 'Path of the metrics', default: '/metrics' },
+    parseTelemetryPath,
+  ),
+  'web.config.file': optional(
+    { group: WEB, describe: 'TLS, passwords and headers, in the format of exporter-toolkit' },
+    pathOf('a file'),
+  ),
+  'web.max-requests': single(
+    { group: WEB, describe: 'Requests to answer at a time; 0 for any number', default: '40' },
+    parseLimit,
+  ),
+  'no-web.page': toggle({
+    group: WEB,
+    describe: 'Show only links at /, and remember no last hour for the status page',
+  }),
+};
+
+export function webOptions(values: FlagValues<typeof WEB_FLAGS>): WebOptions {
+  return {
+    listenAddresses: values['web.listen-address'],
+    systemdSocket: values['web.systemd-socket'],
+    telemetryPath: values['web.telemetry-path'],
+    configFile: values['web.config.file'],
+    maxRequests: values['web.max-requests'],
+    page: !values['no-web.page'],
+  };
+}
