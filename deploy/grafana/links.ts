@@ -10,7 +10,7 @@ export function dashboardLinks(homepage: string | undefined): DashboardLinkBuild
     homepage === undefined
       ? []
       : [
-          link('README', `${homepage}/blob/main/README.md`, 'What the metrics mean.'),
+          link('Metrics', `${homepage}/blob/main/deploy/reference/metrics.md`, 'What the metrics mean.'),
           link('Runbooks', `${homepage}/blob/main/deploy/runbooks.md`, 'What to do about each alert.'),
         ];
   return [

@@ -132,7 +132,7 @@ describe('The Grafana dashboard', () => {
     expect(urls()).toEqual(['http://${instance}/']);
     expect(urls('https://example.org/x')).toEqual([
       'http://${instance}/',
-      'https://example.org/x/blob/main/README.md',
+      'https://example.org/x/blob/main/deploy/reference/metrics.md',
       'https://example.org/x/blob/main/deploy/runbooks.md',
     ]);
   });

@@ -153,10 +153,10 @@ describe('deploy/kubernetes', () => {
     expect(labels).toMatchObject(daemonSet.spec?.selector.matchLabels ?? {});
   });
 
-  itNeeding(missingKubectl, 'runs the image of this version, as the README builds it', () => {
+  itNeeding(missingKubectl, 'runs the image of this version, as deploy/container builds it', () => {
     const { image } = pod().container;
     expect(image).toBe(`port-exporter:${VERSION}`);
-    const readme = readFileSync(join(REPOSITORY, 'README.md'), 'utf8');
+    const readme = readFileSync(join(REPOSITORY, 'deploy/container/README.md'), 'utf8');
     expect(readme).toContain(`--tag ${image}`);
     const named = [...readme.matchAll(/(?<=[ /])port-exporter:\d[\w.]*/g)].map(([name]) => name);
     expect(new Set(named)).toEqual(new Set([image]));

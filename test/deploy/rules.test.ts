@@ -8,6 +8,7 @@ import { OPTION_FLAGS } from '../../src/cli/options.ts';
 import { QUERY_FLAGS } from '../../src/cli/queryOptions.ts';
 import { itNeeding, missingTool } from '../e2e/support/needs.ts';
 import { exposedMetrics } from '../support/exposed.ts';
+import { markedTable } from '../support/markdown.ts';
 import { parsePromql } from '../support/promql.ts';
 import { alertsOf, DEPLOY, readRules, recordingsOf } from './ruleFile.ts';
 
@@ -71,13 +72,9 @@ describe('Every alert', () => {
     expect(sections.toSorted()).toEqual(ALERTS.map(({ alert }) => alert).toSorted());
   });
 
-  it('is a row of the README, with its severity', () => {
-    const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
-    const [, table = ''] = /<!-- alerts:begin -->\n(.*)<!-- alerts:end -->/s.exec(readme) ?? [];
-    const rows = [...table.matchAll(/^\| `(\w+)` \|.*\| (\w+) \|$/gm)].map(([, name, severity]) => [
-      name,
-      severity,
-    ]);
+  it('is a row of its README, with its severity', () => {
+    const readme = readFileSync(`${DEPLOY}/prometheus/README.md`, 'utf8');
+    const rows = markedTable(readme, 'alerts').map(([name, , severity]) => [name, severity]);
     expect(rows).toEqual(ALERTS.map(({ alert, labels }) => [alert, labels['severity']]));
   });
 });

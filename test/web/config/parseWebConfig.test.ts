@@ -64,9 +64,9 @@ basic_auth_users:
     expect(values.tls_server_config ?? {}).toEqual({});
   });
 
-  it('may look like the one in the README', () => {
-    const readme = readFileSync(new URL('../../../README.md', import.meta.url), 'utf8');
-    const [, example = ''] = /^```yaml\n(tls_server_config:\n.*?)^```$/ms.exec(readme) ?? [];
+  it('may look like the one in deploy/reference/web.md', () => {
+    const page = readFileSync(new URL('../../../deploy/reference/web.md', import.meta.url), 'utf8');
+    const [, example = ''] = /^```yaml\n(tls_server_config:\n.*?)^```$/ms.exec(page) ?? [];
     const { values } = parseWebConfig(example, 'web.yml');
     expect(Object.keys(values)).toHaveLength(3);
     expect(values.basic_auth_users?.size).toBe(1);
