@@ -13,6 +13,7 @@ import {
   type Target,
   type Thresholds,
 } from '../support/grafana.ts';
+import { markedTable } from '../support/markdown.ts';
 import { parsePromql } from '../support/promql.ts';
 
 const RULES = new URL('../../deploy/prometheus/rules.yml', import.meta.url);
@@ -42,6 +43,13 @@ describe('The Grafana dashboard', () => {
       panels.map(({ title }) => `${row}: ${title}`),
     );
     expect(new Set(titles).size).toBe(titles.length);
+  });
+
+  it('has the rows that its README lists', () => {
+    const readme = readFileSync(new URL('../../deploy/grafana/README.md', import.meta.url), 'utf8');
+    const listed = markedTable(readme, 'rows').map(([row = '']) => row.toLowerCase());
+    const titles = rowsOf(dashboard).map(({ row }) => row.replace('$instance: ', '').toLowerCase());
+    expect(titles.map((title, at) => title.slice(0, listed[at]?.length))).toEqual(listed);
   });
 
   it('fills lines of 24 columns, and no panel lies on another', () => {
