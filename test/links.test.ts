@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
-const NOT_OURS = new Set(['.git', 'node_modules', 'dist']);
+const NOT_OURS = new Set(['.git', '.cache', 'coverage', 'dist', 'node_modules']);
 const { homepage } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { homepage: string };
 
 const FILES = readdirSync(ROOT, { withFileTypes: true })
