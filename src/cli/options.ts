@@ -3,8 +3,10 @@ import type { ProbeOptions } from '../probes/openProbes.ts';
 import type { SamplingOptions } from '../sampling/samplingOptions.ts';
 import { LOG_FLAGS, logOptions } from './flags/log.ts';
 import { MODE_FLAGS } from './flags/mode.ts';
+import { mountsOf, PATH_FLAGS } from './flags/paths.ts';
 import { PROBE_FLAGS, probeOptions } from './flags/probes.ts';
 import { SAMPLING_FLAGS, samplingOptions } from './flags/sampling.ts';
+import { limitsOf, SERIES_FLAGS } from './flags/series.ts';
 import { WEB_FLAGS, type WebOptions, webOptions } from './flags/web.ts';
 import type { FlagValues } from './readFlags.ts';
 
@@ -21,6 +23,8 @@ export const OPTION_FLAGS = {
   ...WEB_FLAGS,
   ...SAMPLING_FLAGS,
   ...PROBE_FLAGS,
+  ...SERIES_FLAGS,
+  ...PATH_FLAGS,
   ...LOG_FLAGS,
   ...MODE_FLAGS,
 };
@@ -30,6 +34,8 @@ export function toOptions(values: FlagValues<typeof OPTION_FLAGS>): Options {
   return deepFreeze({
     web,
     sampling: samplingOptions(values, {
+      limits: limitsOf(values),
+      ...mountsOf(values),
       // Who asks once waits for the whole answer.
       hasBudget: !values.once,
       // For the page alone.

@@ -3,20 +3,10 @@ import type { SamplingOptions } from '../../sampling/samplingOptions.ts';
 import { SOURCE_KINDS } from '../../sockets/source.ts';
 import { single, toggle } from '../flag.ts';
 import type { FlagValues } from '../readFlags.ts';
-import {
-  oneOf,
-  parseLimit,
-  parseNamespaces,
-  parsePeriodOrNone,
-  parseRatio,
-  parseShare,
-  pathOf,
-} from '../values.ts';
+import { oneOf, parseLimit, parseNamespaces, parsePeriodOrNone, parseRatio, parseShare } from '../values.ts';
 
 const SAMPLING = 'Sampling:';
 const NAMESPACES = 'Namespaces:';
-const SERIES = 'Series:';
-const PATHS = 'Paths:';
 
 export const SAMPLING_FLAGS = {
   'sample.interval': single(
@@ -63,40 +53,15 @@ export const SAMPLING_FLAGS = {
     group: SAMPLING,
     describe: 'Do not ask the kernel for an ephemeral port at every sample, nor whether ports are blocked',
   }),
-  'destinations.limit': single(
-    { group: SERIES, describe: 'Destinations to export, the fullest first', default: '20' },
-    parseLimit,
-  ),
-  'local-addresses.limit': single(
-    { group: SERIES, describe: 'Local addresses to export, the fullest first', default: '20' },
-    parseLimit,
-  ),
-  'listeners.limit': single(
-    { group: SERIES, describe: 'Listeners to export, the fullest queues first', default: '500' },
-    parseLimit,
-  ),
-  'owners.limit': single(
-    {
-      group: SERIES,
-      describe: 'Owners of ports to export, those with most first; 0 to attribute none',
-      default: '20',
-    },
-    parseLimit,
-  ),
-  'path.procfs': single(
-    { group: PATHS, describe: 'Where procfs is mounted', default: '/proc' },
-    pathOf('a directory'),
-  ),
-  'path.sysfs': single(
-    { group: PATHS, describe: 'Where sysfs is mounted', default: '/sys' },
-    pathOf('a directory'),
-  ),
 };
 
-/** What flags decide; the rest is how the program was called. */
+/** Beside the flags of this file those of limits and paths decide; the rest is how the program was called. */
 export function samplingOptions(
   values: FlagValues<typeof SAMPLING_FLAGS>,
-  rest: Pick<SamplingOptions, 'hasBudget' | 'destinationOwners' | 'keepsConnections' | 'recordFile'>,
+  rest: Pick<
+    SamplingOptions,
+    'limits' | 'procfs' | 'sysfs' | 'hasBudget' | 'destinationOwners' | 'keepsConnections' | 'recordFile'
+  >,
 ): SamplingOptions {
   return {
     intervalMs: values['sample.interval'],
@@ -108,14 +73,6 @@ export function samplingOptions(
     fullDumpAbove: values['namespaces.full-dump-above'],
     processBudgetMs: values['processes.budget'],
     canary: !values['no-canary'],
-    limits: {
-      destinations: values['destinations.limit'],
-      localAddresses: values['local-addresses.limit'],
-      listeners: values['listeners.limit'],
-      owners: values['owners.limit'],
-    },
-    procfs: values['path.procfs'],
-    sysfs: values['path.sysfs'],
     ...rest,
   };
 }

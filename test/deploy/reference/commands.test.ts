@@ -36,7 +36,7 @@ it.each(['README.md', 'deploy/reference/commands.md'])(
     expect(shown.length).toBeGreaterThan(0);
     for (const [line, words = ''] of shown) {
       const { kind } = await parseCommandLine(words.trim().split(' ').filter(Boolean), {});
-      expect(['query', 'report', 'run'], line).toContain(kind);
+      expect(['query', 'report', 'run', 'once'], line).toContain(kind);
     }
   },
 );

@@ -1,0 +1,38 @@
+import type { Limits } from '../../aggregate/limits.ts';
+import { single } from '../flag.ts';
+import type { FlagValues } from '../readFlags.ts';
+import { parseLimit } from '../values.ts';
+
+const SERIES = 'Series:';
+
+export const SERIES_FLAGS = {
+  'destinations.limit': single(
+    { group: SERIES, describe: 'Destinations to export, the fullest first', default: '20' },
+    parseLimit,
+  ),
+  'local-addresses.limit': single(
+    { group: SERIES, describe: 'Local addresses to export, the fullest first', default: '20' },
+    parseLimit,
+  ),
+  'listeners.limit': single(
+    { group: SERIES, describe: 'Listeners to export, the fullest queues first', default: '500' },
+    parseLimit,
+  ),
+  'owners.limit': single(
+    {
+      group: SERIES,
+      describe: 'Owners of ports to export, those with most first; 0 to attribute none',
+      default: '20',
+    },
+    parseLimit,
+  ),
+};
+
+export function limitsOf(values: FlagValues<typeof SERIES_FLAGS>): Limits {
+  return {
+    destinations: values['destinations.limit'],
+    localAddresses: values['local-addresses.limit'],
+    listeners: values['listeners.limit'],
+    owners: values['owners.limit'],
+  };
+}
