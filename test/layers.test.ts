@@ -42,6 +42,33 @@ describe('the house', () => {
   });
 });
 
+describe('the seam between the threads', () => {
+  const importsOf = (room: string) =>
+    Object.entries(readSources())
+      .filter(([file]) => file.startsWith(`${room}/`))
+      .flatMap(([, text]) => specifiersOf(text).map((specifier) => specifier.replace(/^(\.\.\/)+/, '')));
+
+  it('is plain data: what shows a sample knows nothing of how it was taken', () => {
+    for (const room of ['metrics', 'status', 'systemd', 'web']) {
+      const inner = importsOf(room).filter((specifier) => /^(sampling|supervisor)\//.test(specifier));
+      expect(inner, room).toEqual([]);
+    }
+  });
+
+  it('is messages: what keeps the worker alive imports its options, and starts its file', () => {
+    const inner = importsOf('supervisor').filter((specifier) => specifier.startsWith('sampling/'));
+    expect([...new Set(inner)].toSorted()).toEqual(['sampling/samplingOptions.ts', 'sampling/worker.js']);
+    expect(importsOf('sampling').filter((specifier) => specifier.startsWith('supervisor/'))).toEqual([]);
+  });
+});
+
+describe('files', () => {
+  it('are small: at most 220 lines', () => {
+    const long = Object.entries(readSources()).filter(([, text]) => text.split('\n').length > 221);
+    expect(long.map(([file]) => file)).toEqual([]);
+  });
+});
+
 describe('what reads YAML', () => {
   it('is not loaded before there is a file to read: it takes 11 MB', () => {
     for (const start of ['main.ts', 'daemon.ts', 'sampling/worker.ts']) {

@@ -1,6 +1,12 @@
 import { errorCode } from './errors.ts';
 
+const ABSENT: ReadonlySet<string | undefined> = new Set(['ENOENT', 'ENOTDIR', 'ESRCH']);
 const REFUSED: ReadonlySet<string | undefined> = new Set(['EACCES', 'EPERM']);
+
+/** Whether something failed because it is not there, or vanished meanwhile: a file, a process. */
+export function isAbsent(thrown: unknown): boolean {
+  return ABSENT.has(errorCode(thrown));
+}
 
 /** Whether something failed for lack of privilege. */
 export function isRefused(thrown: unknown): boolean {

@@ -69,7 +69,7 @@ export const defineDestinations: DefineMetricGroup = (registers) => {
   };
 };
 
-/** Series a destination has in each open-ended metric of this family. */
+/** Series a destination has in each open-ended metric of this group. */
 export const DESTINATION_SERIES = {
   port_destination_used_ports: 3,
   port_destination_reclaimable_ports: 1,

@@ -16,7 +16,7 @@ import { defineRange } from './range.ts';
 import { defineSockets } from './sockets.ts';
 
 /** In the order in which they are exposed. */
-const FAMILIES: readonly DefineMetricGroup[] = [
+const METRIC_GROUPS: readonly DefineMetricGroup[] = [
   defineRange,
   defineExhaustion,
   defineCanary,
@@ -51,7 +51,7 @@ export function createExposition({
   withProcess: boolean;
   probes?: () => ProbesState;
 }): Exposition {
-  const sampled = new PaintedPart(FAMILIES);
+  const sampled = new PaintedPart(METRIC_GROUPS);
   const probing = new PaintedPart([defineProbes]);
   const own = newRegistries();
   if (withProcess) for (const register of Object.values(own)) collectProcessMetrics(register);

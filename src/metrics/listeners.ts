@@ -77,14 +77,14 @@ export const defineListeners: DefineMetricGroup = (registers) => {
   };
 };
 
-/** Series a UDP listener has in each open-ended metric of this family. */
+/** Series a UDP listener has in each open-ended metric of this group. */
 export const UDP_LISTENER_SERIES = {
   port_listener_info: 1,
   port_listener_dropped_total: 1,
   port_listener_in_ephemeral_range: 1,
 } as const;
 
-/** Series a TCP listener has in each open-ended metric of this family. */
+/** Series a TCP listener has in each open-ended metric of this group. */
 export const LISTENER_SERIES = {
   ...UDP_LISTENER_SERIES,
   port_listener_accept_queue: 1,

@@ -58,7 +58,7 @@ export const defineLocalAddresses: DefineMetricGroup = (registers) => {
   };
 };
 
-/** Series a local address has in each open-ended metric of this family. */
+/** Series a local address has in each open-ended metric of this group. */
 export const LOCAL_ADDRESS_SERIES = {
   port_local_address_used_ports: 1,
   port_local_address_available_ports: 1,

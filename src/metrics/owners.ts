@@ -34,5 +34,5 @@ export const defineOwners: DefineMetricGroup = (registers) => {
   };
 };
 
-/** Series an owner has in each open-ended metric of this family. */
+/** Series an owner has in each open-ended metric of this group. */
 export const OWNER_SERIES = { port_owner_ephemeral_ports: 1 } as const;

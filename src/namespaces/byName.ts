@@ -1,7 +1,7 @@
 import { readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { ExporterError, errorCode } from '../base/errors.ts';
-import { isRefused } from '../base/ifReadable.ts';
+import { isAbsent, isRefused } from '../base/ifReadable.ts';
 import { printable } from '../base/printable.ts';
 import { whyDenied } from '../kernel/capabilities.ts';
 import { discoverNamespaces, netnsDirectoryOf, parseNamespaceLink } from './discover.ts';
@@ -52,9 +52,8 @@ function ofProcess(procfs: string, pid: string): FoundNamespace | undefined {
     const inode = parseNamespaceLink(readlinkSync(path));
     return inode === undefined ? undefined : { inode, path, pid: Number(pid), name: undefined };
   } catch (error) {
-    const code = errorCode(error);
-    if (code === 'ENOENT' || code === 'ESRCH') return undefined;
-    const why = isRefused(error) ? whyDenied(['CAP_SYS_PTRACE']) : code;
+    if (isAbsent(error)) return undefined;
+    const why = isRefused(error) ? whyDenied(['CAP_SYS_PTRACE']) : errorCode(error);
     throw new ExporterError(`readlink() of ${path}: ${why}`);
   }
 }

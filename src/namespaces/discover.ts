@@ -1,7 +1,7 @@
 import { readdirSync, readlinkSync, statfsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { ExporterError, errorCode } from '../base/errors.ts';
-import { isRefused } from '../base/ifReadable.ts';
+import { isAbsent, isRefused } from '../base/ifReadable.ts';
 import { whyDenied } from '../kernel/capabilities.ts';
 import type { FoundNamespace } from './found.ts';
 
@@ -90,8 +90,7 @@ function namesIn(directory: string): string[] | string {
   try {
     return readdirSync(directory).toSorted();
   } catch (error) {
-    const code = errorCode(error) ?? '';
-    return code === 'ENOENT' || code === 'ENOTDIR' ? [] : code;
+    return isAbsent(error) ? [] : (errorCode(error) ?? '');
   }
 }
 

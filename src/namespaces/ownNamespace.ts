@@ -1,6 +1,7 @@
 import { existsSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { ExporterError, errorCode } from '../base/errors.ts';
+import { isAbsent, isRefused } from '../base/ifReadable.ts';
 import { parseNamespaceLink } from './discover.ts';
 
 /** A sysctl that only the initial network namespace has (net/core/sysctl_net_core.c: not in `netns_core_table`). */
@@ -29,21 +30,21 @@ export function ownNamespace(procfs: string): OwnNamespace {
 
 /** Only a privileged reader sees PID 1's link; to anyone else the initial namespace shows by what it alone has. */
 function isHost(procfs: string, own: string): boolean {
-  const host = readNamespaceLink(procfs, '1', HIDDEN);
+  const host = readNamespaceLink(procfs, '1', isHidden);
   return host === undefined ? existsSync(join(procfs, INITIAL_NAMESPACE_ONLY)) : host === own;
 }
 
-const ABSENT = ['ENOENT', 'ENOTDIR'];
 /** What a process of somebody else is to a reader without privilege. */
-const HIDDEN = [...ABSENT, 'EACCES', 'EPERM'];
+function isHidden(error: unknown): boolean {
+  return isAbsent(error) || isRefused(error);
+}
 
-function readNamespaceLink(procfs: string, pid: string, expected = ABSENT): string | undefined {
+function readNamespaceLink(procfs: string, pid: string, isExpected = isAbsent): string | undefined {
   const path = join(procfs, pid, 'ns/net');
   try {
     return readlinkSync(path);
   } catch (error) {
-    const code = errorCode(error) ?? '';
-    if (expected.includes(code)) return undefined;
-    throw new ExporterError(`readlink() of ${path}: ${code}`);
+    if (isExpected(error)) return undefined;
+    throw new ExporterError(`readlink() of ${path}: ${errorCode(error) ?? ''}`);
   }
 }

@@ -5,7 +5,7 @@ import type { Clock } from '../kernel/threadCpu.ts';
 import type { NamespaceIdentity } from '../namespaces/labels.ts';
 import type { SocketProcesses } from '../owners/socketProcesses.ts';
 import type { NamedHolders } from '../snapshot/owners.ts';
-import type { CollectorOutcome, NamespaceSample } from '../snapshot/sample.ts';
+import type { CollectorOutcome, HostCollectorName, NamespaceSample } from '../snapshot/sample.ts';
 import type { NamespaceSnapshot } from '../snapshot/snapshot.ts';
 import type { SocketSource } from '../sockets/source.ts';
 import type { Canary } from './canary.ts';
@@ -143,7 +143,7 @@ export class SampledHost {
 }
 
 /** Of what finds no numbers, and is done once for the whole host. */
-function outcomeOf(collector: 'enter' | 'processes', run: () => void): CollectorOutcome {
+function outcomeOf(collector: HostCollectorName, run: () => void): CollectorOutcome {
   const outcomes: CollectorOutcome[] = [];
   collect({ collector, finds: 'names' }, outcomes, run);
   return outcomes[0] as CollectorOutcome;

@@ -39,10 +39,13 @@ export function listenersOf(sample: NamespaceSample, protocol: Protocol): Listen
 }
 
 /**
- * Collectors of sampling/collectors/, and what is done once for the whole host. `enter`: entering that namespace; of the
- * own one, finding the others. `processes`: finding who holds the listening sockets.
+ * Beside the collectors of sampling/collectors/. `enter`: entering the namespace; of the own one, finding the others.
+ * `processes`: finding who holds the listening sockets, once for the whole host.
  */
-export type CollectorName = keyof Results | 'enter' | 'processes';
+export const HOST_COLLECTORS = ['enter', 'processes'] as const;
+
+export type HostCollectorName = (typeof HOST_COLLECTORS)[number];
+export type CollectorName = keyof Results | HostCollectorName;
 
 export interface CollectorOutcome {
   readonly collector: CollectorName;

@@ -15,10 +15,10 @@ export interface Manager {
 
 /**
  * The ways to the service manager. READY and status go through the package systemd-notify, and where its command is
- * missing or fails as datagrams. Beats, which it cannot send, are datagrams; only where `say` is undefined, because the
+ * missing or fails as datagrams. Keep-alives, which it cannot send, are datagrams; only where `send` is undefined, because the
  * FFI library is missing, each of them is a process: without any the manager would kill a healthy exporter.
  */
-export function createManager(say: Send | undefined, log: Logger): Manager {
+export function createManager(send: Send | undefined, log: Logger): Manager {
   let isCommandUsable = true;
   /** What cannot be done is said once, until it could be done again. */
   const refused = new Set<string>();
@@ -32,7 +32,7 @@ export function createManager(say: Send | undefined, log: Logger): Manager {
   }
   function tell(what: string, state: string): void {
     try {
-      say?.(state);
+      send?.(state);
       settle(what, undefined);
     } catch (error) {
       settle(what, error);
@@ -52,7 +52,7 @@ export function createManager(say: Send | undefined, log: Logger): Manager {
       tell('status', `${ready ? 'READY=1\n' : ''}STATUS=${status}`);
     },
     keepAlive() {
-      if (say !== undefined) tell('watchdog', 'WATCHDOG=1');
+      if (send !== undefined) tell('watchdog', 'WATCHDOG=1');
       else {
         execFile('systemd-notify', [`--pid=${process.pid}`, 'WATCHDOG=1'], (error) =>
           settle('watchdog', error ?? undefined),

@@ -28,14 +28,14 @@ export function createService(options: {
   const { environment, state, log } = options;
   const path = environment['NOTIFY_SOCKET'] ?? '';
   if (path === '') return noService;
-  const manager = createManager(openSend(path, log), log);
+  const manager = createManager(openSocket(path, log), log);
   let status = statusOf(state(), Date.now());
   let saidAt = performance.now();
   let endWatchdog = () => {};
   let statusTimer: NodeJS.Timeout | undefined;
   let isStopping = false;
 
-  async function say(ready: boolean): Promise<void> {
+  async function announce(ready: boolean): Promise<void> {
     status = statusOf(state(), Date.now());
     saidAt = performance.now();
     await manager.announce({ ready, status: status.words });
@@ -44,13 +44,13 @@ export function createService(options: {
   function lookAgainLater(): void {
     if (isStopping) return;
     statusTimer = setTimeout(async () => {
-      if (isNews(statusOf(state(), Date.now()), status, performance.now() - saidAt)) await say(false);
+      if (isNews(statusOf(state(), Date.now()), status, performance.now() - saidAt)) await announce(false);
       lookAgainLater();
     }, STATUS_CHECK_MS);
   }
   return {
     ready() {
-      void say(true).then(lookAgainLater);
+      void announce(true).then(lookAgainLater);
       const periodMs = watchdogPeriodMs(environment, process.pid);
       if (periodMs === undefined) return;
       endWatchdog = startWatchdog(
@@ -68,7 +68,7 @@ export function createService(options: {
   };
 }
 
-function openSend(path: string, log: Logger): Send | undefined {
+function openSocket(path: string, log: Logger): Send | undefined {
   try {
     return openNotifySocket(path, loadLibc());
   } catch (error) {
