@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { createExposition } from '../../src/metrics/exposition.ts';
+import { COLLECTORS } from '../../src/sampling/collectors/list.ts';
 import type { SamplingState } from '../../src/snapshot/samplingState.ts';
 import { parseExposition, type Series } from '../support/exposition.ts';
 import { EMPTY_NAMESPACE, failing, RICH_NAMESPACE, sampled, withResults } from './snapshots.ts';
@@ -234,10 +235,7 @@ describe('a collector that failed', () => {
       expect(kernel(before).filter((one) => collectorsOf(one).includes(collector))).not.toEqual([]);
       const success = after.filter(({ name }) => name === 'port_exporter_sample_success');
       expect(success.map(({ labels, value }) => [labels['collector'], value])).toEqual(
-        (['range', 'tcp', 'udp', 'owners', 'canary'] as const).map((name) => [
-          name,
-          name === collector ? 0 : 1,
-        ]),
+        COLLECTORS.map(({ name }) => [name, name === collector ? 0 : 1]),
       );
     },
   );
