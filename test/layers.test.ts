@@ -1,30 +1,15 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { findViolations, loadedWith, type Sources, specifiersOf } from './layers.ts';
+import {
+  drawImports,
+  findViolations,
+  LAYERS,
+  loadedWith,
+  readSources,
+  type Sources,
+  specifiersOf,
+} from './layers.ts';
 
-/** From the top down: a file imports its own folder and those below it. */
-const LAYERS = [
-  'main',
-  'daemon',
-  'once',
-  'cli',
-  'reports',
-  'web',
-  'metrics',
-  'systemd',
-  'status',
-  'scan',
-  'probes',
-  'supervisor',
-  'sampling',
-  'snapshot',
-  'aggregate',
-  'sockets',
-  'namespaces',
-  'owners',
-  'kernel',
-  'base',
-];
 const ONLY_IMPORTERS = { 'prom-client': 'metrics', koffi: 'kernel', 'string-width': 'reports' };
 
 describe('the house', () => {
@@ -39,6 +24,28 @@ describe('the house', () => {
       const importers = Object.entries(sources).filter(([, text]) => specifiersOf(text).includes(name));
       expect(importers.every(([file]) => file.startsWith(`${layer}/`)) && importers.length > 0).toBe(true);
     }
+  });
+});
+
+describe('.github/ARCHITECTURE.md', () => {
+  const path = new URL('../.github/ARCHITECTURE.md', import.meta.url);
+  const [begin, end] = ['<!-- imports:begin -->\n', '<!-- imports:end -->'];
+
+  it('draws the imports as they are', () => {
+    const page = readFileSync(path, 'utf8');
+    const [before = '', rest = ''] = page.split(begin);
+    const [drawn, after] = rest.split(end);
+    const picture = drawImports(readSources(), LAYERS);
+    if (process.env['UPDATE_GOLDEN'] === '1')
+      writeFileSync(path, [before, begin, picture, end, after].join(''));
+    else expect(drawn).toBe(picture);
+  });
+
+  it('says of every layer what it is for, from the top down', () => {
+    const named = [...readFileSync(path, 'utf8').matchAll(/^\| `(\w+)(?:\.ts|\/)` \|/gm)].map(
+      ([, name]) => name,
+    );
+    expect(named).toEqual(LAYERS);
   });
 });
 
@@ -184,11 +191,3 @@ describe('a house that', () => {
     expect(check({ 'top/a.ts': '', 'low/c.ts': comment })).toEqual([]);
   });
 });
-
-function readSources(): Sources {
-  const src = new URL('../src/', import.meta.url);
-  const files = readdirSync(src, { recursive: true, encoding: 'utf8' }).filter((file) =>
-    file.endsWith('.ts'),
-  );
-  return Object.fromEntries(files.map((file) => [file, readFileSync(new URL(file, src), 'utf8')]));
-}

@@ -1,7 +1,40 @@
+import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path/posix';
 
 /** Files of src by path (`kernel/libc.ts`), with their text. */
 export type Sources = Readonly<Record<string, string>>;
+
+/** From the top down: a file imports its own folder and those below it. */
+export const LAYERS: readonly string[] = [
+  'main',
+  'daemon',
+  'once',
+  'cli',
+  'reports',
+  'web',
+  'metrics',
+  'systemd',
+  'status',
+  'scan',
+  'probes',
+  'supervisor',
+  'sampling',
+  'snapshot',
+  'aggregate',
+  'sockets',
+  'namespaces',
+  'owners',
+  'kernel',
+  'base',
+];
+
+export function readSources(): Sources {
+  const src = new URL('../src/', import.meta.url);
+  const files = readdirSync(src, { recursive: true, encoding: 'utf8' }).filter((file) =>
+    file.endsWith('.ts'),
+  );
+  return Object.fromEntries(files.map((file) => [file, readFileSync(new URL(file, src), 'utf8')]));
+}
 
 /**
  * Every rule that the sources break, one line each; none where the house stands.
@@ -90,4 +123,28 @@ function circlesOf(graph: ReadonlyMap<string, readonly string[]>): string[][] {
   };
   for (const file of graph.keys()) walk(file, []);
   return circles;
+}
+
+/** A Mermaid flowchart of which layer imports which, without the arrows that a longer way implies. */
+export function drawImports(sources: Sources, layers: readonly string[]): string {
+  const layerOf = (file: string) =>
+    layers.find((layer) => file === `${layer}.ts` || file.startsWith(`${layer}/`)) ?? file;
+  const imports = new Map(layers.map((layer) => [layer, new Set<string>()]));
+  for (const [file, text] of Object.entries(sources)) {
+    for (const specifier of specifiersOf(text)) {
+      const target = specifier.startsWith('.') ? resolve(file, specifier, sources) : undefined;
+      if (target === undefined || layerOf(target) === layerOf(file)) continue;
+      imports.get(layerOf(file))?.add(layerOf(target));
+    }
+  }
+  const reaches = (from: string, to: string): boolean =>
+    [...(imports.get(from) ?? [])].some((next) => next === to || reaches(next, to));
+  const arrows = layers.flatMap((layer) => {
+    const below = [...(imports.get(layer) ?? [])].toSorted((a, b) => layers.indexOf(a) - layers.indexOf(b));
+    const drawn = below.filter(
+      (target) => !below.some((other) => other !== target && reaches(other, target)),
+    );
+    return drawn.map((target) => `  ${layer} --> ${target}`);
+  });
+  return ['```mermaid', 'flowchart TD', ...arrows, '```', ''].join('\n');
 }

@@ -7,7 +7,19 @@ import { SOURCE_KINDS, type SocketSource, type SourceKind } from './source.ts';
 /** How each source is opened in the namespace of the calling thread. Throws an ExporterError where it is refused. */
 export type Openers = Readonly<Record<SourceKind, (procfs: string) => SocketSource>>;
 
-const OPENERS: Openers = { netlink: () => openNetlinkSource(), procfs: openProcfsSource };
+const SOURCES: Readonly<Record<SourceKind, Source>> = {
+  netlink: { open: () => openNetlinkSource(), instead: 'sock_diag' },
+  procfs: {
+    open: openProcfsSource,
+    instead: '/proc/net instead: bound-only sockets and backlog limits stay unknown',
+  },
+};
+
+interface Source {
+  readonly open: Openers[SourceKind];
+  /** What the log says is read, where the source before it was refused. */
+  readonly instead: string;
+}
 
 /**
  * Opens the source that was asked for; with `auto` the first of SOURCE_KINDS that is not refused. Says in one line which it
@@ -22,7 +34,7 @@ export function chooseSource(
   openers: Partial<Openers> = {},
 ): SocketSource {
   const kinds = wanted === 'auto' ? SOURCE_KINDS : [wanted];
-  const source = firstOf(kinds, (kind) => ({ ...OPENERS, ...openers })[kind](procfs), log);
+  const source = firstOf(kinds, (kind) => (openers[kind] ?? SOURCES[kind].open)(procfs), log);
   log.info('reading socket tables', {
     source: source.kind,
     bound_only_sockets: source.sees.boundOnly ? 'seen' : 'unknown',
@@ -41,13 +53,7 @@ function firstOf(
   } catch (error) {
     const [next] = others;
     if (next === undefined || !(error instanceof ExporterError)) throw error;
-    log.warn(`${kind} refused, reading ${SEEN_BY[next]}`, { error: errorLine(error) });
+    log.warn(`${kind} refused, reading ${SOURCES[next].instead}`, { error: errorLine(error) });
     return firstOf(others, open, log);
   }
 }
-
-/** What is read in place of the source that was refused. */
-const SEEN_BY: Readonly<Record<SourceKind, string>> = {
-  netlink: 'sock_diag instead',
-  procfs: '/proc/net instead: bound-only sockets and backlog limits stay unknown',
-};
