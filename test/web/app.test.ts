@@ -124,6 +124,20 @@ describe('/', () => {
   });
 });
 
+describe('/readme', () => {
+  it('is plain text', async () => {
+    const response = await app({ readme: '# <b>\n' }).request('/readme');
+    expect(response.headers.get('content-type')).toBe('text/plain; charset=UTF-8');
+    expect(await response.text()).toBe('# <b>\n');
+  });
+
+  it('is a 404 in one line where it is not installed', async () => {
+    const response = await app().request('/readme');
+    expect(response.status).toBe(404);
+    expect(await response.text()).toBe('404 Not Found: README.md is not installed\n');
+  });
+});
+
 describe('every answer', () => {
   it.each(['/', '/metrics', '/-/healthy', '/-/ready', '/nothing'])(
     'has the security headers: %s',

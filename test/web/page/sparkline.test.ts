@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { percent } from '../../src/base/quantities.ts';
-import { BUCKET_MS, type Point } from '../../src/status/timeline.ts';
-import { runs, sparkline, stepPath } from '../../src/web/page/sparkline.ts';
+import { percent } from '../../../src/base/quantities.ts';
+import { BUCKET_MS, type Point } from '../../../src/status/timeline.ts';
+import { runs, sparkline, stepPath } from '../../../src/web/page/sparkline.ts';
 
 const GAP: Point = { value: Number.NaN, isEstimated: false };
 const at = (value: number): Point => ({ value, isEstimated: false });
