@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config';
+import { ALONE, MACHINE, MOCKING, PEERS } from './projects.ts';
 
 // Above 1 on a slow machine: the emulated kernels of test/kernels/ set it.
 const factor = Number(process.env['TEST_TIMEOUT_FACTOR'] ?? 1);
@@ -6,12 +7,44 @@ const factor = Number(process.env['TEST_TIMEOUT_FACTOR'] ?? 1);
 export default defineConfig({
   test: {
     root: new URL('..', import.meta.url).pathname,
-    include: ['test/**/*.test.ts'],
-    // Live tests put their process into a network namespace of its own: threads would share it, forks do not.
-    pool: 'forks',
-    testTimeout: 30_000 * factor,
-    hookTimeout: 60_000 * factor,
-    // Hundreds of these tests have real peers that share a small machine: what fails there is asked once more, and reported.
-    retry: process.env['CI'] === 'true' ? 1 : 0,
+    projects: [
+      project('unit', 0, {
+        include: ['test/**/*.test.ts'],
+        exclude: [...MACHINE, ...MOCKING, ...PEERS, ...ALONE],
+        isPrivileged: false,
+        // Most of these files take less time than a process of their own would.
+        isolate: false,
+      }),
+      project('unit-mocking', 0, { include: MOCKING, isPrivileged: false }),
+      project('machine', 1, { include: MACHINE, exclude: [...PEERS, ...ALONE] }),
+      project('peers', 1, { include: PEERS, retry: process.env['CI'] === 'true' ? 1 : 0 }),
+      project('alone', 2, { include: ALONE, maxWorkers: 1 }),
+    ],
   },
 });
+
+interface Project {
+  readonly include: string[];
+  readonly exclude?: string[];
+  readonly isPrivileged?: boolean;
+  readonly isolate?: boolean;
+  readonly retry?: number;
+  readonly maxWorkers?: number;
+}
+
+/** One that begins when those of a lower order have ended. */
+function project(name: string, order: number, { isPrivileged = true, ...settings }: Project) {
+  return {
+    test: {
+      name,
+      // Live tests put their process into a network namespace of its own: threads would share it, forks do not.
+      pool: 'forks' as const,
+      maxWorkers: '100%',
+      testTimeout: 60_000 * factor,
+      hookTimeout: 60_000 * factor,
+      sequence: { groupOrder: order },
+      setupFiles: ['test/support/tidy.ts', ...(isPrivileged ? [] : ['test/support/unprivileged.ts'])],
+      ...settings,
+    },
+  };
+}

@@ -1,4 +1,3 @@
-import { spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -162,30 +161,4 @@ describe('on the live kernel', () => {
     expect(readPortSysctls('/proc').range).toEqual({ first: Number(first), last: Number(last) });
     expect(readSysctl('/proc', 'net/ipv4/no_such_thing')).toBeUndefined();
   });
-
-  const { CI } = process.env;
-  const canUnshare = spawnSync('unshare', ['-n', 'true']).status === 0;
-  it.skipIf(!canUnshare && CI !== 'true')(
-    'reads the longest list of reserved ports whole (needs unshare -n)',
-    () => {
-      const module = new URL('../../src/kernel/sysctl.ts', import.meta.url).pathname;
-      const script = `
-        import { closeSync, openSync, writeSync } from 'node:fs';
-        import { readPortSysctls } from ${JSON.stringify(module)};
-        const list = Array.from({ length: 32768 }, (_, index) => 2 * index + 1).join(',') + '\\n';
-        const fd = openSync('/proc/sys/net/ipv4/ip_local_reserved_ports', 'w');
-        for (let at = 0; at < list.length; ) at += writeSync(fd, list.slice(at));
-        closeSync(fd);
-        const { reserved } = readPortSysctls('/proc');
-        console.log(JSON.stringify([reserved.length, reserved.at(-1)]));
-      `;
-      const node = ['--import', 'tsx', '--input-type=module', '-e', script];
-      const { stdout, stderr } = spawnSync('unshare', ['-n', process.execPath, ...node], {
-        encoding: 'utf8',
-        cwd: new URL('../..', import.meta.url).pathname,
-      });
-      expect(stderr).toBe('');
-      expect(JSON.parse(stdout)).toEqual([32_768, [65_535, 65_535]]);
-    },
-  );
 });

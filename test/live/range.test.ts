@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import { readPortSysctls } from '../../src/kernel/sysctl.ts';
 import { binds, bindsUnused, connects, expectExact, newWorld, times, udpConnects } from './support/exact.ts';
 import { Exporter } from './support/exporter.ts';
 import { describeLive } from './support/privilege.ts';
@@ -65,6 +66,12 @@ describeLive('The ephemeral range', () => {
     expect(exporter.value('port_ephemeral_range_last_port')).toBe(40199);
     expect(exporter.value('port_ephemeral_reserved_ports')).toBe(10);
     expect(exporter.value('port_ephemeral_ports')).toBe(190);
+  });
+
+  it('reads the longest list of reserved ports whole', () => {
+    newWorld({ reserved: Array.from({ length: 32_768 }, (_, index) => 2 * index + 1).join(',') });
+    const { reserved } = readPortSysctls('/proc');
+    expect([reserved.length, reserved.at(-1)]).toEqual([32_768, [65_535, 65_535]]);
   });
 
   it('with every port reserved nothing is available and every ratio is 1', async () => {

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type Owner, ownerOf } from '../../src/owners/ownerName.ts';
+import { cpuMs } from '../support/cpu.ts';
 
 const ID = '9ec39b91f3d70e1beff50a308f77067065ea6be0d91a3378375056cd4422cf3d';
 const OTHER = '468f848e2ebec7203ed55748d08337851af589ac42eb551c572446a5c68fe631';
@@ -252,7 +253,8 @@ it('is printable, bounded and never empty, whatever the path', () => {
 });
 
 it('needs no time for a segment of any length', () => {
-  const started = performance.now();
-  for (const part of ['a-', 'kubepods-', '.', '_', ':', 'pod', '0']) ownerOf(`/${part.repeat(100_000)}`);
-  expect(performance.now() - started).toBeLessThan(1000);
+  const took = cpuMs(() => {
+    for (const part of ['a-', 'kubepods-', '.', '_', ':', 'pod', '0']) ownerOf(`/${part.repeat(100_000)}`);
+  });
+  expect(took).toBeLessThan(1000);
 });

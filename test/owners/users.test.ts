@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { parsePasswd, UserNames } from '../../src/owners/users.ts';
+import { cpuMs } from '../support/cpu.ts';
 
 const FIXTURE = new URL('../fixtures/owners/passwd', import.meta.url).pathname;
 
@@ -98,7 +99,5 @@ it('reads no more lines than there may be users', () => {
   const short = Buffer.from(`${'\n'.repeat(100_000)}near::1:\n`);
   const long = Buffer.from(`first::0:${'\n'.repeat(30_000_000)}far::1:\n`);
   expect(parsePasswd(short).get(1)).toBe('near');
-  const started = performance.now();
-  expect([...parsePasswd(long)]).toEqual([[0, 'first']]);
-  expect(performance.now() - started).toBeLessThan(1000);
+  expect(cpuMs(() => expect([...parsePasswd(long)]).toEqual([[0, 'first']]))).toBeLessThan(1000);
 });

@@ -5,6 +5,9 @@ import { AF_UNIX, loadLibc, SOCK_STREAM } from '../../src/kernel/libc.ts';
 import * as posix from '../live/support/posix.ts';
 import { served } from './served.ts';
 
+/** An address of this process alone: whatever port a test takes there, nobody else has. */
+const HERE = [127, 128 + ((process.pid >> 16) & 63), (process.pid >> 8) & 255, process.pid & 255].join('.');
+
 function boundSocket(type: posix.Type, address: string, port = 0): number {
   const fd = posix.socketFor(address, type);
   posix.bind(fd, address, port);
@@ -30,8 +33,8 @@ describe('a web server on descriptors that were handed over', () => {
   });
 
   it('answers whoever came before it', async () => {
-    const fd = listeningSocket('127.83.68.14', 18_069);
-    const early = fetch('http://127.83.68.14:18069/-/healthy');
+    const fd = listeningSocket(HERE, 18_069);
+    const early = fetch(`http://${HERE}:18069/-/healthy`);
     await new Promise((resolve) => setTimeout(resolve, 50));
     await served({}, [{ fd }]);
     expect((await early).status).toBe(200);
@@ -45,13 +48,13 @@ describe('a web server on descriptors that were handed over', () => {
     ['nothing at all', () => 60_000],
   ])('refuses %s in one line, and lets go of the others', async (_, make) => {
     const fd = make();
-    const good = listeningSocket('127.83.68.15', 18_070);
+    const good = listeningSocket(HERE, 18_070);
     const refused = served({}, [{ fd: good }, { fd }]);
     await expect(refused).rejects.toThrow(ExporterError);
     await expect(refused).rejects.toThrow(
       `listening on the handed-over file descriptor ${fd}: not a TCP socket that listens; expected ListenStream=[ADDRESS:]PORT and Accept=no`,
     );
-    await expect(fetch('http://127.83.68.15:18070/-/healthy')).rejects.toThrow('fetch failed');
+    await expect(fetch(`http://${HERE}:18070/-/healthy`)).rejects.toThrow('fetch failed');
   });
 });
 
@@ -64,9 +67,9 @@ function unixSocket(): number {
 }
 
 function connection(): number {
-  const server = listeningSocket('127.83.68.16', 18_071);
-  const client = posix.socketFor('127.83.68.16', 'tcp');
+  const server = listeningSocket(HERE, 18_071);
+  const client = posix.socketFor(HERE, 'tcp');
   onTestFinished(() => [server, client].forEach(posix.close));
-  posix.connect(client, '127.83.68.16', 18_071);
+  posix.connect(client, HERE, 18_071);
   return posix.accept(server);
 }

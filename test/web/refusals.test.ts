@@ -125,7 +125,7 @@ describe('requests at a time', () => {
       return held;
     };
     const port = await start({ maxRequests, render });
-    const begun = (count: number) => vi.waitFor(() => expect(rendering).toBe(count), { timeout: 5_000 });
+    const begun = (count: number) => vi.waitFor(() => expect(rendering).toBe(count), { timeout: 20_000 });
     return { port, release, begun };
   }
 
@@ -158,7 +158,7 @@ describe('requests at a time', () => {
     expect(await status(port, '/metrics')).toBe(503);
     impatient.destroy();
     release();
-    await vi.waitFor(async () => expect(await status(port, '/metrics')).toBe(200), { timeout: 5_000 });
+    await vi.waitFor(async () => expect(await status(port, '/metrics')).toBe(200), { timeout: 20_000 });
     // All three places are free again: as many answers can be under way on one connection.
     const patient = open(port);
     for (const last of ['Host: x\r\n\r\n', 'Host: x\r\n\r\n', CLOSE])
@@ -173,9 +173,9 @@ describe('requests at a time', () => {
     });
     const deaf = [open(port), open(port)];
     for (const socket of deaf) socket.write('GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n');
-    await vi.waitFor(async () => expect(await status(port, '/')).toBe(503), { timeout: 5_000 });
+    await vi.waitFor(async () => expect(await status(port, '/')).toBe(503), { timeout: 20_000 });
     for (const socket of deaf) socket.destroy();
-    await vi.waitFor(async () => expect(await status(port, '/')).toBe(200), { timeout: 5_000 });
+    await vi.waitFor(async () => expect(await status(port, '/')).toBe(200), { timeout: 20_000 });
   });
 });
 
@@ -187,9 +187,9 @@ describe('open connections', () => {
     expect(await status(port, '/metrics')).toBe(200);
     const more = Array.from({ length: 50 }, () => open(port));
     await vi.waitFor(() => expect(more.filter(({ closed }) => closed).length).toBeGreaterThanOrEqual(38), {
-      timeout: 5_000,
+      timeout: 20_000,
     });
     for (const socket of idle) socket.destroy();
-    await vi.waitFor(async () => expect(await status(port, '/metrics')).toBe(200), { timeout: 5_000 });
+    await vi.waitFor(async () => expect(await status(port, '/metrics')).toBe(200), { timeout: 20_000 });
   });
 });

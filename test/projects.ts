@@ -1,0 +1,26 @@
+/**
+ * Which test file runs how: files and folders of test/. What is in no list is a unit test, which needs no build, no
+ * privilege and no time.
+ */
+
+/** Need the build in dist/, root, or a large program of others. */
+export const MACHINE = [
+  'test/live/**/*.test.ts',
+  'test/e2e/**/*.test.ts',
+  'test/deploy/dashboard.test.ts',
+  'test/deploy/kubernetes.test.ts',
+  'test/deploy/kubernetesPod.test.ts',
+  'test/deploy/rules.test.ts',
+  'test/owners/live.test.ts',
+  'test/probes/tcpConnect.test.ts',
+  'test/scan/scan.test.ts',
+];
+
+/** Unit tests that replace modules, which shows in every later file of their process. */
+export const MOCKING = ['test/sampling/recordings.test.ts'];
+
+/** Have real peers: what fails there in CI is asked once more, and reported. Nothing else is. */
+export const PEERS = ['test/e2e/alerting.test.ts'];
+
+/** Measure what the program takes of the machine: nothing else runs beside them. */
+export const ALONE = ['test/e2e/robust.test.ts'];
