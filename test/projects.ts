@@ -10,6 +10,8 @@ export const MACHINE = [
   'test/deploy/dashboard.test.ts',
   'test/deploy/kubernetes.test.ts',
   'test/deploy/kubernetesPod.test.ts',
+  'test/deploy/reference/commands.test.ts',
+  'test/deploy/reference/metrics.test.ts',
   'test/deploy/rules.test.ts',
   'test/owners/live.test.ts',
   'test/probes/tcpConnect.test.ts',
