@@ -20,7 +20,7 @@ export const defineListeners: DefineMetricGroup = (registers) => {
     help:
       'Always 1; service by /etc/services, process and user that hold the socket (empty without the privilege to look), ' +
       'and the systemd unit, container, pod or cgroup that opened it.',
-    labels: [...LABELS, 'service', 'process', 'user', 'unit'],
+    labels: [...LABELS, 'service', 'process', 'user', 'owner'],
   });
   const queue = new PaintedGauge(registers, {
     name: 'port_listener_accept_queue',
@@ -63,9 +63,9 @@ export const defineListeners: DefineMetricGroup = (registers) => {
           }
         }
         for (const listener of listeners) {
-          const { protocol, address, port, service, process, user, unit } = listener;
+          const { protocol, address, port, service, process, user, owner } = listener;
           const labels = { netns, protocol, address, port };
-          info.set({ ...labels, service, process, user, unit }, 1);
+          info.set({ ...labels, service, process, user, owner }, 1);
           queue.setKnown(labels, listener.acceptQueue);
           queueLimit.setKnown(labels, listener.acceptQueueLimit);
           dropped.setKnown(labels, listener.dropped);

@@ -32,7 +32,7 @@ const IN_RANGE_LEGEND =
   '! in the ephemeral range: no connect() can use this port, and while the service restarts any connection can take it.';
 
 function listenerData(listener: ListedListener) {
-  const { netns, protocol, address, port, service, process, pid, user, unit, ...numbers } = listener;
+  const { netns, protocol, address, port, service, process, pid, user, owner, ...numbers } = listener;
   return {
     netns,
     protocol,
@@ -42,7 +42,7 @@ function listenerData(listener: ListedListener) {
     process: known(process),
     pid,
     user: known(user),
-    owner: known(unit),
+    owner: known(owner),
     acceptQueue: numbers.acceptQueue,
     acceptQueueLimit: numbers.acceptQueueLimit,
     connections: numbers.connections,
@@ -69,7 +69,7 @@ const COLUMNS: readonly Column<DescribedListener>[] = [
     isDetail: true,
   },
   { title: 'USER', text: ({ user }) => user, isDetail: true },
-  { title: 'OWNER', text: ({ unit }) => unit, isDetail: true },
+  { title: 'OWNER', text: ({ owner }) => owner, isDetail: true },
   {
     title: 'QUEUE',
     isNumber: true,

@@ -57,7 +57,7 @@ function portData({ port, state, error, listener, difference }: ComparedPort, { 
   return {
     ...{ port, state, error, difference },
     service: service(port) || undefined,
-    listener: listener && { address: listener.address, owner: listener.unit || undefined },
+    listener: listener && { address: listener.address, owner: listener.owner || undefined },
   };
 }
 
@@ -96,7 +96,7 @@ function isShown(ports: readonly ComparedPort[]): (port: ComparedPort) => boolea
 function columnsFor({ target, service }: Scan, shown: readonly ComparedPort[]): Column<ComparedPort>[] {
   const listeners: Column<ComparedPort>[] = [
     { title: 'LISTENER', text: ({ listener }) => listener?.address ?? '' },
-    { title: 'OWNER', text: ({ listener }) => listener?.unit ?? '', isDetail: true },
+    { title: 'OWNER', text: ({ listener }) => listener?.owner ?? '', isDetail: true },
   ];
   const notes: Column<ComparedPort> = { title: 'NOTE', text: note, isDetail: true };
   return [

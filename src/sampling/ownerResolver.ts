@@ -121,7 +121,7 @@ export class OwnerResolver {
       process: holder?.name ?? '',
       pid: holder?.pid,
       user: holder?.user ?? '',
-      unit: cgroupId === undefined ? '' : (this.ownerOf(cgroupId) ?? ''),
+      owner: cgroupId === undefined ? '' : (this.ownerOf(cgroupId) ?? ''),
     };
   }
 

@@ -10,5 +10,5 @@ export interface DescribedListener extends Omit<Listener, 'sockets'> {
   readonly pid: number | undefined;
   readonly user: string;
   /** Systemd unit, container, pod or cgroup path that opened the socket. */
-  readonly unit: string;
+  readonly owner: string;
 }

@@ -125,7 +125,7 @@ describeInCgroups("The DaemonSet's container, run by an OCI runtime on this mach
         netns: 'host',
         process: 'node',
         user: 'nobody',
-        unit: `pod/${POD}/${CONTAINER.slice(0, 12)}`,
+        owner: `pod/${POD}/${CONTAINER.slice(0, 12)}`,
       });
       const ofPod = series.filter(({ labels }) => labels['netns'] === POD);
       expect(ofPod.map(({ name }) => name)).toContain('port_exhaustion_ratio');

@@ -17,7 +17,7 @@ function anonymous(exposition: string): string[] {
   return steady(exposition)
     .split('\n')
     .filter((line) => /^port_/.test(line) && !/^port_(owner|namespace)/.test(line))
-    .map((line) => line.replaceAll(/\b(netns|unit)="[^"]*"/g, '$1=""'));
+    .map((line) => line.replaceAll(/\b(netns|owner)="[^"]*"/g, '$1=""'));
 }
 
 describeLive('--debug.record', () => {

@@ -274,7 +274,7 @@ describe.skipIf(isSkipped)(`under systemd as PID 1${isSkipped ? ` (skipped: ${mi
       const lines = await compare({}, stable);
       for (const netns of ['host', 'blue']) {
         expect(lines).toContain(
-          `port_listener_info{address="127.0.0.1",netns="${netns}",port="8080",process="peer",protocol="tcp",service="http-alt",unit="${netns === 'host' ? 'peer' : 'peer-in-blue'}.service",user="nobody"} 1`,
+          `port_listener_info{address="127.0.0.1",netns="${netns}",owner="${netns === 'host' ? 'peer' : 'peer-in-blue'}.service",port="8080",process="peer",protocol="tcp",service="http-alt",user="nobody"} 1`,
         );
         expect(lines).toContain(
           `port_destination_used_ports{local_address="127.0.0.1",netns="${netns}",remote_address="127.0.0.1",remote_port="8080",state="established"} 5`,

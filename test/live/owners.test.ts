@@ -173,7 +173,7 @@ describeInCgroups('Owners of ephemeral ports', () => {
 });
 
 describeInCgroups('Processes of listeners', () => {
-  it('process, user and unit of who holds the socket', async () => {
+  it('process, user and owner of who holds the socket', async () => {
     newWorld();
     const cgroups = newCgroups();
     const server = new Actor();
@@ -185,17 +185,17 @@ describeInCgroups('Processes of listeners', () => {
     await other.becomeUser(NOBODY);
     await other.listen('::1', 8002);
     const exporter = await sampled();
-    expect(infoOf(exporter, 8001)).toMatchObject({ process: 'my server', user: 'root', unit: UNIT });
+    expect(infoOf(exporter, 8001)).toMatchObject({ process: 'my server', user: 'root', owner: UNIT });
     expect(infoOf(exporter, 8002)).toMatchObject({
       user: 'nobody',
-      unit: `container/${CONTAINER.slice(0, 12)}`,
+      owner: `container/${CONTAINER.slice(0, 12)}`,
     });
 
     // Names change, and so do users.
     await server.rename('renamed');
     await server.becomeUser(NOBODY);
     await exporter.sample();
-    expect(infoOf(exporter, 8001)).toMatchObject({ process: 'renamed', user: 'nobody', unit: UNIT });
+    expect(infoOf(exporter, 8001)).toMatchObject({ process: 'renamed', user: 'nobody', owner: UNIT });
   });
 
   it('processes killed while they are looked at', async () => {
@@ -245,7 +245,7 @@ describeInCgroups('Processes of sockets that systemd opened', () => {
     onTestFinished(() => void service.kill('SIGKILL'));
     cgroups.enter(`${SLICE}/${UNIQUE}-b.service`, service.pid ?? Number.NaN);
     world.end(fd);
-    expect(infoOf(await sampled(), 8001)).toMatchObject({ process: 'sleep', unit: `${UNIQUE}-b.socket` });
+    expect(infoOf(await sampled(), 8001)).toMatchObject({ process: 'sleep', owner: `${UNIQUE}-b.socket` });
   });
 });
 

@@ -120,7 +120,7 @@ describe('a whole sample', () => {
     const lines = (await render(rich)).split('\n').filter((line) => line.includes('port="80"'));
     const labels = 'netns="host",protocol="tcp",address="0.0.0.0",port="80"';
     expect(lines).toEqual([
-      `port_listener_info{${labels},service="http",process="nginx",user="www-data",unit="nginx.service"} 1`,
+      `port_listener_info{${labels},service="http",process="nginx",user="www-data",owner="nginx.service"} 1`,
       `port_listener_accept_queue{${labels}} 3`,
       `port_listener_accept_queue_limit{${labels}} 511`,
       `port_listener_dropped_total{${labels}} 4`,
@@ -133,7 +133,7 @@ describe('a whole sample', () => {
     const lines = (await render(rich)).split('\n').filter((line) => line.includes('port="53"'));
     const labels = 'netns="host",protocol="udp",address="0.0.0.0",port="53"';
     expect(lines).toEqual([
-      `port_listener_info{${labels},service="",process="",user="",unit=""} 1`,
+      `port_listener_info{${labels},service="",process="",user="",owner=""} 1`,
       `port_listener_dropped_total{${labels}} 7`,
       `port_listener_in_ephemeral_range{${labels}} 0`,
     ]);

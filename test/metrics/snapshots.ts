@@ -187,7 +187,7 @@ function described(protocol: 'tcp' | 'udp', { sockets, ...listener }: Listener):
     process: isKnown ? 'nginx' : '',
     pid: isKnown ? 812 : undefined,
     user: isKnown ? 'www-data' : '',
-    unit: isKnown ? 'nginx.service' : '',
+    owner: isKnown ? 'nginx.service' : '',
   };
 }
 

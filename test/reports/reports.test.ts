@@ -17,12 +17,12 @@ import { expectHarmless, lines, PIPE, terminal } from './reports.ts';
 const WEB: DescribedListener = {
   ...{ protocol: 'tcp', address: '0.0.0.0', port: 80, family: 4, ipv6Only: false, inEphemeralRange: false },
   ...{ acceptQueue: 3, acceptQueueLimit: 511, dropped: 4, connections: 12 },
-  ...{ service: 'http', process: 'nginx', pid: 812, user: 'www-data', unit: 'nginx.service' },
+  ...{ service: 'http', process: 'nginx', pid: 812, user: 'www-data', owner: 'nginx.service' },
 };
 const UNKNOWN: DescribedListener = {
   ...{ protocol: 'udp', address: '::', port: 40_010, family: 6, ipv6Only: false, inEphemeralRange: true },
   ...{ acceptQueue: undefined, acceptQueueLimit: undefined, dropped: undefined, connections: undefined },
-  ...{ service: '', process: '', pid: undefined, user: '', unit: '' },
+  ...{ service: '', process: '', pid: undefined, user: '', owner: '' },
 };
 
 function listeners(all: readonly DescribedListener[], port?: number) {
@@ -532,7 +532,7 @@ describe('every report', () => {
             commandLine: name,
           })),
         };
-        const hostile = { ...UNKNOWN, ...{ service: name, process: name, pid: 1, user: name, unit: name } };
+        const hostile = { ...UNKNOWN, ...{ service: name, process: name, pid: 1, user: name, owner: name } };
         const all = [
           listeners([WEB, hostile]),
           destinations([row({ owners })], 9),

@@ -9,7 +9,7 @@ import { expectHarmless, lines, PIPE, terminal } from './reports.ts';
 const SSHD: DescribedListener = {
   ...{ protocol: 'tcp', address: '0.0.0.0', port: 22, family: 4, ipv6Only: false, inEphemeralRange: false },
   ...{ acceptQueue: 0, acceptQueueLimit: 128, dropped: 0, connections: 0 },
-  ...{ service: 'ssh', process: '', pid: undefined, user: '', unit: 'ssh.service' },
+  ...{ service: 'ssh', process: '', pid: undefined, user: '', owner: 'ssh.service' },
 };
 
 const NAMES = new Map([
@@ -152,8 +152,8 @@ describe('a scan', () => {
   it('fits its terminal and is harmless, whatever strangers are called', () => {
     const text = fc.string({ unit: 'binary', maxLength: 40 });
     fc.assert(
-      fc.property(text, text, text, fc.integer({ min: 40, max: 120 }), (host, unit, service, columns) => {
-        const listener = { ...SSHD, unit };
+      fc.property(text, text, text, fc.integer({ min: 40, max: 120 }), (host, owner, service, columns) => {
+        const listener = { ...SSHD, owner };
         const ports = [port(22, { listener }), filtered(80, { difference: 'unreachable', listener })];
         const target = { host, address: '127.0.0.1', otherAddresses: ['::1'], isThisHost: true };
         const on = terminal(columns, true);

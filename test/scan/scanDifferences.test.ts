@@ -13,7 +13,7 @@ function listener(address: string, more: Partial<DescribedListener> = {}): Descr
   return {
     ...{ protocol: 'tcp', address, port: 80, family: address.includes(':') ? 6 : 4, ipv6Only: false },
     ...{ acceptQueue: 0, acceptQueueLimit: 511, dropped: 0, connections: 0, inEphemeralRange: false },
-    ...{ service: 'http', process: '', pid: undefined, user: '', unit: '' },
+    ...{ service: 'http', process: '', pid: undefined, user: '', owner: '' },
     ...more,
   };
 }

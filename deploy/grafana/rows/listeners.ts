@@ -80,12 +80,12 @@ function listeners() {
       { label: 'service', name: 'Service' },
       { label: 'process', name: 'Process' },
       { label: 'user', name: 'User' },
-      { label: 'unit', name: 'Unit' },
+      { label: 'owner', name: 'Owner' },
     ],
     [
       // For its labels, which say who it is.
       {
-        expr: `max by (${LABELS}, service, process, user, unit) (${chosen('port_listener_info')})`,
+        expr: `max by (${LABELS}, service, process, user, owner) (${chosen('port_listener_info')})`,
       },
       { expr: QUEUE_RATIO, name: 'Queue / limit', properties: ratioBar(QUEUE_STEPS) },
       { expr: of('port_listener_accept_queue'), name: 'Queue', properties: COUNT },

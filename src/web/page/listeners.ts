@@ -51,13 +51,13 @@ function queueCell(row: DescribedListener): Html | string {
   }${ratio === undefined || ratio === 0 ? '' : smallBar(ratio)}`;
 }
 
-/** Service, process, user and unit, as far as they are known. */
-function holder({ service, process, pid, user, unit }: DescribedListener): Html {
+/** Service, process, user and owner, as far as they are known. */
+function holder({ service, process, pid, user, owner }: DescribedListener): Html {
   const parts = [
     service,
     process === '' ? '' : `${process}${pid === undefined ? '' : `/${pid}`}`,
     user,
-    unit,
+    owner,
   ].filter((part) => part !== '');
   return html`${parts.map((part, index) => html`${index === 0 ? '' : ' \u00b7 '}${name(part)}`)}`;
 }

@@ -93,7 +93,7 @@ describe('names that strangers chose', () => {
     const [listener] = namespace.listeners;
     if (destination === undefined || address === undefined || listener === undefined)
       throw new Error('too poor');
-    const texts = { address: HOSTILE, service: HOSTILE, process: HOSTILE, user: HOSTILE, unit: HOSTILE };
+    const texts = { address: HOSTILE, service: HOSTILE, process: HOSTILE, user: HOSTILE, owner: HOSTILE };
     return withResults(
       {
         ...namespace,
