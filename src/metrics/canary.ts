@@ -11,25 +11,26 @@ export const defineCanary: DefineMetricGroup = (registers) => {
   const success = new PaintedGauge(registers, {
     name: 'port_canary_success',
     help:
-      'Whether the kernel gave an ephemeral port to bind(loopback address, 0) in the last sample; 0: an application gets ' +
-      'the error of port_canary_error_info. Absent where it was not asked, and without a loopback address.',
+      'Whether the kernel gave an ephemeral port to bind(loopback address, 0) in the last sample. 0 means that ' +
+      'applications get the error in port_canary_error_info. Absent where the kernel was not asked, and without a ' +
+      'loopback address.',
     labels: LABELS,
   });
   const duration = new PaintedGauge(registers, {
     name: 'port_canary_duration_seconds',
-    help: 'Wall time of that bind(): it rises as the kernel has to look longer for a free port.',
+    help: 'Duration of the canary bind(loopback address, 0). It rises as the kernel searches longer for a free port.',
     labels: LABELS,
   });
   const error = new PaintedGauge(registers, {
     name: 'port_canary_error_info',
-    help: 'Always 1; the errno of socket() or bind() by name, EADDRINUSE where no port is left.',
+    help: 'Always 1; error is the errno of the failed canary socket() or bind(): EADDRINUSE if no port is left.',
     labels: [...LABELS, 'error'],
   });
   const disagreements = new PaintedCounter(registers, {
     name: 'port_canary_disagreements_total',
     help:
-      'Samples in which the kernel refused a port although some were calculated to be left for the loopback address, or ' +
-      'gave one although none was. A busy host changes between the two: now and then is no defect.',
+      'Samples in which the canary bind() failed although ports were estimated to be available on the loopback address, ' +
+      'or succeeded although none were. A few are normal on a busy host, which changes between the two readings.',
     labels: LABELS,
   });
   const painted = [success, duration, error, disagreements];

@@ -11,33 +11,39 @@ const LABELS = ['netns', 'local_address', 'remote_address', 'remote_port'] as co
 export const defineDestinations: DefineMetricGroup = (registers) => {
   const used = new PaintedGauge(registers, {
     name: 'port_destination_used_ports',
-    help: 'Ephemeral ports held by outbound TCP connections to this destination, blocked ones too (sock_diag).',
+    help: 'Ephemeral ports held by outbound TCP connections to this destination, including blocked ports (sock_diag).',
     labels: [...LABELS, 'state'],
     optionalLabels: DEVICE_LABELS,
   });
   const reclaimable = new PaintedGauge(registers, {
     name: 'port_destination_reclaimable_ports',
     help:
-      'Of those, in TIME_WAIT and free for the next connect() to this destination: net.ipv4.tcp_tw_reuse permits it ' +
-      'and they are old enough.',
+      'Ephemeral ports in TIME_WAIT that the next connect() to this destination can reuse: net.ipv4.tcp_tw_reuse allows ' +
+      'it and they are old enough (sock_diag).',
     labels: LABELS,
     optionalLabels: DEVICE_LABELS,
   });
   const available = new PaintedGauge(registers, {
     name: 'port_destination_available_ports',
-    help: 'Further TCP connect() calls to this destination that succeed before EADDRNOTAVAIL; at least so many where port_ephemeral_uncertain_ports is not 0.',
+    help:
+      'Further TCP connect() calls to this destination that succeed before EADDRNOTAVAIL (sock_diag); a minimum while ' +
+      'port_ephemeral_uncertain_ports is above 0.',
     labels: LABELS,
     optionalLabels: DEVICE_LABELS,
   });
   const ratio = new PaintedGauge(registers, {
     name: 'port_destination_exhaustion_ratio',
-    help: 'Ephemeral port exhaustion towards this destination: 1 means the next connect() fails with EADDRNOTAVAIL.',
+    help:
+      'Ephemeral port exhaustion towards this destination (sock_diag): 1 means the next TCP connect() fails with ' +
+      'EADDRNOTAVAIL.',
     labels: LABELS,
     optionalLabels: DEVICE_LABELS,
   });
   const seen = new PaintedGauge(registers, {
     name: 'port_destinations',
-    help: 'Distinct destinations (local address, remote address, remote port, bound device) that hold ephemeral ports, exported or not.',
+    help:
+      'Distinct destinations (local address, remote address, remote port, device) that hold ephemeral ports, exported or ' +
+      'not (sock_diag).',
     labels: ['netns'],
   });
   const gauges = [used, reclaimable, available, ratio, seen];

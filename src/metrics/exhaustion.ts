@@ -5,30 +5,30 @@ import { PaintedGauge } from './gauge.ts';
 import type { DefineMetricGroup } from './metricGroup.ts';
 
 const REGIMES =
-  'The application sees EADDRNOTAVAIL (tcp connect), EADDRINUSE (tcp and udp bind) or EAGAIN (udp connect) ' +
-  'when none is left. From sock_diag and net.ipv4.ip_local_port_range.';
+  'When no port is left, calls fail with EADDRNOTAVAIL (TCP connect), EADDRINUSE (TCP and UDP bind) or EAGAIN (UDP ' +
+  'connect). From sock_diag and net.ipv4.ip_local_port_range.';
 
 /** The worst key of each of the four regimes: what alerts stand on. */
 export const defineExhaustion: DefineMetricGroup = (registers) => {
   const labels = ['netns', 'protocol', 'scope'] as const;
   const ratio = new PaintedGauge(registers, {
     name: 'port_exhaustion_ratio',
-    help: `Ephemeral port exhaustion of the worst destination or local address: 0 unused, 1 the next call fails; an upper bound where port_exporter_sample_detail is 0. ${REGIMES}`,
+    help: `Ephemeral port exhaustion of the worst destination or local address: 0 means unused, 1 means the next call fails. An estimated upper limit where port_exporter_sample_detail is 0. ${REGIMES}`,
     labels,
   });
   const available = new PaintedGauge(registers, {
     name: 'port_exhaustion_available_ports',
-    help: `Further calls that succeed for the worst destination or local address; at least so many where port_ephemeral_uncertain_ports is not 0. ${REGIMES}`,
+    help: `Further calls that succeed for the worst destination or local address; a minimum while port_ephemeral_uncertain_ports is above 0. ${REGIMES}`,
     labels,
   });
   const peak = new PaintedGauge(registers, {
     name: 'port_exhaustion_peak_ratio',
-    help: `Highest port_exhaustion_ratio of any sample in the last --peak.window. ${REGIMES}`,
+    help: `Highest port_exhaustion_ratio of any sample within --peak.window. ${REGIMES}`,
     labels,
   });
   const capacity = new PaintedGauge(registers, {
     name: 'port_connect_capacity_ports',
-    help: 'Ports that a destination nobody uses yet can have: usable minus blocked and uncertain (tcp), usable minus used (udp).',
+    help: 'Ports available to a destination not in use yet: usable minus blocked and uncertain ports (TCP), usable minus used ports (UDP). From sock_diag.',
     labels: ['netns', 'protocol'],
   });
   const gauges = [ratio, available, peak, capacity];

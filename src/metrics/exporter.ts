@@ -13,34 +13,32 @@ import { OWNER_SERIES } from './owners.ts';
 export const defineExporter: DefineMetricGroup = (registers) => {
   const build = new PaintedGauge(registers, {
     name: 'port_exporter_build_info',
-    help: 'Always 1; the labels say what is running.',
+    help: 'Always 1; version and revision of the exporter, and the version of Node.js that runs it.',
     labels: ['version', 'revision', 'node_version'],
   });
   const success = new PaintedGauge(registers, {
     name: 'port_exporter_sample_success',
     help:
-      'Whether the collector succeeded in the last sample; where it did not, its metrics are absent. enter: whether the ' +
-      'namespace could be entered; of the own one, whether all others could be found.',
+      'Whether the collector succeeded in the last sample; the metrics of a failed collector are absent. Collector enter: ' +
+      "whether the namespace could be entered or, for the exporter's own, whether all others could be found.",
     labels: ['netns', 'collector'],
   });
   const duration = new PaintedGauge(registers, {
     name: 'port_exporter_sample_duration_seconds',
-    help: 'Wall time the collector took in the last sample.',
+    help: 'Duration of the collector in the last sample.',
     labels: ['netns', 'collector'],
   });
   const timestamp = new PaintedGauge(registers, {
     name: 'port_exporter_sample_timestamp_seconds',
-    help: 'When the last sample was complete, in seconds since the epoch.',
+    help: 'Unix timestamp of the last complete sample.',
   });
   const interval = new PaintedGauge(registers, {
     name: 'port_exporter_sample_interval_seconds',
-    help:
-      'Time from the start of one sample to the next: --sample.interval, or longer where --sample.max-duty stretches it, ' +
-      'at most to --peak.window.',
+    help: 'Actual interval between sample starts: --sample.interval, stretched by --sample.max-duty up to --peak.window.',
   });
   const configured = new PaintedGauge(registers, {
     name: 'port_exporter_sample_interval_configured_seconds',
-    help: 'Configured time from the start of one sample to the next: --sample.interval.',
+    help: 'Configured interval between sample starts: --sample.interval.',
   });
   const sampled = new PaintedGauge(registers, {
     name: 'port_exporter_sampled_sockets',
@@ -50,23 +48,23 @@ export const defineExporter: DefineMetricGroup = (registers) => {
   const detail = new PaintedGauge(registers, {
     name: 'port_exporter_sample_detail',
     help:
-      '1 where all sockets of the namespace were read. 0 where only its listeners and the counts of sockstat were: ' +
-      'port_exhaustion_ratio is then an upper bound, and there are no destinations.',
+      'Whether all sockets of the namespace were read. If 0, only its listeners and the counts in sockstat were: ' +
+      'port_exhaustion_ratio is then an estimated upper limit, and destinations are absent.',
     labels: ['netns'],
   });
   const age = new PaintedGauge(registers, {
     name: 'port_exporter_sample_age_seconds',
-    help: 'How old the sample of this namespace was when the last round was complete: namespaces take turns.',
+    help: 'Age of the sample of this namespace when the last round was complete; namespaces take turns.',
     labels: ['netns'],
   });
   const source = new PaintedGauge(registers, {
     name: 'port_exporter_source_info',
-    help: 'Always 1; where sockets are read from: sock_diag over netlink, or the tables of /proc/net.',
+    help: 'Always 1; source of the sockets: netlink (sock_diag) or procfs (/proc/net).',
     labels: ['source'],
   });
   const omitted = new PaintedGauge(registers, {
     name: 'port_exporter_omitted_series',
-    help: 'Series left out because of a limit flag; the fullest are exported.',
+    help: 'Series omitted because of a limit flag; the fullest are exported.',
     labels: ['metric'],
   });
   const gauges = [

@@ -17,7 +17,7 @@ export class PaintedGauge<Label extends string = never> {
       readonly name: string;
       readonly help: string;
       readonly labels?: readonly Label[];
-      /** Those that only some of its series have. */
+      /** Labels that only some of its series have. */
       readonly optionalLabels?: readonly string[];
     },
   ) {

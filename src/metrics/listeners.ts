@@ -11,44 +11,44 @@ export const defineListeners: DefineMetricGroup = (registers) => {
   const count = new PaintedGauge(registers, {
     name: 'port_listeners',
     help:
-      'Listening sockets (sock_diag): TCP in LISTEN, and unconnected UDP on a port that automatic choice did not give: ' +
-      'outside of the usable ephemeral ports, or shared by several sockets.',
+      'Listening sockets (sock_diag): TCP in LISTEN, and unconnected UDP on a port that was not chosen automatically: ' +
+      'outside the usable ephemeral ports, or shared by several sockets.',
     labels: ['netns', 'protocol', 'family'],
   });
   const info = new PaintedGauge(registers, {
     name: 'port_listener_info',
     help:
-      'Always 1; service by /etc/services, process and user that hold the socket (empty without the privilege to look), ' +
-      'and the systemd unit, container, pod or cgroup that opened it.',
+      'Always 1; service from /etc/services, process and user that hold the socket (empty without the privilege to look), ' +
+      'and owner, the systemd unit, container, pod or cgroup that opened it.',
     labels: [...LABELS, 'service', 'process', 'user', 'owner'],
   });
   const queue = new PaintedGauge(registers, {
     name: 'port_listener_accept_queue',
-    help: 'Connections waiting for accept() (sock_diag). Above its limit new ones are dropped.',
+    help: 'Connections waiting for accept() (sock_diag). The kernel drops new ones while the queue is above its limit.',
     labels: LABELS,
   });
   const queueLimit = new PaintedGauge(registers, {
     name: 'port_listener_accept_queue_limit',
-    help: 'Connections that may wait for accept(): the backlog of listen(), at most net.core.somaxconn (sock_diag).',
+    help: 'Maximum connections waiting for accept(): the backlog of listen(), capped at net.core.somaxconn (sock_diag).',
     labels: LABELS,
   });
   const dropped = new PaintedCounter(registers, {
     name: 'port_listener_dropped_total',
     help:
-      'Connections (TCP) or datagrams (UDP) that this listener has dropped, by sockets that it closed too (sock_diag ' +
-      'SK_MEMINFO_DROPS).',
+      'Connections (TCP) or datagrams (UDP) that this listener dropped, including those dropped by sockets it has closed ' +
+      '(sock_diag SK_MEMINFO_DROPS).',
     labels: LABELS,
   });
   const connections = new PaintedGauge(registers, {
     name: 'port_listener_connections',
-    help: 'Connections that this listener accepted and that are open now (sock_diag).',
+    help: 'Open connections that this listener accepted (sock_diag).',
     labels: LABELS,
   });
   const inRange = new PaintedGauge(registers, {
     name: 'port_listener_in_ephemeral_range',
     help:
-      '1 where the port is a usable ephemeral port: it is taken from every connect(), and an ephemeral socket can take ' +
-      'it while the service restarts.',
+      'Whether the port is a usable ephemeral port. If 1, no connect() can use it, and an ephemeral socket can take it ' +
+      'while the service restarts.',
     labels: LABELS,
   });
   const painted = [count, info, queue, queueLimit, dropped, connections, inRange];

@@ -10,25 +10,31 @@ const LABELS = ['netns', 'protocol', 'local_address'] as const;
 export const defineLocalAddresses: DefineMetricGroup = (registers) => {
   const used = new PaintedGauge(registers, {
     name: 'port_local_address_used_ports',
-    help: 'Distinct usable ports that bind() to this address cannot have: held on it, or on a wildcard address that covers it.',
+    help:
+      'Distinct usable ephemeral ports that bind() on this local address cannot choose: held on the address itself or on ' +
+      'a wildcard address that covers it (sock_diag).',
     labels: LABELS,
     optionalLabels: DEVICE_LABELS,
   });
   const available = new PaintedGauge(registers, {
     name: 'port_local_address_available_ports',
-    help: 'Further bind() calls to this address and port 0 that succeed before EADDRINUSE.',
+    help: 'Further bind() calls to port 0 on this local address that succeed before EADDRINUSE (sock_diag).',
     labels: LABELS,
     optionalLabels: DEVICE_LABELS,
   });
   const ratio = new PaintedGauge(registers, {
     name: 'port_local_address_exhaustion_ratio',
-    help: 'Ephemeral port exhaustion of this address: 1 means the next bind() to port 0 fails with EADDRINUSE.',
+    help:
+      'Ephemeral port exhaustion of this local address (sock_diag): 1 means the next bind() to port 0 fails with ' +
+      'EADDRINUSE.',
     labels: LABELS,
     optionalLabels: DEVICE_LABELS,
   });
   const seen = new PaintedGauge(registers, {
     name: 'port_local_addresses',
-    help: 'Local addresses seen on ephemeral ports, exported or not; wildcard addresses count for every other one.',
+    help:
+      'Distinct local addresses with sockets on ephemeral ports, exported or not (sock_diag). Wildcard addresses are not ' +
+      'counted; their ports count for every address they cover.',
     labels: ['netns', 'protocol'],
   });
   const gauges = [used, available, ratio, seen];

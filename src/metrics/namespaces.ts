@@ -7,8 +7,8 @@ export const defineNamespaces: DefineMetricGroup = (registers) => {
   const info = new PaintedGauge(registers, {
     name: 'port_namespace_info',
     help:
-      'Always 1; what to join a network namespace with: its inode (lsns, ip netns identify), container id, pod uid (as ' +
-      'kube-state-metrics has it) and the process with the lowest id in it, found in /proc.',
+      'Always 1; labels to join a network namespace with: its inode (as in lsns), container id, pod uid (as in ' +
+      'kube-state-metrics) and the process with the lowest PID in it, found in /proc.',
     labels: ['netns', 'inode', 'container', 'pod_uid', 'process'],
   });
   const seen = new PaintedGauge(registers, {

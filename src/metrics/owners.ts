@@ -9,12 +9,12 @@ export const defineOwners: DefineMetricGroup = (registers) => {
     name: 'port_owner_ephemeral_ports',
     help:
       'Distinct usable ephemeral ports held by the sockets of this systemd unit, container, pod or cgroup (sock_diag ' +
-      'INET_DIAG_CGROUP_ID); unattributed are TIME_WAIT sockets and others without a cgroup.',
+      'INET_DIAG_CGROUP_ID). Sockets without a cgroup, such as those in TIME_WAIT, are unattributed.',
     labels: ['netns', 'protocol', 'owner'],
   });
   const seen = new PaintedGauge(registers, {
     name: 'port_owners',
-    help: 'Owners of ephemeral ports seen, exported or not.',
+    help: 'Distinct owners of ephemeral ports, exported or not (sock_diag INET_DIAG_CGROUP_ID).',
     labels: ['netns', 'protocol'],
   });
   return {

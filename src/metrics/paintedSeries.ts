@@ -14,7 +14,7 @@ export class SeriesGauge extends Gauge<string> {
   }
 }
 
-/** A counter likewise. */
+/** A counter of prom-client's whose series are a list. */
 export class SeriesCounter extends Counter<string> {
   readonly painted = new PaintedSeries();
 
@@ -42,7 +42,7 @@ class PaintedSeries {
   }
 }
 
-/** As prom-client's histograms hand over the labels that their buckets have in common. */
+/** A value in the form in which prom-client's histograms hand over the labels that their buckets have in common. */
 interface PaintedValue {
   readonly value: number;
   readonly labels: Readonly<Record<string, never>>;

@@ -7,43 +7,45 @@ export const defineProbes: DefineMetricGroup<ProbesState> = (registers) => {
   const success = new PaintedGauge(registers, {
     name: 'port_probe_success',
     help:
-      'Whether the last TCP connect() to the target succeeded; 0: an application gets the error of ' +
-      'port_probe_error_info. Absent until it was probed.',
+      'Whether the last TCP connect() to the target succeeded. 0 means that applications get the error in ' +
+      'port_probe_error_info. Absent before the first probe.',
     labels: ['target'],
   });
   const duration = new PaintedGauge(registers, {
     name: 'port_probe_duration_seconds',
     help:
-      'Wall time of the last probe by phase: resolve is getaddrinfo(), absent where the target is an address; connect is ' +
-      'connect() to every address that was tried, absent where none was found.',
+      'Duration of the last probe by phase. resolve: getaddrinfo(), absent if the target is an address. connect: ' +
+      'connect() to all addresses tried, absent if none was found.',
     labels: ['target', 'phase'],
   });
   const error = new PaintedGauge(registers, {
     name: 'port_probe_error_info',
     help:
-      'Always 1; why the last probe failed. no_local_port: this machine has no port left for the target (EADDRNOTAVAIL), ' +
-      'which may be well; no_source_address: it has no address to come from (EADDRNOTAVAIL too).',
+      'Always 1; reason is why the last probe failed. no_local_port: this host has no port left for the target, which may ' +
+      'be healthy (EADDRNOTAVAIL). no_source_address: this host has no address to connect from (also EADDRNOTAVAIL).',
     labels: ['target', 'reason'],
   });
   const timestamp = new PaintedGauge(registers, {
     name: 'port_probe_timestamp_seconds',
-    help: 'When the last probe of the target ended, in seconds since the epoch.',
+    help: 'Unix timestamp of the end of the last probe of the target.',
     labels: ['target'],
   });
   const interval = new PaintedGauge(registers, {
     name: 'port_probe_interval_seconds',
     help:
-      'Wished-for time from the start of one probe of the target to that of the next. It is longer where too many ' +
-      'targets do not answer: see port_probe_timestamp_seconds.',
+      'Configured interval between probe starts. The actual interval is longer while too many targets do not answer: see ' +
+      'port_probe_timestamp_seconds.',
     labels: ['target'],
   });
   const targets = new PaintedGauge(registers, {
     name: 'port_probe_targets',
-    help: 'Targets of --probe and --probe.file, probed already or not.',
+    help: 'Targets of --probe and --probe.file, probed or not.',
   });
   const reloaded = new PaintedGauge(registers, {
     name: 'port_probe_file_last_reload_successful',
-    help: 'Whether --probe.file was good when it was last read; 0: the one before it is in force. Absent without a file.',
+    help:
+      'Whether the last load of --probe.file succeeded. While 0, the previous probes stay in effect. Absent without a ' +
+      'file.',
   });
   const gauges = [success, duration, error, timestamp, interval, targets, reloaded];
   return {

@@ -7,7 +7,7 @@ import type { DefineMetricGroup } from './metricGroup.ts';
 export const defineRange: DefineMetricGroup = (registers) => {
   const first = new PaintedGauge(registers, {
     name: 'port_ephemeral_range_first_port',
-    help: 'First port of net.ipv4.ip_local_port_range, from which connect() and bind() to port 0 choose.',
+    help: 'First port of net.ipv4.ip_local_port_range, the range from which connect() and bind() to port 0 choose.',
     labels: ['netns'],
   });
   const last = new PaintedGauge(registers, {
@@ -17,7 +17,7 @@ export const defineRange: DefineMetricGroup = (registers) => {
   });
   const reserved = new PaintedGauge(registers, {
     name: 'port_ephemeral_reserved_ports',
-    help: 'Ports of the ephemeral range withheld from automatic choice by net.ipv4.ip_local_reserved_ports.',
+    help: 'Ports of the ephemeral range excluded from automatic choice by net.ipv4.ip_local_reserved_ports.',
     labels: ['netns'],
   });
   const usable = new PaintedGauge(registers, {
@@ -28,22 +28,25 @@ export const defineRange: DefineMetricGroup = (registers) => {
   const blocked = new PaintedGauge(registers, {
     name: 'port_ephemeral_blocked_ports',
     help:
-      'Usable ports that no TCP connect() may pick, whatever the destination, because a bind() holds them (sock_diag): ' +
-      'those of listeners, of sockets that did only bind() (absent before Linux 6.8, which does not show them), of ' +
-      'connections whose port the application chose by number (explicit; absent where sock_diag cannot tell), and of ' +
-      'connections that did bind() to port 0 first, inferred from the parity of their port.',
+      'Usable ephemeral ports that no TCP connect() can choose, whatever the destination, because bind() holds them ' +
+      '(sock_diag). Evidence: listener; bound, a socket that only called bind() (absent before Linux 6.8, which does not ' +
+      'show these); explicit, a connection whose port the application chose by number (absent where sock_diag cannot ' +
+      'tell); inferred, a connection that called bind() to port 0 first, as the parity of its port shows.',
     labels: ['netns', 'evidence'],
   });
   const uncertain = new PaintedGauge(registers, {
     name: 'port_ephemeral_uncertain_ports',
     help:
-      'Usable ports that may be blocked or not: their connections could have called bind() to port 0 first, and neither ' +
-      'sock_diag nor the kernel, which is asked since Linux 6.3, told. Available ports count them as blocked, ratios do not.',
+      'Usable ephemeral ports that may or may not be blocked: their sockets may have called bind() to port 0 first, ' +
+      'and neither sock_diag nor a test of each port (Linux 6.3 and later) could tell. Available ports count them as ' +
+      'blocked, ratios do not.',
     labels: ['netns'],
   });
   const used = new PaintedGauge(registers, {
     name: 'port_ephemeral_used_ports',
-    help: 'Distinct usable ports with any socket (sock_diag): an upper bound, because TCP destinations share ports.',
+    help:
+      'Distinct usable ephemeral ports with at least one socket (sock_diag). TCP destinations share ports, so this ' +
+      'overstates the exhaustion of connect().',
     labels: ['netns', 'protocol'],
   });
   const gauges = [first, last, reserved, usable, blocked, uncertain, used];
