@@ -30,12 +30,12 @@ export function parseDuration(text: string): number {
   const counts = PATTERN.exec(text)?.slice(1);
   if (text === '' || counts === undefined) {
     throw new ExporterError(
-      `${JSON.stringify(text)} is not a duration; expected one like 500ms, 15s or 1h30m`,
+      `invalid duration ${JSON.stringify(text)}: expected one like 500ms, 15s or 1h30m`,
     );
   }
   const milliseconds = UNITS.reduce((sum, [, size], index) => sum + Number(counts[index] ?? 0) * size, 0);
   if (milliseconds > LONGEST_DURATION_MS) {
-    throw new ExporterError(`${JSON.stringify(text)} is too long a duration; expected at most 292y`);
+    throw new ExporterError(`invalid duration ${JSON.stringify(text)}: expected at most 292y`);
   }
   return milliseconds;
 }

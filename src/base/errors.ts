@@ -23,7 +23,7 @@ export class KernelError extends ExporterError {
 
 /** The refusal of a text that the user gave. */
 export function invalidValue(text: string, expected: string): ExporterError {
-  return new ExporterError(`${JSON.stringify(text)} does not fit; expected ${expected}`);
+  return new ExporterError(`invalid value ${JSON.stringify(text)}: expected ${expected}`);
 }
 
 /** The one line to show for anything thrown: the message, and that of its cause where there is one. */

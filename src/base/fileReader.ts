@@ -47,7 +47,7 @@ async function contentOf(file: string): Promise<Content> {
     // Opening a named pipe would wait for a writer, and a device may never end.
     if (!found.isFile()) return { failure: 'not a regular file' };
     if (found.size > LONGEST_BYTES) {
-      return { failure: `${found.size} bytes, expected at most ${LONGEST_BYTES}` };
+      return { failure: `too large: ${found.size} bytes, expected at most ${LONGEST_BYTES}` };
     }
     return { bytes: await readFile(file) };
   } catch (thrown) {

@@ -41,13 +41,13 @@ export function parseYaml<T>(
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
   const unusable = (offset: number, what: string) => {
     const { line, col } = lines.linePos(offset);
-    return new ExporterError(`${name}:${line}: not the YAML expected: ${what} at column ${col}`);
+    return new ExporterError(`${name}:${line}: invalid YAML: ${what} at column ${col}`);
   };
   const [flaw] = [...document.errors, ...document.warnings];
   // The library's own message would quote the text.
   if (flaw !== undefined) throw unusable(flaw.pos[0], flaw.code.toLowerCase().replaceAll('_', ' '));
   const loose = looseAlias(document);
-  if (loose !== undefined) throw unusable(loose, 'alias without its anchor');
+  if (loose !== undefined) throw unusable(loose, 'alias without an anchor');
 
   const lineOf = (path: Path) => lines.linePos(offsetOf(document, path)).line;
   const errorAt = (path: Path, what: string, cause?: unknown) => {
@@ -58,7 +58,7 @@ export function parseYaml<T>(
     );
   };
   const plain = plainValues(document, privateMaps);
-  if (plain === undefined) throw unusable(0, 'aliases that multiply');
+  if (plain === undefined) throw unusable(0, 'excessive expansion of aliases');
   const parsed = schema.safeParse(plain);
   if (parsed.success) return { values: parsed.data, errorAt };
 
@@ -67,7 +67,7 @@ export function parseYaml<T>(
     const [key = ''] = issue.keys;
     const place = placeOf(issue.path, privateMaps);
     const unknown = `unknown key ${JSON.stringify(key)}${place === '' ? '' : ` in ${place}`}`;
-    throw new ExporterError(`${name}:${lineOf([...issue.path, key])}: ${unknown}; ${issue.message}`);
+    throw new ExporterError(`${name}:${lineOf([...issue.path, key])}: ${unknown}: ${issue.message}`);
   }
   throw errorAt(issue?.path ?? [], messageOf(issue));
 }
@@ -107,7 +107,7 @@ function placeOf(path: Path, privateMaps: readonly string[]): string {
 /** What is wrong with a key of a Map is an issue of its own inside that of the Map. */
 function messageOf(issue: z.core.$ZodIssue | undefined): string {
   const inner = issue?.code === 'invalid_key' ? issue.issues[0] : issue;
-  return inner?.message ?? 'does not fit';
+  return inner?.message ?? 'invalid value';
 }
 
 /** undefined where a few aliases would become millions of values (`maxAliasCount` of the library). */

@@ -70,20 +70,20 @@ function createParser(): Argv {
     .usage(`Usage: $0 [flags]\n\n${runCommand.describe}`)
     .fail((message: string | null, error: Error | undefined) => {
       // Without a message it was thrown by a command, and is an ExporterError or a defect.
-      throw message === null && error !== undefined ? error : usageError(message ?? 'bad usage');
+      throw message === null && error !== undefined ? error : usageError(message ?? 'invalid usage');
     })
-    .help('help', 'Show this text and exit')
+    .help('help', 'Show help and exit')
     .version(
       'version',
-      'Show the version and exit',
+      'Show version and exit',
       `port-exporter, version ${VERSION} (node ${process.version})`,
     )
     .group(['help', 'version'], MODE)
     .nargs({ help: 0, version: 0 })
     .epilogue(
-      'Each flag can also come from an environment variable: PORT_EXPORTER_WEB_LISTEN_ADDRESS for ' +
-        '--web.listen-address, several values separated by commas. A flag beats its variable. ' +
-        'Durations are written as in Prometheus: 500ms, 15s, 1h30m.',
+      'Each flag can also be set by an environment variable: PORT_EXPORTER_WEB_LISTEN_ADDRESS for ' +
+        '--web.listen-address, with several values separated by commas. Flags take precedence over ' +
+        'environment variables. Durations use the syntax of Prometheus: 500ms, 15s, 1h30m.',
     )
     .wrap(100);
 }
@@ -107,5 +107,5 @@ function yargsOption(flag: Flag<unknown>): YargsOptions {
 
 function usageError(message: string): ExporterError {
   const line = message.replaceAll(/\s+/g, ' ').trim();
-  return new ExporterError(`${line.charAt(0).toLowerCase()}${line.slice(1)}; --help shows what is known`);
+  return new ExporterError(`${line.charAt(0).toLowerCase()}${line.slice(1)}; see --help`);
 }

@@ -12,7 +12,7 @@ import { isWhole, type WholeNamespace } from './wholeNamespace.ts';
 const FLAGS = {
   ...QUERY_FLAGS,
   limit: single(
-    { group: 'Output:', describe: 'Destinations to show, the fullest first', default: '20' },
+    { group: 'Output:', describe: 'Maximum destinations to show, the fullest first', default: '20' },
     parseLimit,
   ),
 };
@@ -20,7 +20,7 @@ const FLAGS = {
 /** Which destinations use up the ports. */
 export const destinationsCommand: Command = {
   pattern: 'destinations',
-  describe: 'The fullest destinations of TCP connect(), and how many more connects succeed',
+  describe: 'Show the fullest destinations of TCP connect(), and how many more connects succeed',
   flags: FLAGS,
   invoke(commandLine, environment) {
     const { limit, ...values } = readFlags(FLAGS, commandLine, environment);

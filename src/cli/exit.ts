@@ -25,6 +25,6 @@ function lineOf(thrown: unknown): string {
   if (isDebugging) console.error(thrown);
   const request = isDebugging
     ? 'report it with the stack trace above'
-    : 'set PORT_EXPORTER_LOG_LEVEL=debug for the stack trace, and report it';
+    : 'set PORT_EXPORTER_LOG_LEVEL=debug for the stack trace and report it';
   return `internal error: ${errorLine(thrown)}; ${request}`;
 }

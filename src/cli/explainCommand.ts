@@ -18,9 +18,9 @@ import { isWhole, type WholeNamespace } from './wholeNamespace.ts';
 /** Why ports run out, and what would help. */
 export const explainCommand: Command = {
   pattern: 'explain [destination]',
-  describe: 'What holds the ports of the worst or the named destination, and which remedies apply',
+  describe: 'Explain what holds the ports of the worst or the given destination, and which remedies apply',
   positionals: {
-    destination: 'ADDRESS:PORT or [IPV6]:PORT, ADDRESS%DEVICE for one device; the worst by default',
+    destination: 'ADDRESS:PORT or [IPV6]:PORT, ADDRESS%DEVICE for one device; default: the worst',
   },
   flags: QUERY_FLAGS,
   invoke(commandLine, environment) {

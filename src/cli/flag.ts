@@ -1,4 +1,4 @@
-import { ExporterError } from '../base/errors.ts';
+import { ExporterError, invalidValue } from '../base/errors.ts';
 
 /** One setting that can come from the command line or the environment; T is what its text means. */
 export interface Flag<T> {
@@ -50,7 +50,7 @@ export function distinct<T extends { readonly name: string }>(flag: Flag<readonl
     const names = values.map(({ name }) => name);
     const twice = names.find((name, index) => names.indexOf(name) < index);
     if (twice === undefined) return values;
-    throw new ExporterError(`${quote(twice)} is given twice; expected once`);
+    throw new ExporterError(`duplicate value ${quote(twice)}`);
   };
   return {
     ...flag,
@@ -73,7 +73,7 @@ export function toggle(words: Omit<Words, 'default'>): Flag<boolean> {
 function only(texts: readonly string[]): string {
   const [text, ...more] = texts;
   if (text === undefined || more.length > 0) {
-    throw new ExporterError(`given ${texts.length} times (${texts.map(quote).join(', ')}); expected once`);
+    throw new ExporterError(`cannot be repeated: ${texts.map(quote).join(', ')}`);
   }
   return text;
 }
@@ -81,7 +81,7 @@ function only(texts: readonly string[]): string {
 function parseBoolean(text: string): boolean {
   if (text === 'true' || text === '1') return true;
   if (text === 'false' || text === '0') return false;
-  throw new ExporterError(`${quote(text)} is neither true nor false`);
+  throw invalidValue(text, 'true or false');
 }
 
 function quote(text: string): string {

@@ -8,8 +8,8 @@ import { parsePort } from './values.ts';
 /** What `netstat -nltp` and `lsof -i :PORT` answer. */
 export const listenersCommand: Command = {
   pattern: 'listeners [port]',
-  describe: 'Who listens: process, user, owner, queue, connections, drops',
-  positionals: { port: 'Only this port; ends with 1 where nobody listens on it' },
+  describe: 'Show listeners with process, user, owner, queue, connections and drops',
+  positionals: { port: 'Show only this port; exit with 1 if nothing listens on it' },
   flags: QUERY_FLAGS,
   invoke(commandLine, environment) {
     const { port } = commandLine;

@@ -16,16 +16,19 @@ const GROUP = 'Namespaces:';
 export const NETNS_OR_ALL = optional(
   {
     group: GROUP,
-    describe: 'Ask in the network namespace NAME, as the label netns has it, of process PID, or in all',
+    describe: 'Read network namespace NAME (as in the label netns), that of process PID, or all',
   },
   (text) => text,
 );
 
 /** Of what connects. */
 export const NETNS = optional(
-  { group: GROUP, describe: 'Connect from the network namespace NAME, as the label netns has it, or of PID' },
+  {
+    group: GROUP,
+    describe: 'Connect from network namespace NAME (as in the label netns) or that of process PID',
+  },
   (text) => {
-    if (text === ALL) throw invalidValue(text, 'NAME or PID: a connection comes from one namespace');
+    if (text === ALL) throw invalidValue(text, 'NAME or PID, since a connection is made from one namespace');
     return text;
   },
 );
@@ -58,7 +61,7 @@ export function beginInNetns(wanted: string | undefined, procfs: string): void {
   if (wanted === undefined || found === undefined) return;
   inNameOfFlag(() => {
     if (namespaceByName(procfs, wanted) !== undefined)
-      throw new ExporterError(`${procfs} does not show net:[${found.inode}] where ${wanted} was entered`);
+      throw new ExporterError(`${procfs} does not show net:[${found.inode}] after entering ${wanted}`);
     const program: [string, ...string[]] = [process.execPath, ...process.execArgv, ...process.argv.slice(1)];
     const hasFiles = found.name !== undefined && existsSync(join('/etc/netns', found.name));
     becomeProgram(hasFiles ? ['ip', 'netns', 'exec', found.name, ...program] : program);

@@ -20,19 +20,23 @@ const FLAGS = {
   netns: NETNS,
   'path.procfs': QUERY_FLAGS['path.procfs'],
   timeout: single(
-    { group: PROBE, describe: 'Time for all of it, shared by the addresses of a name', default: '5s' },
+    {
+      group: PROBE,
+      describe: 'Timeout of the whole probe, shared by the addresses of a name',
+      default: '5s',
+    },
     parsePeriod,
   ),
-  source: optional({ group: PROBE, describe: 'Address of this machine to connect from' }, parseSource),
+  source: optional({ group: PROBE, describe: 'Address of this host to connect from' }, parseSource),
 };
 
 /** What `nc -zv HOST PORT` answers. */
 export const probeCommand: Command = {
   pattern: 'probe <host> <port>',
-  describe: 'Connect once over TCP, and say what happened; ends with 1 where it did not succeed',
+  describe: 'Connect once over TCP and report the result; exit with 1 if it fails',
   positionals: {
-    host: 'Name or IP address; each address of a name is tried in turn',
-    port: 'Number, or name of a service',
+    host: 'Host name or IP address; the addresses of a name are tried in turn',
+    port: 'Port number or service name',
   },
   flags: FLAGS,
   invoke(commandLine, environment) {

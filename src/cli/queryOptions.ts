@@ -9,7 +9,7 @@ const OUTPUT = 'Output:';
 
 /** Flags of every command that asks the kernel once: those of sampling, and how to print. */
 export const QUERY_FLAGS = {
-  json: toggle({ group: OUTPUT, describe: 'Print JSON for programs' }),
+  json: toggle({ group: OUTPUT, describe: 'Print JSON' }),
   netns: NETNS_OR_ALL,
   'sample.source': OPTION_FLAGS['sample.source'],
   'path.procfs': OPTION_FLAGS['path.procfs'],

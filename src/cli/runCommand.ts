@@ -5,7 +5,7 @@ import { readFlags } from './readFlags.ts';
 /** What the exporter does without a command word: serve metrics, or print them once. */
 export const runCommand: Command = {
   pattern: '$0',
-  describe: 'Export how many further connect() and bind() calls will succeed before the ports run out',
+  describe: 'Export how many further connect() and bind() calls succeed before ephemeral ports run out',
   flags: OPTION_FLAGS,
   invoke(commandLine, environment) {
     const values = readFlags(OPTION_FLAGS, commandLine, environment);

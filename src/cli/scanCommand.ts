@@ -29,21 +29,21 @@ const FLAGS = {
     {
       group: SCAN,
       describe:
-        'Ports like 1-1024,8000-9000, or all; usual are 1-1024, those named in /etc/services, and of this host ' +
-        'those with a listener',
+        'Ports to scan: a list like 1-1024,8000-9000, all, or usual: 1-1024, those named in /etc/services and, on ' +
+        'this host, those with a listener',
       default: 'usual',
     },
     parsePortList,
   ),
-  ipv6: toggle({ group: SCAN, describe: 'Scan the IPv6 address of a name' }),
+  ipv6: toggle({ group: SCAN, describe: 'Scan the IPv6 address of a host name' }),
   timeout: single(
-    { group: SCAN, describe: 'Wait so long for an answer, and as long once more', default: '1s' },
+    { group: SCAN, describe: 'Timeout of one attempt; a port that does not answer gets two', default: '1s' },
     parsePeriod,
   ),
   concurrency: single(
     {
       group: SCAN,
-      describe: 'Most ports to ask at once; never more than a quarter of the ephemeral ports',
+      describe: 'Maximum ports to scan at once; at most a quarter of the ephemeral ports',
       default: '256',
     },
     wholeNumber(1, MOST_AT_ONCE),
@@ -54,9 +54,9 @@ const FLAGS = {
 export const scanCommand: Command = {
   pattern: 'scan [host]',
   describe:
-    'Which TCP ports of a host are open, closed or filtered, and for this host how that differs from who listens; ends ' +
-    'with 0 once the scan is made, whatever it found',
-  positionals: { host: 'A name, an IPv4 or an IPv6 address; localhost by default' },
+    'Scan the TCP ports of a host (open, closed or filtered) and, on this host, compare them with its listeners; exit ' +
+    'with 0 whatever the scan finds',
+  positionals: { host: 'Host name, IPv4 or IPv6 address; default: localhost' },
   flags: FLAGS,
   invoke(commandLine, environment) {
     const host = String(commandLine['host'] ?? 'localhost');

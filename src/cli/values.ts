@@ -41,7 +41,7 @@ export function wholeNumber(least: number, most: number): (text: string) => numb
   return (text) => {
     const number = /^\d+$/.test(text) ? Number(text) : Number.NaN;
     if (number >= least && number <= most) return number;
-    throw invalidValue(text, `a whole number from ${least} to ${most}`);
+    throw invalidValue(text, `an integer from ${least} to ${most}`);
   };
 }
 
@@ -49,7 +49,7 @@ export function wholeNumber(least: number, most: number): (text: string) => numb
 export function oneOf<const Word extends string>(words: readonly Word[]): (text: string) => Word {
   return (text) => {
     const word = words.find((known) => known === text);
-    if (word === undefined) throw invalidValue(text, words.join(' or '));
+    if (word === undefined) throw invalidValue(text, `one of ${words.join(', ')}`);
     return word;
   };
 }
@@ -69,7 +69,7 @@ export function parseTelemetryPath(text: string): string {
     (segment) => /^[\w.~-]+$/.test(segment) && segment !== '.' && segment !== '..',
   );
   if (text.startsWith('/') && plain && segments[0] !== '-' && text !== '/readme') return text;
-  throw invalidValue(text, 'a path like /metrics, not / or /readme, and not below /-/');
+  throw invalidValue(text, 'a path like /metrics, other than / and /readme and not below /-/');
 }
 
 /** A port from 1 to 65535. */

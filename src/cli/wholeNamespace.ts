@@ -22,6 +22,6 @@ export function whole(namespace: NamespaceSnapshot | undefined): WholeNamespace 
   if (isWhole(namespace)) return namespace;
   const failed = namespace.outcomes.find((outcome) => outcome.error !== undefined && costsNumbers(outcome));
   throw new ExporterError(
-    failed ? `collector ${failed.collector}: ${failed.error}` : 'the namespace was sampled only in part',
+    failed ? `collector ${failed.collector}: ${failed.error}` : 'the namespace was only partially sampled',
   );
 }

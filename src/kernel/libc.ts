@@ -92,7 +92,7 @@ const CLOCK_THREAD_CPUTIME_ID = 3;
  */
 export function threadCpuTime(): () => number {
   const koffi = loading(loadKoffi);
-  if (koffi.sizeof('long') !== 8) throw new ExporterError('clock_gettime(): expected a machine of 64 bits');
+  if (koffi.sizeof('long') !== 8) throw new ExporterError('clock_gettime(): expected a 64-bit machine');
   const read = koffi.load(null).func('int clock_gettime(int, int64_t *)');
   const timespec = new BigInt64Array(2);
   return () => {

@@ -117,8 +117,8 @@ function endsDump(what: string, type: number, view: DataView, start: number, end
     throw malformed(what, `an error message of ${end - start} bytes`);
   }
   const error = view.getInt32(start, HOST_IS_LITTLE_ENDIAN);
-  if (error < 0) throw new KernelError('the kernel answers', -error);
-  if (type === NLMSG_ERROR) throw malformed(what, 'an acknowledgement nobody asked for');
+  if (error < 0) throw new KernelError('the kernel answered', -error);
+  if (type === NLMSG_ERROR) throw malformed(what, 'an unrequested acknowledgement');
   return true;
 }
 

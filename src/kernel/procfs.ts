@@ -31,7 +31,7 @@ function readTextOf(path: string): string | undefined {
   try {
     const text = readWhole(fd, path, SHORT) ?? readWhole(fd, path, LONG);
     if (text === undefined) {
-      throw new ExporterError(`read() of ${path}: longer than the expected ${LONG.length} bytes`);
+      throw new ExporterError(`read() of ${path}: exceeds ${LONG.length} bytes`);
     }
     return text;
   } finally {

@@ -119,7 +119,7 @@ export class Recorder {
     try {
       if (this.#bytes > this.#limit) {
         throw new ExporterError(
-          `${this.#file} is left empty: the answers of the kernel are longer than ${this.#limit} bytes`,
+          `${this.#file} is left empty: the kernel answers exceed ${this.#limit} bytes`,
         );
       }
       const compressed = gzipSync(formatRecording(this.#header(), this.#lines()));

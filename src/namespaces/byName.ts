@@ -24,7 +24,7 @@ export function namespaceByName(procfs: string, wanted: string): FoundNamespace 
   if (chosen !== undefined) return chosen.inode === own.inode ? undefined : chosen;
   const hidden = obstacles.length === 0 ? '' : `; others may be hidden: ${obstacles.join('; ')}`;
   throw new ExporterError(
-    `no network namespace or process ${JSON.stringify(wanted)}; there are ${listed(named.map(({ netns }) => netns))}${hidden}`,
+    `no network namespace or process ${JSON.stringify(wanted)}; found ${listed(named.map(({ netns }) => netns))}${hidden}`,
   );
 }
 

@@ -29,8 +29,7 @@ export function parseProbeFile(text: string, name: string, taken: readonly strin
   const { values, errorAt } = parseYaml(text, name, FILE);
   const names = new Set(taken);
   return values.map(({ name, target, source, ...given }, index) => {
-    if (names.has(name))
-      throw errorAt([index, 'name'], `${JSON.stringify(name)} is the name of another probe`);
+    if (names.has(name)) throw errorAt([index, 'name'], `duplicate name ${JSON.stringify(name)}`);
     names.add(name);
     const intervalMs = given.interval ?? DEFAULT_INTERVAL_MS;
     const timeoutMs = given.timeout ?? Math.min(DEFAULT_TIMEOUT_MS, intervalMs);
@@ -69,14 +68,14 @@ const PROBE = {
   source: text().optional(),
 };
 
-const FILE = z.array(mapOf(PROBE, 'expected a map of name and target'), {
-  error: 'expected a list of probes, [] for none',
+const FILE = z.array(mapOf(PROBE, 'expected a map with name and target'), {
+  error: 'expected a list of probes ([] for none)',
 });
 
 function text(expected = 'a string') {
   return z.string({
     error: ({ input }) =>
-      input === undefined ? 'is missing' : `${JSON.stringify(input)} does not fit; expected ${expected}`,
+      input === undefined ? 'is missing' : `invalid value ${JSON.stringify(input)}: expected ${expected}`,
   });
 }
 

@@ -54,11 +54,11 @@ export function parseSource(text: string, host?: string): string {
   const family = isIP(text);
   // A link-local one would need its interface as well.
   if (family === 0 || text.includes('%')) {
-    throw invalidValue(text, 'an IP address of this machine');
+    throw invalidValue(text, 'an IP address of this host');
   }
   const wanted = host === undefined ? 0 : isIP(host);
   if (wanted !== 0 && wanted !== family) {
-    throw invalidValue(text, `an IPv${wanted} address as ${host} is`);
+    throw invalidValue(text, `an IPv${wanted} address, the family of ${host}`);
   }
   return text;
 }

@@ -87,11 +87,11 @@ function stateOf(outcome: ConnectOutcome, address: string, port: number): Omit<S
   if (reason === 'refused') return { state: 'closed', error };
   if (reason === 'no_local_port') {
     throw new ExporterError(
-      `scanning ${address}: no local port is left to ask port ${port} from (${error}); explain shows who has them`,
+      `scanning ${address}: no local port is left to connect to port ${port} (${error}); see port-exporter explain`,
     );
   }
   if (OWN_FAILURES.has(error)) {
-    throw new ExporterError(`scanning ${address}: this machine could not ask port ${port} (${error})`);
+    throw new ExporterError(`scanning ${address}: this host cannot connect to port ${port} (${error})`);
   }
   return { state: 'filtered', error };
 }

@@ -15,18 +15,18 @@ export function takeListenFds(environment: NodeJS.ProcessEnv, ownPid: number): n
   const { LISTEN_PID: pid, LISTEN_FDS: count } = environment;
   for (const name of VARIABLES) delete environment[name];
   if (pid === undefined || count === undefined) {
-    throw none('LISTEN_PID and LISTEN_FDS are not set; expected to be started by a socket unit');
+    throw none('LISTEN_PID and LISTEN_FDS are not set: expected to be started by a socket unit');
   }
   if (pid !== String(ownPid)) {
-    throw none(`they are for process ${JSON.stringify(pid)} (LISTEN_PID), and this is ${ownPid}`);
+    throw none(`LISTEN_PID is ${JSON.stringify(pid)}: expected ${ownPid}, this process`);
   }
   const fds = /^\d{1,4}$/.test(count) ? Number(count) : 0;
   if (fds < 1 || fds > MOST_FDS) {
-    throw none(`LISTEN_FDS is ${JSON.stringify(count)}; expected a number from 1 to ${MOST_FDS}`);
+    throw none(`LISTEN_FDS is ${JSON.stringify(count)}: expected a number from 1 to ${MOST_FDS}`);
   }
   return Array.from({ length: fds }, (_, index) => FIRST_FD + index);
 }
 
 function none(why: string): ExporterError {
-  return new ExporterError(`--web.systemd-socket: no sockets were handed over: ${why}`);
+  return new ExporterError(`--web.systemd-socket: no sockets passed by systemd: ${why}`);
 }

@@ -25,7 +25,7 @@ function unixAddress(path: string): Uint8Array {
   const name = Buffer.from(isAbstract ? `\0${path.slice(1)}` : `${path}\0`);
   if (!(isAbstract || path.startsWith('/')) || name.length > LONGEST_PATH) {
     throw new ExporterError(
-      `NOTIFY_SOCKET: ${JSON.stringify(path)} is not the address of a Unix socket; expected /PATH or @NAME of at most ${LONGEST_PATH - 1} bytes`,
+      `NOTIFY_SOCKET: invalid Unix socket address ${JSON.stringify(path)}: expected /PATH or @NAME of at most ${LONGEST_PATH - 1} bytes`,
     );
   }
   const address = Buffer.alloc(2 + name.length);

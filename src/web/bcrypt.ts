@@ -11,7 +11,7 @@ export async function loadBcrypt(file?: string): Promise<{
     return (await import('bcrypt')).default;
   } catch (cause) {
     throw new ExporterError(
-      `${file === undefined ? '' : `${file}: `}basic_auth_users needs the native code of bcrypt, which cannot be loaded here (${process.arch})`,
+      `${file === undefined ? '' : `${file}: `}basic_auth_users requires the native code of bcrypt, which cannot be loaded (${process.arch})`,
       { cause },
     );
   }

@@ -34,6 +34,6 @@ export function formatListenAddress({ host = '', port }: ListenAddress): string 
 
 function unusable(text: string): ExporterError {
   return new ExporterError(
-    `${JSON.stringify(text)} is not an address to listen on; expected :PORT, HOST:PORT or [IPV6]:PORT with a port up to 65535`,
+    `invalid listen address ${JSON.stringify(text)}: expected :PORT, HOST:PORT or [IPV6]:PORT with a port up to 65535`,
   );
 }

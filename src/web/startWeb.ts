@@ -127,7 +127,7 @@ async function open(server: Server, place: ListenAddress | HandedOver): Promise<
 
 function unfitSocket({ fd }: HandedOver, cause?: unknown): ExporterError {
   return new ExporterError(
-    `listening on the handed-over file descriptor ${fd}: not a TCP socket that listens; expected ListenStream=[ADDRESS:]PORT and Accept=no`,
+    `listening on inherited file descriptor ${fd}: not a listening TCP socket: expected ListenStream=[ADDRESS:]PORT and Accept=no`,
     cause === undefined ? {} : { cause },
   );
 }

@@ -39,13 +39,15 @@ describe('a duration', () => {
     '٥s',
   ])('is not %j, which is shown with what was expected', (text) => {
     expect(() => parseDuration(text)).toThrow(
-      new ExporterError(`${JSON.stringify(text)} is not a duration; expected one like 500ms, 15s or 1h30m`),
+      new ExporterError(`invalid duration ${JSON.stringify(text)}: expected one like 500ms, 15s or 1h30m`),
     );
   });
 
   it('ends where 64 bits of nanoseconds do', () => {
     expect(parseDuration('9223372036854ms')).toBe(LONGEST_DURATION_MS);
-    expect(() => parseDuration('9223372036855ms')).toThrow('too long a duration; expected at most 292y');
+    expect(() => parseDuration('9223372036855ms')).toThrow(
+      'invalid duration "9223372036855ms": expected at most 292y',
+    );
     expect(() => parseDuration(`${'9'.repeat(400)}s`)).toThrow(ExporterError);
   });
 

@@ -24,16 +24,16 @@ describe('a list of ports', () => {
   });
 
   it.each([
-    ['', `"" does not fit; ${EXPECTED}`],
-    ['22,', `"" does not fit; ${EXPECTED}`],
-    ['22,http', `"http" does not fit; ${EXPECTED}`],
-    ['-22', `"-22" does not fit; ${EXPECTED}`],
-    ['1-2-3', `"1-2-3" does not fit; ${EXPECTED}`],
-    ['1 - 3', `"1 - 3" does not fit; ${EXPECTED}`],
-    ['22,all', `"all" does not fit; ${EXPECTED}`],
-    ['9000-8000', '"9000-8000" does not fit; expected the lower port first'],
-    ['0', '"0" does not fit; expected a port from 1 to 65535'],
-    ['1-65536', '"65536" does not fit; expected a port from 1 to 65535'],
+    ['', `invalid value "": ${EXPECTED}`],
+    ['22,', `invalid value "": ${EXPECTED}`],
+    ['22,http', `invalid value "http": ${EXPECTED}`],
+    ['-22', `invalid value "-22": ${EXPECTED}`],
+    ['1-2-3', `invalid value "1-2-3": ${EXPECTED}`],
+    ['1 - 3', `invalid value "1 - 3": ${EXPECTED}`],
+    ['22,all', `invalid value "all": ${EXPECTED}`],
+    ['9000-8000', 'invalid value "9000-8000": expected the lower port first'],
+    ['0', 'invalid value "0": expected a port from 1 to 65535'],
+    ['1-65536', 'invalid value "65536": expected a port from 1 to 65535'],
   ])('%j is refused, and its part named', (text, line) => {
     expect(() => parsePortList(text)).toThrow(new ExporterError(line));
   });

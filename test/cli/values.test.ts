@@ -96,7 +96,7 @@ const PARSERS: readonly Case[] = [
       ['100000', 100_000],
     ],
     bad: ['', '-1', '1.5', '100001', '1e3', 'all', ' 1'],
-    expected: 'a whole number from 0 to 100000',
+    expected: 'an integer from 0 to 100000',
   },
   {
     name: 'a whole number',
@@ -107,14 +107,14 @@ const PARSERS: readonly Case[] = [
       ['09', 9],
     ],
     bad: ['', '0', '-1', '1.5', '10', '1e0', ' 1'],
-    expected: 'a whole number from 1 to 9',
+    expected: 'an integer from 1 to 9',
   },
   {
     name: 'a word',
     parse: oneOf(['auto', 'netlink']),
     good: [['auto', 'auto']],
     bad: ['', 'Auto', 'auto ', 'proc'],
-    expected: 'auto or netlink',
+    expected: 'one of auto, netlink',
   },
   {
     name: 'a directory',
@@ -148,7 +148,7 @@ const PARSERS: readonly Case[] = [
       '/%41',
       '/ü',
     ],
-    expected: 'a path like /metrics, not / or /readme, and not below /-/',
+    expected: 'a path like /metrics, other than / and /readme and not below /-/',
   },
 ];
 
@@ -159,7 +159,7 @@ describe.each(PARSERS)('$name', ({ parse, good, bad, expected }) => {
 
   it.each(bad)('is not %j, which is shown with what was expected', (text) => {
     expect(() => parse(text)).toThrow(
-      new ExporterError(`${JSON.stringify(text)} does not fit; expected ${expected}`),
+      new ExporterError(`invalid value ${JSON.stringify(text)}: expected ${expected}`),
     );
   });
 

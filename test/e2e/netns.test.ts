@@ -127,8 +127,8 @@ describeLive('--netns', () => {
     const { name } = new NamedNamespace();
     for (const wanted of ['nosuch', '4194305', 'net:[1]']) {
       const line = await refusal(['explain', `--netns=${wanted}`]);
-      expect(line).toContain(`--netns: no network namespace or process "${wanted}"; there are `);
-      expect(line).toMatch(new RegExp(`there are [^\\n]*\\b${name}\\b`));
+      expect(line).toContain(`--netns: no network namespace or process "${wanted}"; found `);
+      expect(line).toMatch(new RegExp(`found [^\\n]*\\b${name}\\b`));
     }
   });
 

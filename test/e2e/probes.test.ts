@@ -136,7 +136,7 @@ describeLive('the daemon probes', () => {
     expect((await daemon.get('/metrics')).text).toContain(`\n${good} 0\n`);
     expect(linesOf(daemon, /level=error/).map((line) => /msg=.*/.exec(line)?.[0])).toEqual([
       `msg="the probe file changed and cannot be used, the last good one stays" error="${file}:2: interval: ` +
-        '\\"1sec\\" is not a duration; expected one like 500ms, 15s or 1h30m"',
+        'invalid duration \\"1sec\\": expected one like 500ms, 15s or 1h30m"',
     ]);
     writeFileSync(file, b);
     await daemon.logged(/msg="the probe file changed" .*targets=1/);
@@ -238,7 +238,7 @@ describe('targets that are none are one line', () => {
   it.each(BOTH.map((args) => [args]))('of a flag: %j', async (args) => {
     expectOneLine(
       await run([...args, '--probe=db:5432']),
-      '--probe: "db:5432" does not fit; expected tcp://HOST:PORT or tcp://[IPV6]:PORT',
+      '--probe: invalid value "db:5432": expected tcp://HOST:PORT or tcp://[IPV6]:PORT',
     );
   });
 
@@ -246,13 +246,13 @@ describe('targets that are none are one line', () => {
     const file = probeFile('# ours', '- name: db', '  target: tcp://db:5432', '  interval: often');
     expectOneLine(
       await run([...args, `--probe.file=${file}`]),
-      `${file}:4: interval: "often" is not a duration; expected one like 500ms, 15s or 1h30m`,
+      `${file}:4: interval: invalid duration "often": expected one like 500ms, 15s or 1h30m`,
     );
     expectOneLine(await run([...args, '--probe.file=/nowhere/probes.yml']), '/nowhere/probes.yml: ENOENT');
     const [flag, taken] = ['--probe=tcp://db:1', probeFile('- {name: "tcp://db:1", target: "tcp://db:2"}')];
     expectOneLine(
       await run([...args, flag, `--probe.file=${taken}`]),
-      `${taken}:1: name: "tcp://db:1" is the name of another probe`,
+      `${taken}:1: name: duplicate name "tcp://db:1"`,
     );
   });
 });

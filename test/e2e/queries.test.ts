@@ -241,16 +241,13 @@ describeLive('a remedy frees what it says', () => {
 
 describe('a question that cannot be answered is one line', () => {
   it.each([
-    [['listeners', 'http'], '"http" does not fit; expected a port from 1 to 65535'],
-    [['explain', 'localhost:80'], '"localhost:80" does not fit; expected ADDRESS:PORT or [IPV6]:PORT'],
-    [['listners'], 'unknown argument: listners; --help shows what is known'],
-    [['listeners', '80', '81'], 'unknown argument: 81; --help shows what is known'],
-    [['explain', '--deep'], 'unknown argument: deep; --help shows what is known'],
-    [
-      ['destinations', '--limit=all'],
-      '--limit: "all" does not fit; expected a whole number from 0 to 100000',
-    ],
-    [['explain', '\u009b31m'], '"\\u009b31m" does not fit; expected ADDRESS:PORT or [IPV6]:PORT'],
+    [['listeners', 'http'], 'invalid value "http": expected a port from 1 to 65535'],
+    [['explain', 'localhost:80'], 'invalid value "localhost:80": expected ADDRESS:PORT or [IPV6]:PORT'],
+    [['listners'], 'unknown argument: listners; see --help'],
+    [['listeners', '80', '81'], 'unknown argument: 81; see --help'],
+    [['explain', '--deep'], 'unknown argument: deep; see --help'],
+    [['destinations', '--limit=all'], '--limit: invalid value "all": expected an integer from 0 to 100000'],
+    [['explain', '\u009b31m'], 'invalid value "\\u009b31m": expected ADDRESS:PORT or [IPV6]:PORT'],
   ])('%j', async (args, line) => {
     expect(await run(args)).toMatchObject({ code: 1, stdout: '', stderr: `port-exporter: ${line}\n` });
   });

@@ -12,15 +12,18 @@ describe('a bad command line', () => {
   it.each([
     [
       ['--sample.interval=5'],
-      '--sample.interval: "5" is not a duration; expected one like 500ms, 15s or 1h30m',
+      '--sample.interval: invalid duration "5": expected one like 500ms, 15s or 1h30m',
     ],
     [
       ['--web.listen-address=10069'],
-      '--web.listen-address: "10069" is not an address to listen on; expected :PORT, HOST:PORT or [IPV6]:PORT with a port up to 65535',
+      '--web.listen-address: invalid listen address "10069": expected :PORT, HOST:PORT or [IPV6]:PORT with a port up to 65535',
     ],
-    [['--sample.source=proc'], '--sample.source: "proc" does not fit; expected auto or netlink or procfs'],
-    [['--sample.max-duty=2'], '--sample.max-duty: "2" does not fit; expected a number above 0 and up to 1'],
-    [['--nonsense'], 'unknown argument: nonsense; --help shows what is known'],
+    [
+      ['--sample.source=proc'],
+      '--sample.source: invalid value "proc": expected one of auto, netlink, procfs',
+    ],
+    [['--sample.max-duty=2'], '--sample.max-duty: invalid value "2": expected a number above 0 and up to 1'],
+    [['--nonsense'], 'unknown argument: nonsense; see --help'],
   ])('%s is one line', async (args, line) => {
     expectOneLine(await run(args), line);
   });
@@ -29,7 +32,7 @@ describe('a bad command line', () => {
     const ended = await run([], { env: { PORT_EXPORTER_LOG_LEVEL: 'loud' } });
     expectOneLine(
       ended,
-      'PORT_EXPORTER_LOG_LEVEL: "loud" does not fit; expected debug or info or warn or error',
+      'PORT_EXPORTER_LOG_LEVEL: invalid value "loud": expected one of debug, info, warn, error',
     );
   });
 });
@@ -192,7 +195,7 @@ describe('a defect', () => {
   it.each(COMMANDS)('is one line that says how to see where: %s', async (...args) => {
     expectOneLine(
       await run(args, { nodeFlags }),
-      'internal error: a defect; set PORT_EXPORTER_LOG_LEVEL=debug for the stack trace, and report it',
+      'internal error: a defect; set PORT_EXPORTER_LOG_LEVEL=debug for the stack trace and report it',
     );
   });
 

@@ -100,7 +100,7 @@ it('a service manager that cannot be reached is a line, and nothing else', async
 it('--web.systemd-socket without a socket is one line', async () => {
   expectOneLine(
     await run(['--web.systemd-socket', '--log.level=error']),
-    '--web.systemd-socket: no sockets were handed over: LISTEN_PID and LISTEN_FDS are not set; expected to be started by a socket unit',
+    '--web.systemd-socket: no sockets passed by systemd: LISTEN_PID and LISTEN_FDS are not set: expected to be started by a socket unit',
   );
 });
 

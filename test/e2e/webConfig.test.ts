@@ -76,7 +76,7 @@ describe('a bad web configuration', () => {
     writeFileSync(file, `${USERS}\n\nhttp_server_config:\n  foo: 1\n`);
     expectOneLine(
       await run([`--web.config.file=${file}`, '--log.level=error']),
-      `${file}:6: unknown key "foo" in http_server_config; expected one of http2, headers`,
+      `${file}:6: unknown key "foo" in http_server_config: expected one of http2, headers`,
     );
   });
 
@@ -114,7 +114,7 @@ describe('the native code of bcrypt', () => {
       await run([`--web.config.file=${file}`, '--log.level=error', '--web.listen-address=127.0.0.1:0'], {
         main,
       }),
-      /web\.yml: basic_auth_users needs the native code of bcrypt, which cannot be loaded here \(\w+\): No native build was found/,
+      /web\.yml: basic_auth_users requires the native code of bcrypt, which cannot be loaded \(\w+\): No native build was found/,
     );
     const live = join(newDirectory(), 'web.yml');
     writeFileSync(live, 'http_server_config:\n  headers:\n    X-Frame-Options: deny\n');
@@ -208,7 +208,7 @@ scrape_configs:
 
     mount.turn('first', `${TLS}${USERS}foo: 1\n`);
     const refusal = await daemon.logged(/level=error msg="the web configuration changed and cannot be used/);
-    expect(refusal).toMatch(/error="\S+\/web\.yml:6: unknown key \\"foo\\"; expected one of [^"]*"$/);
+    expect(refusal).toMatch(/error="\S+\/web\.yml:6: unknown key \\"foo\\": expected one of [^"]*"$/);
     expect(await subjectOf(daemon.port)).toBe('CN=second');
     agent.destroy();
     const again = new Agent({ keepAlive: true, maxSockets: 1 });

@@ -80,22 +80,22 @@ describe('a dump that fails says which it was and what went wrong', () => {
     [
       'DONE with an errno',
       (sequence) => [datagram(row(sequence, 1)), datagram(done(sequence, ENOBUFS))],
-      /^the dump: the kernel answers: ENOBUFS \(.+\)$/,
+      /^the dump: the kernel answered: ENOBUFS \(.+\)$/,
     ],
     [
       'a module that cannot be loaded',
       (sequence) => [datagram(refusal(sequence, ENOENT))],
-      'the dump: the kernel answers: ENOENT (no such file or directory)',
+      'the dump: the kernel answered: ENOENT (no such file or directory)',
     ],
     [
       'a request that is not permitted',
       (sequence) => [datagram(refusal(sequence, EPERM))],
-      'the dump: the kernel answers: EPERM (operation not permitted)',
+      'the dump: the kernel answered: EPERM (operation not permitted)',
     ],
     [
       'an errno nobody has heard of',
       (sequence) => [datagram({ type: NLMSG.ERROR, sequence, payload: int32(-(2 ** 31)) })],
-      'the dump: the kernel answers: errno 2147483648 (unknown error)',
+      'the dump: the kernel answered: errno 2147483648 (unknown error)',
     ],
     [
       'a table that changed meanwhile',
@@ -159,7 +159,7 @@ describe('a dump that fails says which it was and what went wrong', () => {
     [
       'an acknowledgement',
       (sequence) => [datagram(refusal(sequence, 0))],
-      'the dump: malformed answer: an acknowledgement nobody asked for',
+      'the dump: malformed answer: an unrequested acknowledgement',
     ],
     [
       'a message of no type',

@@ -150,7 +150,7 @@ it('answers beyond the limit are not kept, and the file says so by being empty',
   const dumper = new NetlinkDumper(openNetlinkSocket(libc, 4));
   for (let times = 0; times < 2; times++) dumper.dump('dump', 18, MESSAGE, () => {});
   expect(() => recorder.save()).toThrow(
-    new ExporterError(`${file} is left empty: the answers of the kernel are longer than 2000 bytes`),
+    new ExporterError(`${file} is left empty: the kernel answers exceed 2000 bytes`),
   );
   expect(statSync(file).size).toBe(0);
 });

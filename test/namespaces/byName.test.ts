@@ -44,7 +44,7 @@ it('there may be none of that name', () => {
   const names = Array.from({ length: 9 }, (_, index) => `net:[${1010 + index}]`).join(', ');
   for (const wanted of ['web', '4194305', '0', '-1', 'net:[7]', '../1', '']) {
     expect(() => namespaceByName(procfs, wanted)).toThrow(
-      `no network namespace or process ${JSON.stringify(wanted)}; there are host, ${names}, 6 more`,
+      `no network namespace or process ${JSON.stringify(wanted)}; found host, ${names}, 6 more`,
     );
   }
 });

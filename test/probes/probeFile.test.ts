@@ -34,7 +34,7 @@ describe('a probe file', () => {
     expect(parse('[]\n')).toEqual([]);
     for (const text of ['', '# nothing\n', 'probes: []\n', 'text\n', '3\n']) {
       expect(() => parse(text)).toThrow(
-        new ExporterError('probes.yml:1: expected a list of probes, [] for none'),
+        new ExporterError('probes.yml:1: expected a list of probes ([] for none)'),
       );
     }
   });
@@ -44,41 +44,41 @@ describe('a probe file', () => {
   it.each([
     [
       `${good}  intervall: 3s\n`,
-      '3: unknown key "intervall"; expected one of name, target, interval, timeout, source',
+      '3: unknown key "intervall": expected one of name, target, interval, timeout, source',
     ],
-    [`${good}- name: a\n  target: tcp://b:1\n`, '3: name: "a" is the name of another probe'],
-    [`${good}- name: flag\n  target: tcp://b:1\n`, '3: name: "flag" is the name of another probe'],
+    [`${good}- name: a\n  target: tcp://b:1\n`, '3: name: duplicate name "a"'],
+    [`${good}- name: flag\n  target: tcp://b:1\n`, '3: name: duplicate name "flag"'],
     [`${good}- target: tcp://b:1\n`, '3: name: is missing'],
     ['\n\n- name: b\n', '3: target: is missing'],
     ['- name: ""\n  target: tcp://a:1\n', '1: name: expected 1 to 128 visible characters'],
     ['- name: "a\\nb"\n  target: tcp://a:1\n', '1: name: expected 1 to 128 visible characters'],
-    ['- name: 3\n  target: tcp://a:1\n', '1: name: 3 does not fit; expected a string'],
+    ['- name: 3\n  target: tcp://a:1\n', '1: name: invalid value 3: expected a string'],
     [
       '- name: a\n  target: a:1\n',
-      '2: target: "a:1" does not fit; expected tcp://HOST:PORT or tcp://[IPV6]:PORT',
+      '2: target: invalid value "a:1": expected tcp://HOST:PORT or tcp://[IPV6]:PORT',
     ],
-    [`${good}  interval: 15\n`, '3: interval: 15 does not fit; expected a duration like 500ms or 15s'],
+    [`${good}  interval: 15\n`, '3: interval: invalid value 15: expected a duration like 500ms or 15s'],
     [
       `${good}  interval: 15 s\n`,
-      '3: interval: "15 s" is not a duration; expected one like 500ms, 15s or 1h30m',
+      '3: interval: invalid duration "15 s": expected one like 500ms, 15s or 1h30m',
     ],
-    [`${good}  interval: 999ms\n`, '3: interval: "999ms" does not fit; expected a duration from 1s to 1d'],
-    [`${good}  timeout: 0\n`, '3: timeout: 0 does not fit; expected a duration like 500ms or 15s'],
-    [`${good}  timeout: "0"\n`, '3: timeout: "0" does not fit; expected a duration from 1ms to 1d'],
+    [`${good}  interval: 999ms\n`, '3: interval: invalid value "999ms": expected a duration from 1s to 1d'],
+    [`${good}  timeout: 0\n`, '3: timeout: invalid value 0: expected a duration like 500ms or 15s'],
+    [`${good}  timeout: "0"\n`, '3: timeout: invalid value "0": expected a duration from 1ms to 1d'],
     [`${good}  timeout: 16s\n`, '3: timeout: 16s is longer than the interval of 15s'],
-    [`${good}  source: eth0\n`, '3: source: "eth0" does not fit; expected an IP address of this machine'],
+    [`${good}  source: eth0\n`, '3: source: invalid value "eth0": expected an IP address of this host'],
     [
       '- name: a\n  source: ::1\n  target: tcp://127.0.0.1:1\n',
-      '2: source: "::1" does not fit; expected an IPv4 address as 127.0.0.1 is',
+      '2: source: invalid value "::1": expected an IPv4 address, the family of 127.0.0.1',
     ],
-    ['- just text\n', '1: expected a map of name and target'],
-    [`${good}- [a]\n`, '3: expected a map of name and target'],
-    ['- name: a\n\ttarget: b\n', '2: not the YAML expected: unexpected token at column 2'],
-    ['- name: a\n  name: b\n', '2: not the YAML expected: duplicate key at column 3'],
-    ['- name: "a\n', '2: not the YAML expected: missing char at column 1'],
-    ['- &a [*a]\n', '1: expected a map of name and target'],
-    ['- name: a\n  target: *b\n', '2: not the YAML expected: alias without its anchor at column 11'],
-    [multiplied('- '), '1: not the YAML expected: aliases that multiply at column 1'],
+    ['- just text\n', '1: expected a map with name and target'],
+    [`${good}- [a]\n`, '3: expected a map with name and target'],
+    ['- name: a\n\ttarget: b\n', '2: invalid YAML: unexpected token at column 2'],
+    ['- name: a\n  name: b\n', '2: invalid YAML: duplicate key at column 3'],
+    ['- name: "a\n', '2: invalid YAML: missing char at column 1'],
+    ['- &a [*a]\n', '1: expected a map with name and target'],
+    ['- name: a\n  target: *b\n', '2: invalid YAML: alias without an anchor at column 11'],
+    [multiplied('- '), '1: invalid YAML: excessive expansion of aliases at column 1'],
   ])('%j is refused with its line', (text, line) => {
     expect(() => parse(text, ['flag'])).toThrow(new ExporterError(`probes.yml:${line}`));
   });

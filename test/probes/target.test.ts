@@ -22,7 +22,7 @@ it.each([
   ...['tcp://a..b:1', `tcp://${'a'.repeat(256)}:1`, 'tcp://a\nb:1'],
 ])('%j is none', (text) => {
   expect(() => parseEndpoint(text)).toThrow(
-    `${JSON.stringify(text)} does not fit; expected tcp://HOST:PORT or tcp://[IPV6]:PORT`,
+    `invalid value ${JSON.stringify(text)}: expected tcp://HOST:PORT or tcp://[IPV6]:PORT`,
   );
 });
 
@@ -31,7 +31,9 @@ it('a source is an address of the family of its target', () => {
   expect(parseSource('2001:db8::9', '2001:db8::1')).toBe('2001:db8::9');
   expect(parseSource('2001:db8::9', 'db.example')).toBe('2001:db8::9');
   for (const text of ['', 'eth0', '192.0.2.1/32', 'fe80::1%eth0', '[::1]']) {
-    expect(() => parseSource(text)).toThrow('does not fit; expected an IP address of this machine');
+    expect(() => parseSource(text)).toThrow(': expected an IP address of this host');
   }
-  expect(() => parseSource('2001:db8::9', '192.0.2.1')).toThrow('expected an IPv4 address as 192.0.2.1 is');
+  expect(() => parseSource('2001:db8::9', '192.0.2.1')).toThrow(
+    'expected an IPv4 address, the family of 192.0.2.1',
+  );
 });

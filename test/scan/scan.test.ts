@@ -92,7 +92,7 @@ describeLive('A scan', () => {
     for (const port of [40_000, 40_001]) world.listen('127.0.0.9', port);
     await expect(scanPorts(plan({ concurrency: 1 }))).rejects.toThrow(
       new ExporterError(
-        'scanning 127.0.0.1: no local port is left to ask port 9000 from (EADDRNOTAVAIL); explain shows who has them',
+        'scanning 127.0.0.1: no local port is left to connect to port 9000 (EADDRNOTAVAIL); see port-exporter explain',
       ),
     );
   });

@@ -21,16 +21,16 @@ describe('sockets handed over by systemd', () => {
   });
 
   it.each([
-    [{}, 'LISTEN_PID and LISTEN_FDS are not set; expected to be started by a socket unit'],
-    [{ LISTEN_FDS: '1' }, 'LISTEN_PID and LISTEN_FDS are not set; expected to be started by a socket unit'],
-    [{ LISTEN_PID: '7', LISTEN_FDS: '1' }, 'they are for process "7" (LISTEN_PID), and this is 41'],
-    [{ LISTEN_PID: '41', LISTEN_FDS: '0' }, 'LISTEN_FDS is "0"; expected a number from 1 to 1024'],
-    [{ LISTEN_PID: '41', LISTEN_FDS: '-1' }, 'LISTEN_FDS is "-1"; expected a number from 1 to 1024'],
-    [{ LISTEN_PID: '41', LISTEN_FDS: '2000' }, 'LISTEN_FDS is "2000"; expected a number from 1 to 1024'],
-    [{ LISTEN_PID: '41', LISTEN_FDS: 'two' }, 'LISTEN_FDS is "two"; expected a number from 1 to 1024'],
+    [{}, 'LISTEN_PID and LISTEN_FDS are not set: expected to be started by a socket unit'],
+    [{ LISTEN_FDS: '1' }, 'LISTEN_PID and LISTEN_FDS are not set: expected to be started by a socket unit'],
+    [{ LISTEN_PID: '7', LISTEN_FDS: '1' }, 'LISTEN_PID is "7": expected 41, this process'],
+    [{ LISTEN_PID: '41', LISTEN_FDS: '0' }, 'LISTEN_FDS is "0": expected a number from 1 to 1024'],
+    [{ LISTEN_PID: '41', LISTEN_FDS: '-1' }, 'LISTEN_FDS is "-1": expected a number from 1 to 1024'],
+    [{ LISTEN_PID: '41', LISTEN_FDS: '2000' }, 'LISTEN_FDS is "2000": expected a number from 1 to 1024'],
+    [{ LISTEN_PID: '41', LISTEN_FDS: 'two' }, 'LISTEN_FDS is "two": expected a number from 1 to 1024'],
   ])('are none with %j, which is said', (environment, why) => {
     expect(() => takeListenFds(environment, 41)).toThrow(
-      new ExporterError(`--web.systemd-socket: no sockets were handed over: ${why}`),
+      new ExporterError(`--web.systemd-socket: no sockets passed by systemd: ${why}`),
     );
   });
 });

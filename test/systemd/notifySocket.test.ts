@@ -29,7 +29,7 @@ describe('what is said to a service manager', () => {
     (path) => {
       expect(() => openNotifySocket(path, loadLibc())).toThrow(ExporterError);
       expect(() => openNotifySocket(path, loadLibc())).toThrow(
-        `NOTIFY_SOCKET: "${path}" is not the address of a Unix socket; expected /PATH or @NAME of at most 107 bytes`,
+        `NOTIFY_SOCKET: invalid Unix socket address "${path}": expected /PATH or @NAME of at most 107 bytes`,
       );
     },
   );

@@ -52,7 +52,7 @@ describe('a web server on descriptors that were handed over', () => {
     const refused = served({}, [{ fd: good }, { fd }]);
     await expect(refused).rejects.toThrow(ExporterError);
     await expect(refused).rejects.toThrow(
-      `listening on the handed-over file descriptor ${fd}: not a TCP socket that listens; expected ListenStream=[ADDRESS:]PORT and Accept=no`,
+      `listening on inherited file descriptor ${fd}: not a listening TCP socket: expected ListenStream=[ADDRESS:]PORT and Accept=no`,
     );
     await expect(fetch(`http://${HERE}:18070/-/healthy`)).rejects.toThrow('fetch failed');
   });

@@ -42,7 +42,7 @@ describe('a listen address', () => {
   ])('is not %j, which is shown in one line with what was expected', (text) => {
     expect(() => parseListenAddress(text)).toThrow(
       new ExporterError(
-        `${JSON.stringify(text)} is not an address to listen on; expected :PORT, HOST:PORT or [IPV6]:PORT with a port up to 65535`,
+        `invalid listen address ${JSON.stringify(text)}: expected :PORT, HOST:PORT or [IPV6]:PORT with a port up to 65535`,
       ),
     );
   });

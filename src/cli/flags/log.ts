@@ -7,11 +7,11 @@ const LOG = 'Log:';
 
 export const LOG_FLAGS = {
   'log.level': single(
-    { group: LOG, describe: `Least level to log: ${LOG_LEVELS.join(', ')}`, default: 'info' },
+    { group: LOG, describe: `Minimum level to log: ${LOG_LEVELS.join(', ')}`, default: 'info' },
     oneOf(LOG_LEVELS),
   ),
   'log.format': single(
-    { group: LOG, describe: `How lines are written: ${LOG_FORMATS.join(' or ')}`, default: 'logfmt' },
+    { group: LOG, describe: `Format of log lines: ${LOG_FORMATS.join(' or ')}`, default: 'logfmt' },
     oneOf(LOG_FORMATS),
   ),
 };

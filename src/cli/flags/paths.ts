@@ -6,11 +6,11 @@ const PATHS = 'Paths:';
 
 export const PATH_FLAGS = {
   'path.procfs': single(
-    { group: PATHS, describe: 'Where procfs is mounted', default: '/proc' },
+    { group: PATHS, describe: 'Mount point of procfs', default: '/proc' },
     pathOf('a directory'),
   ),
   'path.sysfs': single(
-    { group: PATHS, describe: 'Where sysfs is mounted', default: '/sys' },
+    { group: PATHS, describe: 'Mount point of sysfs', default: '/sys' },
     pathOf('a directory'),
   ),
 };

@@ -11,14 +11,14 @@ export const PROBE_FLAGS = {
     repeatable(
       {
         group: PROBES,
-        describe: 'Connect to tcp://HOST:PORT or tcp://[IPV6]:PORT every 15s; repeatable',
+        describe: 'Probe tcp://HOST:PORT or tcp://[IPV6]:PORT every 15s; repeatable',
         default: '',
       },
       parseProbe,
     ),
   ),
   'probe.file': optional(
-    { group: PROBES, describe: 'YAML file of more probes; taken up again when it changes' },
+    { group: PROBES, describe: 'YAML file of more probes; reloaded when it changes' },
     pathOf('a file'),
   ),
 };

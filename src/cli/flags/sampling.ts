@@ -10,48 +10,52 @@ const NAMESPACES = 'Namespaces:';
 
 export const SAMPLING_FLAGS = {
   'sample.interval': single(
-    { group: SAMPLING, describe: 'Time from the start of one sample to the next', default: '5s' },
+    { group: SAMPLING, describe: 'Interval between sample starts', default: '5s' },
     parsePeriod,
   ),
   'sample.max-duty': single(
     {
       group: SAMPLING,
-      describe: 'Most CPU time sampling may take, as a share of one core; stretches the interval',
+      describe: 'Maximum CPU time for sampling, as a share of one core; stretches the interval',
       default: '0.05',
     },
     parseShare,
   ),
   'sample.source': single(
-    { group: SAMPLING, describe: 'Read sockets from auto, netlink or procfs', default: 'auto' },
+    { group: SAMPLING, describe: 'Source of sockets: auto, netlink or procfs', default: 'auto' },
     oneOf(['auto', ...SOURCE_KINDS]),
   ),
   'peak.window': single(
-    { group: SAMPLING, describe: 'How long a peak ratio remembers its highest sample', default: '1m' },
+    { group: SAMPLING, describe: 'Time window of the peak ratios', default: '1m' },
     parsePeriod,
   ),
   namespaces: single(
-    { group: NAMESPACES, describe: 'Network namespaces: self, all, or a regexp of names', default: 'all' },
+    {
+      group: NAMESPACES,
+      describe: 'Namespaces to sample: self, all or a regular expression',
+      default: 'all',
+    },
     parseNamespaces,
   ),
   'namespaces.limit': single(
-    { group: NAMESPACES, describe: 'Namespaces to sample, those with most sockets first', default: '500' },
+    { group: NAMESPACES, describe: 'Maximum namespaces to sample, by number of sockets', default: '500' },
     parseLimit,
   ),
   'namespaces.full-dump-above': single(
-    { group: NAMESPACES, describe: 'Read another whole above this share of its ports', default: '0.05' },
+    { group: NAMESPACES, describe: 'Dump other namespaces above this share of their ports', default: '0.05' },
     parseRatio,
   ),
   'processes.budget': single(
     {
       group: SAMPLING,
-      describe: 'Time to look for processes of new listeners; 0 for never',
+      describe: 'Maximum time to find processes of new listeners; 0 disables it',
       default: '100ms',
     },
     parsePeriodOrNone,
   ),
   'no-canary': toggle({
     group: SAMPLING,
-    describe: 'Do not ask the kernel for an ephemeral port at every sample, nor whether ports are blocked',
+    describe: 'Do not request an ephemeral port in each sample, nor test whether ports are blocked',
   }),
 };
 

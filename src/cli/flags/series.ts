@@ -7,21 +7,21 @@ const SERIES = 'Series:';
 
 export const SERIES_FLAGS = {
   'destinations.limit': single(
-    { group: SERIES, describe: 'Destinations to export, the fullest first', default: '20' },
+    { group: SERIES, describe: 'Maximum destinations to export, the fullest first', default: '20' },
     parseLimit,
   ),
   'local-addresses.limit': single(
-    { group: SERIES, describe: 'Local addresses to export, the fullest first', default: '20' },
+    { group: SERIES, describe: 'Maximum local addresses to export, the fullest first', default: '20' },
     parseLimit,
   ),
   'listeners.limit': single(
-    { group: SERIES, describe: 'Listeners to export, the fullest queues first', default: '500' },
+    { group: SERIES, describe: 'Maximum listeners to export, the fullest queues first', default: '500' },
     parseLimit,
   ),
   'owners.limit': single(
     {
       group: SERIES,
-      describe: 'Owners of ports to export, those with most first; 0 to attribute none',
+      describe: 'Maximum owners to export, those with the most ports first; 0 disables them',
       default: '20',
     },
     parseLimit,

@@ -24,30 +24,30 @@ export const WEB_FLAGS = {
   'web.listen-address': repeatable(
     {
       group: WEB,
-      describe: 'Serve on :PORT, HOST:PORT or [IPV6]:PORT; repeatable',
+      describe: 'Listen on :PORT, HOST:PORT or [IPV6]:PORT; repeatable',
       default: ':10069',
     },
     parseListenAddress,
   ),
   'web.systemd-socket': toggle({
     group: WEB,
-    describe: 'Serve on the sockets of a systemd socket unit instead',
+    describe: 'Use systemd socket activation instead of --web.listen-address',
   }),
   'web.telemetry-path': single(
-    { group: WEB, describe: 'Path of the metrics', default: '/metrics' },
+    { group: WEB, describe: 'Path under which to expose metrics', default: '/metrics' },
     parseTelemetryPath,
   ),
   'web.config.file': optional(
-    { group: WEB, describe: 'TLS, passwords and headers, in the format of exporter-toolkit' },
+    { group: WEB, describe: 'File that configures TLS, authentication and headers, as in exporter-toolkit' },
     pathOf('a file'),
   ),
   'web.max-requests': single(
-    { group: WEB, describe: 'Requests to answer at a time; 0 for any number', default: '40' },
+    { group: WEB, describe: 'Maximum concurrent requests; 0 means unlimited', default: '40' },
     parseLimit,
   ),
   'no-web.page': toggle({
     group: WEB,
-    describe: 'Show only links at /, and remember no last hour for the status page',
+    describe: 'Serve only links at /, without status page and history',
   }),
 };
 

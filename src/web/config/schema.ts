@@ -12,7 +12,7 @@ const HASH = /^\$2[aby]\$(?:0[4-9]|1[0-8])\$[./A-Za-z0-9]{53}$/;
 /** Never shown in messages, whatever stands there. */
 const hash = z
   .string({ error: 'expected a bcrypt hash' })
-  .regex(HASH, 'expected a bcrypt hash of cost 4 to 18, like $2b$10$ and 53 more characters')
+  .regex(HASH, 'expected a bcrypt hash of cost 4 to 18: $2b$10$ and 53 more characters')
   // The three letters name the same algorithm, once that of an implementation without bugs; the library knows two.
   .transform((text) => text.replace(/^\$2[ay]/, '$2b'));
 
@@ -27,7 +27,7 @@ const anyOf = <const Word extends string, const Also extends string = never>(
 const listOf = <T extends z.ZodType>(item: T) => z.array(item, { error: 'expected a list' }).nullish();
 const keysOf = <T extends object>(table: T) => anyOf(Object.keys(table) as (string & keyof T)[]);
 
-const headerValue = text.refine(isHeaderValue, 'expected the text of an HTTP header in one line');
+const headerValue = text.refine(isHeaderValue, 'expected an HTTP header value on one line');
 
 const headers = mapOf({
   'Content-Security-Policy': headerValue.nullish(),

@@ -39,7 +39,7 @@ export async function loadTls(parsed: ParsedWebConfig, read: ReadNamed): Promise
   try {
     createSecureContext(options);
   } catch (thrown) {
-    throw parsed.errorAt([SECTION, nameOf(section, 'cert')], 'certificate and key cannot be used', thrown);
+    throw parsed.errorAt([SECTION, nameOf(section, 'cert')], 'invalid certificate or key', thrown);
   }
   return { options, clientAuth, allowedSans: section.client_allowed_sans ?? undefined };
 }
@@ -86,29 +86,32 @@ function refuseContradictions(
   const has = (source: Source) => !isUnset(section[source]) || !isUnset(section[`${source}_file`]);
   for (const source of ['cert', 'key', 'client_ca'] as const) {
     if (!isUnset(section[source]) && !isUnset(section[`${source}_file`])) {
-      throw parsed.errorAt([SECTION, `${source}_file`], `given beside ${source}; expected one of the two`);
+      throw parsed.errorAt(
+        [SECTION, `${source}_file`],
+        `conflicts with ${source}: expected only one of the two`,
+      );
     }
     if (source !== 'client_ca' && !has(source)) {
       throw parsed.errorAt([SECTION], `${source}_file is missing`);
     }
   }
   if (has('client_ca') && clientAuth === 'NoClientCert') {
-    throw parsed.errorAt([SECTION, nameOf(section, 'client_ca')], 'of no use without a client_auth_type');
+    throw parsed.errorAt([SECTION, nameOf(section, 'client_ca')], 'requires client_auth_type');
   }
   if (clientAuth.includes('Verify') && !has('client_ca')) {
-    throw parsed.errorAt([SECTION, 'client_auth_type'], `${clientAuth} needs a client_ca_file`);
+    throw parsed.errorAt([SECTION, 'client_auth_type'], `${clientAuth} requires client_ca_file`);
   }
   if (!isUnset(section.client_allowed_sans) && !clientAuth.startsWith('Require')) {
     throw parsed.errorAt(
       [SECTION, 'client_allowed_sans'],
-      'needs client_auth_type RequireAndVerifyClientCert or RequireAnyClientCert',
+      'requires client_auth_type RequireAndVerifyClientCert or RequireAnyClientCert',
     );
   }
   const order = Object.keys(TLS_VERSIONS) as TlsVersionName[];
   const { min_version: min, max_version: max } = section;
   if (order.indexOf(min ?? 'TLS12') > order.indexOf(max ?? 'TLS13')) {
     const [low, high] = isUnset(min) ? ['max_version', 'below TLS12'] : ['min_version', 'above max_version'];
-    throw parsed.errorAt([SECTION, low], `${high}, so that no version is left`);
+    throw parsed.errorAt([SECTION, low], `${high}: no TLS version is left`);
   }
 }
 
@@ -116,7 +119,7 @@ function checkCertificates(parsed: ParsedWebConfig, section: TlsSection, ca: Buf
   try {
     new X509Certificate(ca);
   } catch (thrown) {
-    throw parsed.errorAt([SECTION, nameOf(section, 'client_ca')], 'expected certificates as PEM', thrown);
+    throw parsed.errorAt([SECTION, nameOf(section, 'client_ca')], 'expected PEM certificates', thrown);
   }
 }
 

@@ -40,6 +40,6 @@ function load(fileName: string, type: string, file: URL | string): Asset {
   try {
     return newAsset(fileName, type, readFileSync(file, 'utf8'));
   } catch (cause) {
-    throw new ExporterError(`reading the status page's ${fileName}; --no-web.page does without`, { cause });
+    throw new ExporterError(`reading the status page's ${fileName}; --no-web.page disables it`, { cause });
   }
 }

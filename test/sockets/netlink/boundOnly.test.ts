@@ -73,7 +73,9 @@ describe('whether a dump shows bound-only sockets is tried once, at the start', 
     const libc = new FakeLibc(() => errno);
     const thrown = caught(() => openNetlinkSource(libc));
     expect(thrown).toBeInstanceOf(ExporterError);
-    expect(errorLine(thrown)).toMatch(new RegExp(`^dump of bound TCP sockets: the kernel answers: ${code} `));
+    expect(errorLine(thrown)).toMatch(
+      new RegExp(`^dump of bound TCP sockets: the kernel answered: ${code} `),
+    );
     expect(libc.open.size).toBe(0);
   });
 

@@ -79,7 +79,7 @@ describe('a dump that fails', () => {
   it.each(walks)('is named: %s', (name, walk) => {
     const { source } = sourceOf(({ sequence }) => [datagram(refusal(sequence, ENOENT))]);
     expect(failure(() => walk(source))).toBe(
-      `${name}: the kernel answers: ENOENT (no such file or directory)`,
+      `${name}: the kernel answered: ENOENT (no such file or directory)`,
     );
   });
 

@@ -49,7 +49,7 @@ describe('loading a web configuration', () => {
     writeFileSync(large, '');
     truncateSync(large, 1 << 21);
     await expect(loadWebConfig(large, new FileReader())).rejects.toThrow(
-      `${large}: 2097152 bytes, expected at most 1048576`,
+      `${large}: too large: 2097152 bytes, expected at most 1048576`,
     );
   });
 
@@ -103,7 +103,7 @@ describe('loading a web configuration', () => {
     [
       'both',
       `${TLS}  key: x\n`,
-      'web.yml:3: tls_server_config.key_file: given beside key; expected one of the two',
+      'web.yml:3: tls_server_config.key_file: conflicts with key: expected only one of the two',
     ],
     [
       'a certificate that is not there',
@@ -113,42 +113,42 @@ describe('loading a web configuration', () => {
     [
       'the key of another certificate',
       TLS.replace('server.key', 'other.key'),
-      /^web\.yml:2: tls_server_config\.cert_file: certificate and key cannot be used: .*key values mismatch$/,
+      /^web\.yml:2: tls_server_config\.cert_file: invalid certificate or key: .*key values mismatch$/,
     ],
     [
       'a key that is a certificate',
       TLS.replace('server.key', 'server.crt'),
-      /^web\.yml:2: tls_server_config\.cert_file: certificate and key cannot be used: /,
+      /^web\.yml:2: tls_server_config\.cert_file: invalid certificate or key: /,
     ],
     [
       'an authority for nothing',
       `${TLS}  client_ca_file: ca.crt\n`,
-      'web.yml:4: tls_server_config.client_ca_file: of no use without a client_auth_type',
+      'web.yml:4: tls_server_config.client_ca_file: requires client_auth_type',
     ],
     [
       'verification without authority',
       `${TLS}  client_auth_type: RequireAndVerifyClientCert\n`,
-      'web.yml:4: tls_server_config.client_auth_type: RequireAndVerifyClientCert needs a client_ca_file',
+      'web.yml:4: tls_server_config.client_auth_type: RequireAndVerifyClientCert requires client_ca_file',
     ],
     [
       'an authority that is none',
       `${TLS}  client_auth_type: VerifyClientCertIfGiven\n  client_ca_file: server.key\n`,
-      /^web\.yml:5: tls_server_config\.client_ca_file: expected certificates as PEM: /,
+      /^web\.yml:5: tls_server_config\.client_ca_file: expected PEM certificates: /,
     ],
     [
       'names of clients who may come without any',
       `${TLS}  client_auth_type: VerifyClientCertIfGiven\n  client_ca_file: ca.crt\n  client_allowed_sans: [a]\n`,
-      'web.yml:6: tls_server_config.client_allowed_sans: needs client_auth_type RequireAndVerifyClientCert or RequireAnyClientCert',
+      'web.yml:6: tls_server_config.client_allowed_sans: requires client_auth_type RequireAndVerifyClientCert or RequireAnyClientCert',
     ],
     [
       'no version left',
       `${TLS}  min_version: TLS13\n  max_version: TLS12\n`,
-      'web.yml:4: tls_server_config.min_version: above max_version, so that no version is left',
+      'web.yml:4: tls_server_config.min_version: above max_version: no TLS version is left',
     ],
     [
       'no version left below the default',
       `${TLS}  max_version: TLS11\n`,
-      'web.yml:4: tls_server_config.max_version: below TLS12, so that no version is left',
+      'web.yml:4: tls_server_config.max_version: below TLS12: no TLS version is left',
     ],
   ];
   for (const [what, text, line] of REFUSED) {

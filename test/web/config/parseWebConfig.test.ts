@@ -90,22 +90,22 @@ describe('a mistake is told with its line:', () => {
     [
       'an unknown key',
       '\nfoo: 1\n',
-      'web.yml:2: unknown key "foo"; expected one of tls_server_config, http_server_config, basic_auth_users',
+      'web.yml:2: unknown key "foo": expected one of tls_server_config, http_server_config, basic_auth_users',
     ],
     [
       'an unknown key further in',
       'http_server_config:\n  http2: true\n  header: {}\n',
-      'web.yml:3: unknown key "header" in http_server_config; expected one of http2, headers',
+      'web.yml:3: unknown key "header" in http_server_config: expected one of http2, headers',
     ],
     [
       'an unknown header',
       'http_server_config:\n  headers:\n    Server: x\n',
-      'web.yml:3: unknown key "Server" in http_server_config.headers; expected one of Content-Security-Policy, X-Frame-Options, X-Content-Type-Options, X-XSS-Protection, Strict-Transport-Security',
+      'web.yml:3: unknown key "Server" in http_server_config.headers: expected one of Content-Security-Policy, X-Frame-Options, X-Content-Type-Options, X-XSS-Protection, Strict-Transport-Security',
     ],
     [
       'a rate limit',
       'rate_limit:\n  burst: 1\n',
-      'web.yml:1: unknown key "rate_limit"; expected one of tls_server_config, http_server_config, basic_auth_users',
+      'web.yml:1: unknown key "rate_limit": expected one of tls_server_config, http_server_config, basic_auth_users',
     ],
     ['a list', '- a\n', 'web.yml:1: expected a map'],
     ['a word', 'nonsense', 'web.yml:1: expected a map'],
@@ -143,7 +143,7 @@ describe('a mistake is told with its line:', () => {
     [
       'a header of several lines',
       'http_server_config:\n  headers:\n    Content-Security-Policy: "a\\r\\nb"\n',
-      'web.yml:3: http_server_config.headers.Content-Security-Policy: expected the text of an HTTP header in one line',
+      'web.yml:3: http_server_config.headers.Content-Security-Policy: expected an HTTP header value on one line',
     ],
     [
       'a header with a value of its own',
@@ -160,23 +160,23 @@ describe('a mistake is told with its line:', () => {
       `basic_auth_users:\n  a: ${HASH}\n  "b:c": ${HASH}\n`,
       'web.yml:3: basic_auth_users: expected a user name without a colon',
     ],
-    ['bad YAML', 'a: b: c\n', /^web\.yml:1: not the YAML expected: [a-z ]+ at column \d+$/],
+    ['bad YAML', 'a: b: c\n', /^web\.yml:1: invalid YAML: [a-z ]+ at column \d+$/],
     [
       'a key twice',
       `basic_auth_users:\n  a: ${HASH}\n  a: ${HASH}\n`,
-      'web.yml:3: not the YAML expected: duplicate key at column 3',
+      'web.yml:3: invalid YAML: duplicate key at column 3',
     ],
     [
       'an alias of nothing',
       'tls_server_config:\n  cert_file: *a\n',
-      'web.yml:2: not the YAML expected: alias without its anchor at column 14',
+      'web.yml:2: invalid YAML: alias without an anchor at column 14',
     ],
     [
       'aliases of aliases',
       multiplied('tls_server_config: '),
-      'web.yml:1: not the YAML expected: aliases that multiply at column 1',
+      'web.yml:1: invalid YAML: excessive expansion of aliases at column 1',
     ],
-    ['two documents', 'a: 1\n---\nb: 2\n', /^web\.yml:2: not the YAML expected: multiple docs at column 1$/],
+    ['two documents', 'a: 1\n---\nb: 2\n', /^web\.yml:2: invalid YAML: multiple docs at column 1$/],
   ])('%s', (_, text, expected) => {
     if (typeof expected === 'string') expect(problem(text)).toBe(expected);
     else expect(problem(text)).toMatch(expected);
