@@ -30,7 +30,7 @@ export class HangUps {
     this.#wanted = false;
     this.#running = true;
     this.#reload()
-      .catch((error: unknown) => this.#log.error('reloading failed', { error: errorLine(error) }))
+      .catch((error: unknown) => this.#log.error('reload failed', { error: errorLine(error) }))
       .finally(() => {
         this.#running = false;
         this.#run();

@@ -41,11 +41,11 @@ export function findCgroupMount(procfs: string, sysfs: string): CgroupMountSearc
   const path = paths.find(isCgroupDirectory);
   if (path !== undefined) return { path };
   const [first] = paths;
-  return missing(first === undefined ? 'PID 1 has none either' : `${first} cannot be read: ${whyNot(first)}`);
+  return missing(first === undefined ? 'PID 1 has none' : `${first} cannot be read: ${whyNot(first)}`);
 }
 
 function missing(why: string): CgroupMountSearch {
-  return { path: undefined, reason: `no cgroup v2 is mounted here, and ${why}` };
+  return { path: undefined, reason: `no cgroup v2 is mounted, and ${why}` };
 }
 
 /** Mount points, the best first; the errno by name where the file cannot be read. */

@@ -61,13 +61,13 @@ export async function openProbes({ targets, file }: ProbeOptions, log: Logger): 
             fileIsGood = true;
             prober.setTargets([...targets, ...more]);
             if (started) prober.start();
-            log.info('the probe file changed', { file, targets: more.length });
+            log.info('probe file reloaded', { file, targets: more.length });
           },
           refused(error) {
             fileIsGood = false;
-            log.error('the probe file changed and cannot be used, the last good one stays', { error });
+            log.error('failed to reload probe file, keeping the previous one', { error });
           },
-          failed: (error) => log.error('the probe file is no longer looked at', { error }),
+          failed: (error) => log.error('stopped watching the probe file', { error }),
         });
   prober.setTargets([...targets, ...live.current]);
 

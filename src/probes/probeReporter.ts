@@ -7,13 +7,13 @@ import type { ProbeTarget } from './target.ts';
 const MOST_LINES = 20;
 const WINDOW_MS = 10_000;
 
-/** Says in the log when a target begins to fail, fails for another reason, and works again; not at every probe. */
+/** Logs when a target begins to fail, fails for another reason, and recovers; not at every probe. */
 export class ProbeReporter {
   readonly #log: Logger;
   readonly #windowMs: number;
   readonly #failing = new Map<string, string>();
   #lines = 0;
-  #unsaid = { failed: 0, works_again: 0 };
+  #unsaid = { failed: 0, recovered: 0 };
   #window: NodeJS.Timeout | undefined;
 
   constructor(log: Logger, windowMs = WINDOW_MS) {
@@ -29,12 +29,12 @@ export class ProbeReporter {
     if (now === undefined) this.#failing.delete(name);
     else this.#failing.set(name, now);
     if (this.#isTooMuch()) {
-      this.#unsaid[failure === undefined ? 'works_again' : 'failed']++;
+      this.#unsaid[failure === undefined ? 'recovered' : 'failed']++;
       return;
     }
     const fields = { target: name, endpoint: endpoint(target.host, target.port) };
     if (failure === undefined) {
-      this.#log.info('probe works again', fields);
+      this.#log.info('probe recovered', fields);
       return;
     }
     const address = attempts.at(-1)?.address;
@@ -56,8 +56,8 @@ export class ProbeReporter {
     const unsaid = this.#unsaid;
     this.#window = undefined;
     this.#lines = 0;
-    this.#unsaid = { failed: 0, works_again: 0 };
-    if (unsaid.failed + unsaid.works_again === 0) return;
-    this.#log.warn('more probes changed', { ...unsaid, failing_now: this.#failing.size });
+    this.#unsaid = { failed: 0, recovered: 0 };
+    if (unsaid.failed + unsaid.recovered === 0) return;
+    this.#log.warn('further probes changed', { ...unsaid, failing_now: this.#failing.size });
   }
 }

@@ -49,7 +49,7 @@ export class ForeignNamespaces {
   find(): void {
     const obstacles = this.#registry.refresh();
     if (obstacles.length > 0)
-      throw new ExporterError(`some network namespaces stay unknown: ${obstacles.join('; ')}`);
+      throw new ExporterError(`some network namespaces are unknown: ${obstacles.join('; ')}`);
   }
 
   /**

@@ -40,7 +40,7 @@ export class OwnerResolver {
     this.#processes = new ListenerProcesses({ procfs, cgroupMount: cgroups.path, users: this.#users });
     this.#services = readServices();
     if (this.#services.missing !== undefined) {
-      log.warn('services of listeners stay unknown', { error: this.#services.missing });
+      log.warn('service names of listeners are unknown', { error: this.#services.missing });
     }
   }
 
@@ -93,7 +93,7 @@ export class OwnerResolver {
     const { refusedPid } = this.#processes;
     if (refusedPid === undefined || this.#saidRefused) return;
     this.#saidRefused = true;
-    this.#log.warn('the processes of some listeners stay unknown', {
+    this.#log.warn('processes of some listeners are unknown', {
       error: `reading /proc/<pid>/fd of other users: ${whyDescriptorsDenied()}: pid ${refusedPid}`,
     });
   }

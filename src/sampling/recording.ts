@@ -18,7 +18,7 @@ export async function openRecorder({
 export function saveRecording(recorder: Recorder | undefined, log: Logger): void {
   if (recorder === undefined) return;
   // A warning: somebody will send the file to somebody else.
-  log.warn('recorded the kernel answers of one sample: addresses, ports and user ids of sockets are in it', {
+  log.warn('recorded the kernel answers to one sample, with addresses, ports and user ids of sockets', {
     ...recorder.save(),
   });
 }
@@ -35,5 +35,5 @@ export function trySaveRecording(recorder: Recorder | undefined, log: Logger): v
 /** Says why there is no recording: a daemon samples on without it. Throws what is a defect. */
 export function cannotRecord(log: Logger, error: unknown): undefined {
   if (!(error instanceof ExporterError)) throw error;
-  log.error('cannot record a sample', { error: errorLine(error) });
+  log.error('failed to record a sample', { error: errorLine(error) });
 }

@@ -68,7 +68,7 @@ export function openSession(
     },
     name === 'host',
   );
-  // That of this process ends with it.
+  // The path of this process ends with it.
   const isLasting = ownFound?.name !== undefined || ownFound?.pid !== process.pid;
   const ownPath = name === 'host' || !isLasting ? undefined : ownFound?.path;
   const host = new SampledHost({
@@ -124,10 +124,10 @@ function openOthers(
   } catch (error) {
     if (!(error instanceof ExporterError)) throw error;
     const remedy =
-      isRefused(error) && !holds('CAP_SYS_ADMIN') ? 'AmbientCapabilities= in a systemd unit gives it, ' : '';
+      isRefused(error) && !holds('CAP_SYS_ADMIN') ? 'AmbientCapabilities= in a systemd unit grants it, ' : '';
     return (
       `only the own network namespace is sampled: entering others: ${whyNoneIsEntered(error)}; ` +
-      `${remedy}--namespaces=self asks for no more`
+      `${remedy}--namespaces=self disables this`
     );
   }
 }
@@ -147,7 +147,7 @@ function openCanary(
     return () => new Canary(libc, exact);
   } catch (error) {
     if (!(error instanceof ExporterError)) throw error;
-    log.info('the kernel is not asked for a port at every sample', {
+    log.info('canary disabled', {
       error: errorLine(error),
     });
     return undefined;

@@ -11,7 +11,7 @@ const SOURCES: Readonly<Record<SourceKind, Source>> = {
   netlink: { open: () => openNetlinkSource(), instead: 'sock_diag' },
   procfs: {
     open: openProcfsSource,
-    instead: '/proc/net instead: bound-only sockets and backlog limits stay unknown',
+    instead: '/proc/net: bound-only sockets and accept queue limits are unknown',
   },
 };
 
@@ -53,7 +53,7 @@ function firstOf(
   } catch (error) {
     const [next] = others;
     if (next === undefined || !(error instanceof ExporterError)) throw error;
-    log.warn(`${kind} refused, reading ${SOURCES[next].instead}`, { error: errorLine(error) });
+    log.warn(`${kind} unavailable, falling back to ${SOURCES[next].instead}`, { error: errorLine(error) });
     return firstOf(others, open, log);
   }
 }

@@ -2,7 +2,7 @@ import type { Logger } from '../base/logger.ts';
 import { fullResults } from '../snapshot/sample.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
 
-/** Says in the log, with the numbers, when the kernel begins to say something else than what was calculated. */
+/** Logs, with the numbers, when the kernel begins to answer otherwise than estimated. */
 export class CanaryReporter {
   readonly #log: Logger;
   #disagreeing: ReadonlySet<string> = new Set();
@@ -21,7 +21,7 @@ export class CanaryReporter {
         const key = `${netns} ${protocol} ${family}`;
         disagreeing.add(key);
         if (this.#disagreeing.has(key)) continue;
-        this.#log.warn('the kernel disagrees with the calculation', {
+        this.#log.warn('kernel disagrees with the calculation', {
           ...{ netns, protocol, family },
           kernel: error ?? 'gave a port',
           calculated_available_ports: calculated,

@@ -2,7 +2,7 @@ import type { Logger } from '../base/logger.ts';
 import { costsNumbers } from '../snapshot/failure.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
 
-/** Says in the log when a collector begins to fail, fails for another reason, and works again; not at every sample. */
+/** Logs when a collector begins to fail, fails for another reason, and recovers; not at every sample. */
 export class CollectorReporter {
   readonly #log: Logger;
   #failing: ReadonlyMap<string, string> = new Map();
@@ -20,7 +20,7 @@ export class CollectorReporter {
         const key = `${netns} ${collector}`;
         if (error !== undefined) failing.set(key, error);
         if (error === this.#failing.get(key)) continue;
-        if (error === undefined) this.#log.info('collector works again', { netns, collector });
+        if (error === undefined) this.#log.info('collector recovered', { netns, collector });
         // Where what is missing is names or privilege, the numbers go on.
         else
           this.#log[costsNumbers({ finds }) ? 'error' : 'warn']('collector failed', {

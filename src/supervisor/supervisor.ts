@@ -86,7 +86,7 @@ export class Supervisor {
     try {
       thread = this.#startThread();
     } catch (error) {
-      this.#fail(`no sampling thread could be started: ${errorLine(error)}`);
+      this.#fail(`cannot start the sampling thread: ${errorLine(error)}`);
       return;
     }
     this.#thread = thread;
@@ -106,7 +106,7 @@ export class Supervisor {
     );
     thread.on(
       'exit',
-      ifCurrent((code: number) => this.#fail(`the sampling thread ended with exit code ${code}`)),
+      ifCurrent((code: number) => this.#fail(`the sampling thread exited with code ${code}`)),
     );
   }
 
@@ -139,9 +139,7 @@ export class Supervisor {
   #expectWithin(milliseconds: number): void {
     clearTimeout(this.#deadline);
     this.#deadline = setTimeout(() => {
-      this.#fail(
-        `the sampling thread hangs: no word from it for ${formatDuration(Math.round(milliseconds))}`,
-      );
+      this.#fail(`the sampling thread hangs: no message for ${formatDuration(Math.round(milliseconds))}`);
     }, milliseconds);
   }
 

@@ -27,7 +27,7 @@ export function createManager(send: Send | undefined, log: Logger): Manager {
     if (error === undefined) refused.delete(what);
     else if (!refused.has(what)) {
       refused.add(what);
-      log.warn(`telling the service manager failed: ${what}`, { error: lineOf(error) });
+      log.warn(`failed to notify the service manager: ${what}`, { error: lineOf(error) });
     }
   }
   function tell(what: string, state: string): void {
@@ -65,5 +65,5 @@ export function createManager(send: Send | undefined, log: Logger): Manager {
 
 /** The package rejects with what the command wrote, be it nothing. */
 function lineOf(error: unknown): string {
-  return errorLine(error).replaceAll(/\s*\n\s*/g, ' ') || 'it failed without a word';
+  return errorLine(error).replaceAll(/\s*\n\s*/g, ' ') || 'no output';
 }

@@ -72,12 +72,9 @@ function openSocket(path: string, log: Logger): Send | undefined {
   try {
     return openNotifySocket(path, loadLibc());
   } catch (error) {
-    log.warn(
-      'systemd is told through the command systemd-notify alone, a process for each watchdog keep-alive',
-      {
-        error: errorLine(error),
-      },
-    );
+    log.warn('falling back to the command systemd-notify, a process for each watchdog keep-alive', {
+      error: errorLine(error),
+    });
     return undefined;
   }
 }

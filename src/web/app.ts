@@ -73,11 +73,11 @@ export function createApp(parts: AppOptions): Hono {
     try {
       return answer(c, CONTENT_TYPES[format], await scrapes.get(format, zipped), zipped);
     } catch (thrown) {
-      return failed(c, 'rendering the metrics failed', thrown);
+      return failed(c, 'failed to render the metrics', thrown);
     }
   });
   app.notFound((c) => c.text('404 Not Found\n', 404));
-  app.onError((error, c) => failed(c, 'answering a request failed', error));
+  app.onError((error, c) => failed(c, 'failed to answer a request', error));
 
   function failed(c: Context, what: string, thrown: unknown): Response {
     log.error(what, { path: c.req.path, error: errorLine(thrown) });

@@ -15,7 +15,7 @@ export function limitRequests(max: number, exempt: readonly string[]): Middlewar
   return async (c, next) => {
     if (exempt.includes(c.req.path)) return next();
     if (max > 0 && running.count >= max) {
-      const text = `503 Service Unavailable: ${max} requests are being answered, the most at a time\n`;
+      const text = `503 Service Unavailable: limit of ${max} concurrent requests reached\n`;
       return c.text(text, 503, { 'Retry-After': '1' });
     }
     const { outgoing, incoming }: Partial<HttpBindings> = c.env ?? {};

@@ -82,8 +82,10 @@ export async function startWeb(
   }
   const servers = opened.map(({ server }) => server);
   for (const server of servers) {
-    server.on('error', (error) => log.warn('accepting a connection failed', { error }));
-    server.on('drop', () => log.debug('connection refused', { reason: `${MOST_CONNECTIONS} are open` }));
+    server.on('error', (error) => log.warn('failed to accept a connection', { error }));
+    server.on('drop', () =>
+      log.debug('connection refused', { reason: `${MOST_CONNECTIONS} connections are open` }),
+    );
   }
   return { addresses: servers.map(boundAddress), close };
 }

@@ -72,8 +72,8 @@ async function expectCleanEnd(daemon: Daemon): Promise<void> {
 describe.concurrent('a sampling thread that', () => {
   it.each([
     ['throws', 'throw', 'the sampling thread died: a defect of two lines'],
-    ['ends', 'exit', 'the sampling thread ended with exit code 3'],
-    ['computes for ever', 'loop', 'the sampling thread hangs: no word from it for \\w+'],
+    ['ends', 'exit', 'the sampling thread exited with code 3'],
+    ['computes for ever', 'loop', 'the sampling thread hangs: no message for \\w+'],
   ])('%s is replaced, and until then nothing is shown', async (_, way, reason) => {
     const trigger = join(newDirectory(), 'fail');
     const daemon = await Daemon.started([QUICK], {
@@ -104,7 +104,7 @@ describe.concurrent('a sampling thread that', () => {
     writeFileSync(healthy, readFileSync(range));
     renameSync(waiting, range);
     await readyAnswers(daemon, 503, /^the last sample is \w+ old\n$/);
-    await readyAnswers(daemon, 503, /^the sampling thread hangs: no word from it for \w+\n$/);
+    await readyAnswers(daemon, 503, /^the sampling thread hangs: no message for \w+\n$/);
     await expectNothingSampled(daemon);
     renameSync(healthy, range);
     await readyAnswers(daemon, 200, /^the last sample is \w+ old\n$/);
@@ -131,7 +131,7 @@ it('a table that breaks leaves that protocol out, says why, and comes back', asy
   writeFileSync(join(procfs, 'net/tcp'), whole);
   await readyAnswers(daemon, 200, /^the last sample is \w+ old\n$/);
   await expectAllSampled(daemon);
-  const told = daemon.lines.filter((line) => /collector (failed|works again)/.test(line));
-  expect(told.at(-1)).toMatch(/level=info msg="collector works again" netns=host collector=tcp$/);
+  const told = daemon.lines.filter((line) => /collector (failed|recovered)/.test(line));
+  expect(told.at(-1)).toMatch(/level=info msg="collector recovered" netns=host collector=tcp$/);
   await expectCleanEnd(daemon);
 });

@@ -57,7 +57,7 @@ describeInCgroups('in a namespace entered by `ip netns exec`', () => {
     const namespace = populated();
     const { stderr, ...scrape } = await scraped(inside(namespace, ...launcher));
     expect(scrape).toEqual({ success: 0, owners: [], available: 98 });
-    const why = `owners of sockets stay unknown: no cgroup v2 is mounted here, and /proc/1/root/`;
+    const why = `owners of sockets are unknown: no cgroup v2 is mounted, and /proc/1/root/`;
     expect(stderr).toMatch(/^[^\n]* level=warn msg="collector failed" [^\n]* collector=owners [^\n]*\n$/);
     expect(stderr).toContain(why);
     const explained = await run(['explain'], inside(namespace, ...launcher));

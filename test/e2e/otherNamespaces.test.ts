@@ -97,7 +97,7 @@ describeLive('where other namespaces are out of reach, the own one is sampled an
       expect(Object.values(successOf(series, collector))).toEqual([1]);
     }
     expect(Object.values(successOf(series, 'enter'))).toEqual([0]);
-    const remedy = why === HELD ? '' : 'AmbientCapabilities= in a systemd unit gives it, ';
+    const remedy = why === HELD ? '' : 'AmbientCapabilities= in a systemd unit grants it, ';
     expect(linesWith(log, /collector=enter/)).toEqual([
       expect.stringMatching(
         /level=warn msg="collector failed" netns=\S+ collector=enter error="only the own /,
@@ -105,7 +105,7 @@ describeLive('where other namespaces are out of reach, the own one is sampled an
     ]);
     expect(log).toContain(
       `"only the own network namespace is sampled: entering others: ${why}setns(): EPERM ` +
-        `(operation not permitted); ${remedy}--namespaces=self asks for no more"`,
+        `(operation not permitted); ${remedy}--namespaces=self disables this"`,
     );
   }
 

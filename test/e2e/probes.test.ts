@@ -114,10 +114,10 @@ describeLive('the daemon probes', () => {
     }, LATER);
     for (const fd of held.splice(0)) world.abort(fd);
     await expectTold(daemon, well);
-    const said = linesOf(daemon, /msg="probe (failed|works again)"/);
+    const said = linesOf(daemon, /msg="probe (failed|recovered)"/);
     expect(said.map((line) => /level=.*/.exec(line)?.[0])).toEqual([
       'level=warn msg="probe failed" target=here endpoint=127.0.0.1:8001 address=127.0.0.1 reason=no_local_port error=EADDRNOTAVAIL',
-      'level=info msg="probe works again" target=here endpoint=127.0.0.1:8001',
+      'level=info msg="probe recovered" target=here endpoint=127.0.0.1:8001',
     ]);
   });
 
@@ -135,11 +135,11 @@ describeLive('the daemon probes', () => {
     const good = 'port_probe_file_last_reload_successful';
     expect((await daemon.get('/metrics')).text).toContain(`\n${good} 0\n`);
     expect(linesOf(daemon, /level=error/).map((line) => /msg=.*/.exec(line)?.[0])).toEqual([
-      `msg="the probe file changed and cannot be used, the last good one stays" error="${file}:2: interval: ` +
+      `msg="failed to reload probe file, keeping the previous one" error="${file}:2: interval: ` +
         'invalid duration \\"1sec\\": expected one like 500ms, 15s or 1h30m"',
     ]);
     writeFileSync(file, b);
-    await daemon.logged(/msg="the probe file changed" .*targets=1/);
+    await daemon.logged(/msg="probe file reloaded" .*targets=1/);
     expect(await told(daemon)).toEqual({ b: 'ok' });
     expect((await daemon.get('/metrics')).text).toContain(`\n${good} 1\n`);
   });
@@ -175,8 +175,8 @@ describeLive('the daemon probes', () => {
     expect(waiting).toBeGreaterThan(10);
     // 64 at a time; the table is not read in one moment, so that one which ends meanwhile and the next may both be seen.
     expect(waiting).toBeLessThan(96);
-    await daemon.logged(/msg="more probes changed"/);
-    const said = linesOf(daemon, /msg="(probe failed|more probes changed)"/);
+    await daemon.logged(/msg="further probes changed"/);
+    const said = linesOf(daemon, /msg="(probe failed|further probes changed)"/);
     expect(said.length).toBeLessThan(100);
     await expectUnharmed(daemon);
   });

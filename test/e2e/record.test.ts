@@ -71,7 +71,7 @@ describeLive('a disk without room for a recording', () => {
     );
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
     expect(stderr).toMatch(
-      /level=error msg="cannot record a sample" error="[^"]*: ENOSPC"\nport-exporter: [^\n]*got "nonsense"[^\n]*\n$/,
+      /level=error msg="failed to record a sample" error="[^"]*: ENOSPC"\nport-exporter: [^\n]*got "nonsense"[^\n]*\n$/,
     );
   });
 
@@ -86,7 +86,7 @@ describeLive('a disk without room for a recording', () => {
       stderr: `port-exporter: writing ${mount}/recording: ENOSPC\n`,
     });
     const daemon = await Daemon.started(flags, { launcher });
-    await daemon.logged(/level=error msg="cannot record a sample" error=".*: ENOSPC"/);
+    await daemon.logged(/level=error msg="failed to record a sample" error=".*: ENOSPC"/);
     await daemon.end();
   });
 });
@@ -117,7 +117,7 @@ it('the daemon records its first sample, and samples on where it cannot', async 
   const file = join(newDirectory(), 'recording');
   const told = [
     /level=warn msg="recorded .*" file=/,
-    /level=error msg="cannot record .*" error=".*: EEXIST"/,
+    /level=error msg="failed to record .*" error=".*: EEXIST"/,
   ];
   for (const line of told) {
     const daemon = await Daemon.started(['--sample.interval=100ms', `--debug.record=${file}`]);

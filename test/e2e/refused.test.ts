@@ -37,7 +37,7 @@ describe('where the kernel refuses netlink sockets', () => {
   itNeeding(missing, '--sample.source=auto warns in one line and reads /proc/net', async () => {
     const ended = await run(['--once'], { launcher: launcher() });
     expect(ended.stderr).toMatch(
-      /^\S+ level=warn msg="netlink refused, reading \/proc\/net instead[^\n]*\n$/,
+      /^\S+ level=warn msg="netlink unavailable, falling back to \/proc\/net[^\n]*\n$/,
     );
     expect(ended.stderr).toContain(`error="${REFUSAL}"`);
     expect(ended.code).toBe(0);
@@ -55,7 +55,7 @@ describe('where the binary of the FFI library is not installed', () => {
   it('--sample.source=auto warns in one line and reads /proc/net', async () => {
     const ended = await run(['--once'], { main: mainWithoutFfi() });
     expect(ended.stderr).toMatch(
-      /^\S+ level=warn msg="netlink refused, [^\n]*error="loading the C library through koffi: [^\n]*\n$/,
+      /^\S+ level=warn msg="netlink unavailable, [^\n]*error="loading the C library through koffi: [^\n]*\n$/,
     );
     expect(ended.code).toBe(0);
     expect(sourceOf(ended)).toEqual(FROM_PROCFS);

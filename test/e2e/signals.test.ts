@@ -29,7 +29,7 @@ describe('SIGHUP', () => {
     writeFileSync(web, 'nonsense: true\n');
     await hangUp(/msg=reloaded web_config=refused probe_file=unchanged$/m);
     await hangUp(/msg=reloaded web_config=refused probe_file=unchanged$/m);
-    expect(daemon.lines.filter((line) => line.includes('the last good one stays'))).toHaveLength(1);
+    expect(daemon.lines.filter((line) => line.includes('keeping the previous one'))).toHaveLength(1);
     expect((await daemon.get('/metrics')).headers['x-frame-options']).toBe('sameorigin');
     expect(await daemon.end('SIGTERM')).toMatchObject({ code: 0, signal: null });
   });

@@ -36,7 +36,7 @@ it('without it the same as datagrams, and one line', async () => {
   expect(manager.messages.slice(1)).toEqual(['STOPPING=1\nSTATUS=stopping']);
   expect(daemon.lines.filter((line) => !line.includes('level=info'))).toEqual([
     expect.stringMatching(
-      /level=warn msg="telling the service manager failed: the command systemd-notify" error="spawn systemd-notify ENOENT"$/,
+      /level=warn msg="failed to notify the service manager: the command systemd-notify" error="spawn systemd-notify ENOENT"$/,
     ),
   ]);
 });
@@ -80,7 +80,7 @@ it('a watchdog is fed through the command where the FFI library is missing, whic
   ]);
   expect(daemon.lines.filter((line) => /systemd/.test(line))).toEqual([
     expect.stringMatching(
-      /level=warn msg="systemd is told through the command systemd-notify alone, a process for each watchdog keep-alive" error="loading the C library/,
+      /level=warn msg="falling back to the command systemd-notify, a process for each watchdog keep-alive" error="loading the C library/,
     ),
   ]);
   await daemon.end();
@@ -90,11 +90,11 @@ it('a service manager that cannot be reached is a line, and nothing else', async
   const daemon = await Daemon.started([], {
     env: { NOTIFY_SOCKET: '/nonexistent/socket', WATCHDOG_USEC: '40000', ...NO_COMMANDS },
   });
-  await daemon.logged(/failed: watchdog.*ENOENT/);
+  await daemon.logged(/service manager: watchdog.*ENOENT/);
   await new Promise((resolve) => setTimeout(resolve, 300));
   expect((await daemon.get('/-/ready')).status).toBe(200);
   expect(await daemon.end()).toMatchObject({ code: 0, signal: null });
-  expect(daemon.lines.filter((line) => /failed: watchdog/.test(line))).toHaveLength(1);
+  expect(daemon.lines.filter((line) => /service manager: watchdog/.test(line))).toHaveLength(1);
 });
 
 it('--web.systemd-socket without a socket is one line', async () => {

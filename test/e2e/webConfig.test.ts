@@ -121,7 +121,7 @@ describe('the native code of bcrypt', () => {
     const reloading = await Daemon.started([`--web.config.file=${live}`], { main });
     writeFileSync(live, USERS);
     reloading.child.kill('SIGHUP');
-    expect(await reloading.logged(/last good one stays/)).toContain('native code of bcrypt');
+    expect(await reloading.logged(/keeping the previous one/)).toContain('native code of bcrypt');
     expect((await reloading.get('/metrics')).headers['x-frame-options']).toBe('deny');
   });
 });
@@ -203,11 +203,11 @@ scrape_configs:
     expect(await subjectOf(daemon.port)).toBe('CN=first');
 
     mount.turn('second', `${TLS}${USERS}`);
-    await daemon.logged(/level=info msg="the web configuration changed" .* scheme=https basic_auth=on$/);
+    await daemon.logged(/level=info msg="web configuration reloaded" .* scheme=https basic_auth=on$/);
     expect(await subjectOf(daemon.port)).toBe('CN=second');
 
     mount.turn('first', `${TLS}${USERS}foo: 1\n`);
-    const refusal = await daemon.logged(/level=error msg="the web configuration changed and cannot be used/);
+    const refusal = await daemon.logged(/level=error msg="failed to reload web configuration/);
     expect(refusal).toMatch(/error="\S+\/web\.yml:6: unknown key \\"foo\\": expected one of [^"]*"$/);
     expect(await subjectOf(daemon.port)).toBe('CN=second');
     agent.destroy();
@@ -225,7 +225,7 @@ scrape_configs:
     again.destroy();
 
     mount.turn('second', '{}\n');
-    await daemon.logged(/msg="the web configuration changed" .* scheme=http basic_auth=off$/);
+    await daemon.logged(/msg="web configuration reloaded" .* scheme=http basic_auth=off$/);
     expect((await daemon.get('/metrics')).status).toBe(200);
     expect(daemon.lines.filter((line) => line.includes('level=error'))).toHaveLength(1);
   });

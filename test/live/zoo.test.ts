@@ -24,8 +24,8 @@ const TRACE = /^ {4}at |internal error|TypeError|RangeError|heap|E[A-Z]{3,}:/m;
 /** What the exporter may say of this zoo: of what is flooded or changes while it looks. */
 const KNOWN = [
   /level=info /,
-  /msg="services of listeners stay unknown"/,
-  /msg="the kernel disagrees with the calculation" netns=net:/,
+  /msg="service names of listeners are unknown"/,
+  /msg="kernel disagrees with the calculation" netns=net:/,
 ];
 
 describeInCgroups('A zoo of hostile processes', () => {

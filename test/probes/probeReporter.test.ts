@@ -29,7 +29,7 @@ it('says once what changed', () => {
   expect(said('refused', 'ECONNREFUSED')).toEqual(failed('refused', 'ECONNREFUSED'));
   expect(said('refused', 'ECONNREFUSED')).toEqual([]);
   expect(said('no_local_port', 'EADDRNOTAVAIL')).toEqual(failed('no_local_port', 'EADDRNOTAVAIL'));
-  expect(said()).toEqual([['info', 'probe works again', about]]);
+  expect(said()).toEqual([['info', 'probe recovered', about]]);
   expect(said()).toEqual([]);
   said('timeout', 'ETIMEDOUT');
   reporter.forget('db');
@@ -47,11 +47,11 @@ it('says of a thousand at once that of some, and how many more there are', () =>
   const failed = all(outcome('refused'));
   expect(failed.map(([, message]) => message)).toEqual([
     ...Array<string>(20).fill('probe failed'),
-    'more probes changed',
+    'further probes changed',
   ]);
-  expect(failed.at(-1)?.[2]).toEqual({ failed: 980, works_again: 0, failing_now: 1000 });
+  expect(failed.at(-1)?.[2]).toEqual({ failed: 980, recovered: 0, failing_now: 1000 });
   expect(all(outcome('refused'))).toEqual([]);
-  expect(all(outcome()).at(-1)?.[2]).toEqual({ failed: 0, works_again: 980, failing_now: 0 });
+  expect(all(outcome()).at(-1)?.[2]).toEqual({ failed: 0, recovered: 980, failing_now: 0 });
   reporter.report(target('t1'), outcome('refused'));
   expect(lines.map(([, message]) => message)).toEqual(['probe failed']);
 });

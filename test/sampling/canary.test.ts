@@ -163,7 +163,7 @@ describe('the log', () => {
     expect(lines).toEqual([
       [
         'warn',
-        'the kernel disagrees with the calculation',
+        'kernel disagrees with the calculation',
         {
           ...{ netns: 'host', protocol: 'tcp', family: 'ipv4', kernel: 'EADDRINUSE' },
           ...{ calculated_available_ports: 5, usable_ports: undefined, disagreements: 1 },

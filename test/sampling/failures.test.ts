@@ -39,7 +39,7 @@ it('the log says once what failed of a namespace, and nothing when it vanishes',
     return lines.splice(0);
   };
   const refused = ['warn', 'collector failed', { netns: 'blue', collector: 'enter', error: 'a' }];
-  const entered = ['info', 'collector works again', { netns: 'blue', collector: 'enter' }];
+  const entered = ['info', 'collector recovered', { netns: 'blue', collector: 'enter' }];
   expect(seen({ host: { tcp: undefined }, blue: { enter: 'a' } })).toEqual([refused]);
   expect(seen({ host: { tcp: undefined }, blue: { enter: 'a' } })).toEqual([]);
   expect(seen({ host: { tcp: undefined }, blue: { enter: undefined } })).toEqual([entered]);

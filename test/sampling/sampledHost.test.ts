@@ -120,7 +120,7 @@ it('what keeps others out of sight is a failure of the own namespace to enter th
   expect(seenBy(newHost({}, 'no privilege'))).toEqual([['host', 'full', 'no privilege']]);
   const obstructed = newHost({ blue: [] }, undefined, () => ['one', 'two']);
   expect(seenBy(obstructed)).toEqual([
-    ['host', 'full', 'some network namespaces stay unknown: one; two'],
+    ['host', 'full', 'some network namespaces are unknown: one; two'],
     ['blue', 'full', undefined],
   ]);
   const blind = newHost({ blue: [] }, undefined, () => {

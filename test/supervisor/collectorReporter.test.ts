@@ -14,7 +14,7 @@ it('says once what changed', () => {
     'collector failed',
     { netns: 'host', collector, error },
   ];
-  const works = (collector: string) => ['info', 'collector works again', { netns: 'host', collector }];
+  const works = (collector: string) => ['info', 'collector recovered', { netns: 'host', collector }];
 
   expect(seen({ tcp: undefined, udp: undefined })).toEqual([]);
   expect(seen({ tcp: 'a', udp: undefined })).toEqual([failed('tcp', 'a')]);

@@ -69,11 +69,11 @@ describe('until the first sample', () => {
       (thread) => thread.emit('error', new Error('out of\n  memory')),
       'the sampling thread died: out of memory',
     ],
-    ['it ends', (thread) => thread.emit('exit', 3), 'the sampling thread ended with exit code 3'],
+    ['it ends', (thread) => thread.emit('exit', 3), 'the sampling thread exited with code 3'],
     [
       'it never says a word',
       () => vi.advanceTimersByTime(20_000),
-      'the sampling thread hangs: no word from it for 20s',
+      'the sampling thread hangs: no message for 20s',
     ],
     [
       'its first sample takes too long',
@@ -81,7 +81,7 @@ describe('until the first sample', () => {
         thread.say({ kind: 'sampling', nextWithinMs: 1500 });
         vi.advanceTimersByTime(1500);
       },
-      'the sampling thread hangs: no word from it for 1s500ms',
+      'the sampling thread hangs: no message for 1s500ms',
     ],
   ])('start() rejects where %s, and nothing is tried again', async (_, fail, reason) => {
     const { sampler, threads, newest } = newSampler();
@@ -96,7 +96,7 @@ describe('until the first sample', () => {
   it('start() rejects where no thread can be started', async () => {
     const { sampler, starts } = newSampler();
     starts.toFail = 1;
-    const reason = 'no sampling thread could be started: thread: EAGAIN';
+    const reason = 'cannot start the sampling thread: thread: EAGAIN';
     await expect(sampler.start()).rejects.toThrow(new ExporterError(reason));
   });
 });
@@ -108,12 +108,12 @@ describe('a thread that fails after a sample', () => {
       (thread) => thread.emit('error', new Error('out of memory')),
       'the sampling thread died: out of memory',
     ],
-    ['ends', (thread) => thread.emit('exit', 0), 'the sampling thread ended with exit code 0'],
+    ['ends', (thread) => thread.emit('exit', 0), 'the sampling thread exited with code 0'],
     ['says that nothing can be sampled', (thread) => thread.say({ kind: 'failed', reason: 'gone' }), 'gone'],
     [
       'is late with what it promised',
       () => vi.advanceTimersByTime(10_000),
-      'the sampling thread hangs: no word from it for 10s',
+      'the sampling thread hangs: no message for 10s',
     ],
   ])('and %s leaves no numbers, a reason, and its collectors', async (_, fail, reason) => {
     const { sampler, threads, lines, newest } = await samplingSampler();

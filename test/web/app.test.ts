@@ -79,10 +79,10 @@ describe('/metrics', () => {
     const log = createLogger({ level: 'info', format: 'logfmt' }, (written) => lines.push(written));
     const response = await app({ log, render: () => Promise.reject(thrown) }).request('/metrics');
     expect(response.status).toBe(500);
-    expect(await response.text()).toBe(`rendering the metrics failed: ${line}\n`);
+    expect(await response.text()).toBe(`failed to render the metrics: ${line}\n`);
     expect(lines).toEqual([
       expect.stringContaining(
-        `level=error msg="rendering the metrics failed" path=/metrics error="${line}"\n`,
+        `level=error msg="failed to render the metrics" path=/metrics error="${line}"\n`,
       ),
     ]);
   });
@@ -179,7 +179,7 @@ describe('every answer', () => {
     });
     const response = await broken.request('/-/ready');
     expect(response.status).toBe(500);
-    expect(await response.text()).toBe('answering a request failed: defect\n');
+    expect(await response.text()).toBe('failed to answer a request: defect\n');
     expect(response.headers.get('x-content-type-options')).toBe('nosniff');
   });
 });

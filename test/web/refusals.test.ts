@@ -134,7 +134,7 @@ describe('requests at a time', () => {
     const running = [status(port, '/metrics'), status(port, '/metrics')];
     await begun(2);
     expect(await send(port, `GET /metrics HTTP/1.1\r\n${CLOSE}`)).toMatch(
-      /^HTTP\/1\.1 503 [\s\S]*\r\n\r\n503 Service Unavailable: 2 requests are being answered, the most at a time\n$/,
+      /^HTTP\/1\.1 503 [\s\S]*\r\n\r\n503 Service Unavailable: limit of 2 concurrent requests reached\n$/,
     );
     for (const path of ['/-/healthy', '/-/ready']) expect(await status(port, path)).toBe(200);
     release();

@@ -13,7 +13,7 @@ export const ownersCollector: Collector<'owners'> = {
         throw new Error('not sampled: no sockets are known');
       if (!attributes(namespace)) return {};
       if (ownerResolver.obstacle !== undefined)
-        throw new ExporterError(`owners of sockets stay unknown: ${ownerResolver.obstacle}`);
+        throw new ExporterError(`owners of sockets are unknown: ${ownerResolver.obstacle}`);
       const ownerOf = (id: number) => ownerResolver.ownerOf(id);
       const owners = Object.fromEntries(
         Object.entries(ports).map(([protocol, held]) => [

@@ -21,10 +21,9 @@ export async function openWebConfig(
       const { loadWebConfig } = await import('./loadWebConfig.ts');
       return withSameTls(await loadWebConfig(file, reader), before);
     },
-    taken: (config) => log.info('the web configuration changed', { file, ...summaryOf(config) }),
-    refused: (error) =>
-      log.error('the web configuration changed and cannot be used, the last good one stays', { error }),
-    failed: (error) => log.error('the web configuration is no longer looked at', { error }),
+    taken: (config) => log.info('web configuration reloaded', { file, ...summaryOf(config) }),
+    refused: (error) => log.error('failed to reload web configuration, keeping the previous one', { error }),
+    failed: (error) => log.error('stopped watching the web configuration', { error }),
     lookMs,
   });
 }

@@ -189,7 +189,7 @@ describe('a web configuration that changes', () => {
     await looks(5);
     expect(lines).toEqual([
       expect.stringContaining(
-        `level=info msg="the web configuration changed" file=${file} scheme=http basic_auth=on\n`,
+        `level=info msg="web configuration reloaded" file=${file} scheme=http basic_auth=on\n`,
       ),
     ]);
     live.close();
@@ -202,7 +202,7 @@ describe('a web configuration that changes', () => {
     await looks(10);
     expect(lines).toEqual([
       expect.stringMatching(
-        /level=error msg="the web configuration changed and cannot be used, the last good one stays" error="\S+\/web\.yml:2: basic_auth_users: expected a bcrypt hash [^"]*"\n$/,
+        /level=error msg="failed to reload web configuration, keeping the previous one" error="\S+\/web\.yml:2: basic_auth_users: expected a bcrypt hash [^"]*"\n$/,
       ),
     ]);
     expect(live.current.users.size).toBe(1);
