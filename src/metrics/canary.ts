@@ -29,7 +29,7 @@ export const defineCanary: DefineMetricGroup = (registers) => {
   const disagreements = new PaintedCounter(registers, {
     name: 'port_canary_disagreements_total',
     help:
-      'Samples in which the canary bind() failed although ports were estimated to be available on the loopback address, ' +
+      'Samples in which the canary bind() failed although ports were calculated to be available on the loopback address, ' +
       'or succeeded although none were. A few are normal on a busy host, which changes between the two readings.',
     labels: LABELS,
   });

@@ -50,7 +50,7 @@ export function destinationsReport(netns: string, total: number, rows: readonly 
   };
 }
 
-const AT_LEAST = '+ at least so many: explain tells the range, and why one reading cannot know.';
+const AT_LEAST = '+ minimum: see port-exporter explain for the range and why a single sample cannot tell.';
 
 /** As many as a cell can tell without hiding the rest of the table. */
 const OWNERS_SHOWN = 3;

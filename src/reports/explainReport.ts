@@ -97,7 +97,7 @@ function commandsOf(remedies: readonly Remedy[], terminal: Terminal): string | u
   if (commands.length === 0) return undefined;
   return [
     pasteable('COMMANDS FOR THESE', commands, terminal),
-    ...paragraph('They hold until the next boot; a file in /etc/sysctl.d keeps them.', terminal),
+    ...paragraph('They last until the next boot; a file in /etc/sysctl.d makes them permanent.', terminal),
   ].join('\n');
 }
 
@@ -134,9 +134,9 @@ function nameOf(
   where: string,
 ): string {
   if (remoteAddress === undefined || remotePort === undefined)
-    return `Any destination: nobody is connected${where}`;
+    return `Any destination: no connections${where}`;
   const to = endpoint(remoteAddress, remotePort);
-  if (localAddress === undefined) return `${to}: nobody is connected${where}`;
+  if (localAddress === undefined) return `${to}: no connections${where}`;
   return `${onDevice(localAddress, device)} → ${to}${where === '' ? '' : `,${where}`}`;
 }
 
@@ -167,9 +167,9 @@ function uncertainty({ destination, tcp }: Explained): string | undefined {
   const inferred = availableAtMost(destination, tcp) - destination.available;
   if (inferred === 0) return undefined;
   return (
-    `One reading cannot tell whether ${counted(inferred, 'port')} of other connections ` +
+    `A single sample cannot tell whether ${counted(inferred, 'port')} of other connections ` +
     `${inferred === 1 ? 'is' : 'are'} blocked by bind(address, 0) or left over from a destination that was fuller ` +
-    'before: a running exporter has watched that.'
+    'before; a running exporter can.'
   );
 }
 
@@ -186,6 +186,6 @@ function worseCall({ worst, destination }: Explained): string | undefined {
 
 function notLookedInto({ elsewhere }: Explained): string | undefined {
   return typeof elsewhere === 'string'
-    ? `It may be known in another network namespace: ${elsewhere}.`
+    ? `It may have connections in another network namespace: ${elsewhere}.`
     : undefined;
 }

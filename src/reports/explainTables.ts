@@ -57,13 +57,13 @@ export function ledgerTable({ usable, blocked, held, left, ...rest }: Ledger, te
     { name: 'blocked for every destination', value: taken(blocked) },
     { name: 'held towards this destination', value: taken(held) },
     ...given(rest.heldBlocked, 'held on a blocked port, and counted there'),
-    ...given(rest.reclaimable, 'held in TIME_WAIT that connect() takes over by itself'),
+    ...given(rest.reclaimable, 'held in TIME_WAIT that connect() can reuse'),
     { name: 'left', value: left },
   ];
   return renderTable(LEDGER_COLUMNS, rows, terminal);
 }
 
-const NOT_TOLD = `${UNATTRIBUTED}: the kernel keeps no owner for TIME_WAIT and other sockets that nobody holds any more.`;
+const NOT_TOLD = `${UNATTRIBUTED}: the kernel keeps no owner for sockets in TIME_WAIT and others that no process holds.`;
 
 export function holdersTable(owners: readonly DestinationOwner[], terminal: Terminal): string | undefined {
   if (owners.length === 0) return undefined;
@@ -83,10 +83,8 @@ export function processesTable(
     ...(processes.length === 0
       ? []
       : [renderTable(PROCESS_COLUMNS, processes.slice(0, PROCESSES_SHOWN), terminal)]),
-    ...(rest > 0 ? [`${counted(rest, 'more process', 'more processes')}; --json has all.`] : []),
-    ...(unknown > 0
-      ? paragraph(`Of ${counted(unknown, 'socket')} no process was found${why}.`, terminal)
-      : []),
+    ...(rest > 0 ? [`${counted(rest, 'more process', 'more processes')}; --json shows all.`] : []),
+    ...(unknown > 0 ? paragraph(`No process found for ${counted(unknown, 'socket')}${why}.`, terminal) : []),
   ];
   return lines.length === 0 ? undefined : lines.join('\n');
 }
@@ -98,9 +96,9 @@ export function releaseTable(release: readonly TimeWaitRelease[], terminal: Term
 export function blockedTable({ tcp: { blocked } }: Explained, terminal: Terminal): string {
   const rows: Row[] = [
     { name: 'listeners', value: blocked.listener },
-    { name: 'sockets that did only bind()', value: blocked.bound ?? 'unknown' },
+    { name: 'sockets that only called bind()', value: blocked.bound ?? 'unknown' },
     { name: 'connections whose port was chosen by number', value: blocked.explicit ?? 'unknown' },
-    { name: 'connections that did bind(address, 0) first (inferred)', value: blocked.inferred },
+    { name: 'connections that called bind(address, 0) first (inferred)', value: blocked.inferred },
   ];
   return renderTable(BLOCKED_COLUMNS, rows, terminal);
 }
@@ -114,7 +112,7 @@ export function sysctlTable({ range }: Explained, terminal: Terminal): string {
     { name: 'net.ipv4.ip_local_reserved_ports', value: `${reserved} of these` },
     { name: 'net.ipv4.tcp_tw_reuse', value: `${mode} (${modes[mode]})` },
     { name: 'net.ipv4.tcp_timestamps', value: timestamps ? 'on' : 'off, so no TIME_WAIT can be reused' },
-    { name: 'age from which a TIME_WAIT can be reused', value: `${delayMs} ms` },
+    { name: 'minimum age of a reusable TIME_WAIT', value: `${delayMs} ms` },
   ];
   return renderTable(SYSCTL_COLUMNS, rows, terminal);
 }
@@ -183,7 +181,7 @@ const BLOCKED_COLUMNS: readonly Column<Row>[] = [
 ];
 
 const SYSCTL_COLUMNS: readonly Column<Row>[] = [
-  { title: 'IN FORCE', text: ({ name }) => name },
+  { title: 'SETTING', text: ({ name }) => name },
   { title: 'VALUE', text: ({ value }) => String(value) },
 ];
 
@@ -214,5 +212,5 @@ const ELSEWHERE_COLUMNS: readonly Column<KnownElsewhere>[] = [
 
 const REMEDY_COLUMNS: readonly Column<Remedy>[] = [
   { title: 'FREES', isNumber: true, text: ({ freesPorts }) => String(freesPorts) },
-  { title: 'WHAT WOULD HELP THIS DESTINATION, EACH ALONE', text: ({ action }) => action },
+  { title: 'REMEDY FOR THIS DESTINATION, EACH ALONE', text: ({ action }) => action },
 ];

@@ -19,7 +19,7 @@ export function listenersReport(
     data: { netns, listeners: rows.map(listenerData) },
     exitCode: port !== undefined && rows.length === 0 ? 1 : 0,
     text(terminal) {
-      if (rows.length === 0) return `Nobody listens${port === undefined ? '' : ` on port ${port}`}.`;
+      if (rows.length === 0) return `No listeners${port === undefined ? '' : ` on port ${port}`}.`;
       const legend = rows.some(({ inEphemeralRange }) => inEphemeralRange)
         ? wrapped(IN_RANGE_LEGEND, terminal.columns ?? Number.POSITIVE_INFINITY)
         : [];

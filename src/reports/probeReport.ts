@@ -73,10 +73,10 @@ function attemptLine(attempt: Attempt, { host, port, service, source }: Probed):
   }
   const line = `${connect} failed: ${errnoText(attempt.error)}`;
   if (attempt.reason !== 'no_source_address') return line;
-  return `${line}: this machine has no address ${source === undefined ? 'to come from' : source}`;
+  return `${line}: this host has no address ${source === undefined ? 'to connect from' : source}`;
 }
 
-/** gai_strerror(3), and a word of our own for what has no code there. */
+/** The text of gai_strerror(3), and one of our own for what has no code there. */
 function lookupText(error: string, timeoutMs: number): string {
   switch (error) {
     case 'ENOTFOUND':

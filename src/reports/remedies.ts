@@ -38,12 +38,12 @@ export function remediesFor(
     {
       remedy: 'reuseConnections',
       freesPorts: used.timeWait - reclaimable,
-      action: 'reuse connections (keep-alive, a pool): none would be left in TIME_WAIT',
+      action: 'reuse connections (keep-alive, pooling), so that none are left in TIME_WAIT',
     },
     {
       remedy: 'closeConnections',
       freesPorts: closeWait,
-      action: 'close() what the other side has closed: the application leaves connections in CLOSE_WAIT',
+      action: 'close() connections that the peer has closed: the application leaves them in CLOSE_WAIT',
     },
     {
       remedy: 'tcpTwReuse',
@@ -51,24 +51,24 @@ export function remediesFor(
         oldEnoughForReuse(holders.timeWaitLeftMs, destination, range),
         used.timeWait - blocked,
       ),
-      action: 'let connect() take over ports in TIME_WAIT: net.ipv4.tcp_tw_reuse=1',
+      action: 'let connect() reuse ports in TIME_WAIT: net.ipv4.tcp_tw_reuse=1',
       command: ['sysctl', '-w', 'net.ipv4.tcp_tw_reuse=1'],
     },
     ...poolConnections(holders, range),
     {
       remedy: 'bindAddressNoPort',
       freesPorts: inferred - blocked,
-      action: 'IP_BIND_ADDRESS_NO_PORT before bind(address, 0): its port is no longer taken from everyone',
+      action: 'set IP_BIND_ADDRESS_NO_PORT before bind(address, 0), so that it blocks no port',
     },
     {
       remedy: 'leavePortToKernel',
       freesPorts: explicit - heldElsewhere,
-      action: 'leave the port to connect(): one that bind() was given by number is taken from everyone',
+      action: 'let connect() choose the port: one that bind() sets by number is blocked',
     },
     {
       remedy: 'closeBoundSockets',
       freesPorts: bound - heldElsewhere,
-      action: 'close() sockets that did bind() and neither connect() nor listen()',
+      action: 'close() sockets that called bind() but neither connect() nor listen()',
     },
     {
       remedy: 'moveListeners',
@@ -83,12 +83,12 @@ export function remediesFor(
     {
       remedy: 'moreDestinations',
       freesPorts: tcp.capacity,
-      action: 'more addresses or ports of the destination: this many for each',
+      action: 'add addresses or ports of the destination: this many ports for each',
     },
     {
       remedy: 'moreSourceAddresses',
       freesPorts: tcp.capacity,
-      action: 'more source addresses (bind() with IP_BIND_ADDRESS_NO_PORT): this many for each',
+      action: 'add source addresses (bind() with IP_BIND_ADDRESS_NO_PORT): this many ports for each',
     },
   ]
     .filter(({ freesPorts }) => freesPorts > 0)
@@ -126,14 +126,14 @@ function rangeRemedies(listeners: readonly Listener[], range: RangeSnapshot): Re
       remedy: 'widerRange',
       freesPorts: range.addable - outside.length,
       action:
-        `widen the range, to ${widest} at the widest; ` +
-        'keep the ports of services in net.ipv4.ip_local_reserved_ports',
+        `widen the range, up to ${widest}; ` +
+        'reserve the ports of services in net.ipv4.ip_local_reserved_ports',
       command: ['sysctl', '-w', `net.ipv4.ip_local_port_range=${widest}`],
     },
     {
       remedy: 'fewerReservedPorts',
       freesPorts: range.reserved - reserved.length,
-      action: 'reserve only what is listened on in net.ipv4.ip_local_reserved_ports',
+      action: 'reserve only ports with listeners in net.ipv4.ip_local_reserved_ports',
       command: ['sysctl', '-w', `net.ipv4.ip_local_reserved_ports=${reserved.toSorted((a, b) => a - b)}`],
     },
   ];

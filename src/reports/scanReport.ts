@@ -15,7 +15,7 @@ import { wrapped } from './wrap.ts';
 /** A scan that was made, or as much as there was time for. */
 export interface Scan {
   readonly target: ScanTarget;
-  /** Those that were asked. */
+  /** Ports that were asked. */
   readonly ports: readonly ComparedPort[];
   /** How many were to be asked. */
   readonly toAsk: number;
@@ -116,11 +116,11 @@ function emphasisOf({ difference, state }: ComparedPort): Emphasis {
 function note(port: ComparedPort): string {
   switch (port.difference) {
     case 'noListener':
-      return 'answers but no listener here: NAT, or another network namespace';
+      return 'answers without a listener here: NAT or another network namespace';
     case 'ipv6Only':
-      return 'listens but cannot be reached: takes IPv6 only';
+      return 'listens but is unreachable: IPv6 only';
     case 'unreachable':
-      return `listens but cannot be reached: ${port.state === 'closed' ? 'refused' : whyFiltered(port)}`;
+      return `listens but is unreachable: ${port.state === 'closed' ? 'refused' : whyFiltered(port)}`;
     case undefined:
       return port.state === 'filtered' ? whyFiltered(port) : '';
   }
@@ -135,5 +135,5 @@ function whyFiltered({ error = '', listener }: ComparedPort): string {
 /** The kernel drops the SYN for such a listener, which to the client is no answer. */
 function fullQueue(listener: DescribedListener | undefined): string | undefined {
   const { acceptQueue: waiting = 0, acceptQueueLimit: limit = Number.POSITIVE_INFINITY } = listener ?? {};
-  return waiting > limit ? `its accept queue is full (${waiting}/${limit})` : undefined;
+  return waiting > limit ? `accept queue full (${waiting}/${limit})` : undefined;
 }

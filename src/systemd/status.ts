@@ -45,14 +45,14 @@ function describe(state: SamplingState, nowMs: number): Status {
   };
 }
 
-/** As the page has it. */
+/** The worst namespace, the same as the page's. */
 function worstIn({ namespaces }: Snapshot): Status | undefined {
   const found = worstNamespace(namespaces);
   if (found === undefined) return undefined;
   const { protocol, scope, numbers } = found.worst;
   const { ratio, available, availableAtLeast = available, isEstimated } = numbers;
   const words = isEstimated
-    ? `worst: ${protocol} at most ${percent(ratio)} used, in ${found.netns}, which was not read whole`
+    ? `worst: ${protocol} at most ${percent(ratio)} used (estimated), in ${found.netns}`
     : `worst: ${protocol} ${scope} ${percent(ratio)} used, ${availableAtLeast < available ? 'at least ' : ''}${counted(availableAtLeast, 'port')} left, in ${found.netns}`;
   return { words, subject: `${protocol} ${scope} in ${found.netns}`, ratio };
 }

@@ -7,7 +7,7 @@ export function landingPage(version: string, paths: readonly string[]) {
 <head><meta charset="utf-8"><title>port-exporter</title></head>
 <body>
 <h1>port-exporter ${version}</h1>
-<p>How many further connect() and bind() calls will succeed before the ports run out.</p>
+<p>How many further connect() and bind() calls succeed before ephemeral ports run out.</p>
 <ul>
 ${paths.map((path) => html`<li><a href="${path}">${path}</a></li>\n`)}</ul>
 </body>

@@ -111,7 +111,7 @@ describeLive('--netns', () => {
     const namespace = connected(100);
     const [half, destination] = [connected(50), `127.0.0.2:${SERVER_PORT}`];
     const { stdout } = await run(['explain', destination]);
-    expect(stdout).toContain(`${destination}: nobody is connected in `);
+    expect(stdout).toContain(`${destination}: no connections in `);
     const commands = stdout.split('\n').filter((line) => line.startsWith('port-exporter explain '));
     expect(commands).toEqual(
       [namespace, half].map(({ name }) => `port-exporter explain ${destination} --netns=${name}`),
@@ -143,7 +143,7 @@ describeLive('--netns', () => {
     const { code, stdout } = await run(['explain', `127.0.0.2:${SERVER_PORT}`], WITHOUT_ADMIN);
     expect(code).toBe(0);
     expect(stdout).toContain(
-      'It may be known in another network namespace: entering other network namespaces',
+      'It may have connections in another network namespace: entering other network namespaces',
     );
   });
 

@@ -194,7 +194,7 @@ describeLive('in a real browser, the status page', () => {
       const tab = await open();
       await tab.context.setOffline(true);
       const banner = tab.page.getByRole('status');
-      await banner.filter({ hasText: /^No numbers from port-exporter since \d/ }).waitFor();
+      await banner.filter({ hasText: /^No data from port-exporter since \d/ }).waitFor();
       const said = await banner.innerText();
       // Said once: a text that changes is read aloud again.
       await tab.page.waitForEvent('requestfailed');
@@ -279,13 +279,13 @@ describeLive('in a real browser, the status page', () => {
     await row('orders').filter({ hasText: 'ok' }).waitFor();
     await row('search').filter({ hasText: 'refused' }).waitFor();
     taken.push(...Array.from({ length: 99 }, () => world.connect('127.0.0.5')));
-    await page.locator('#probes-alarm', { hasText: 'orders: no local port left here' }).waitFor();
+    await page.locator('#probes-alarm', { hasText: 'orders: no local port left' }).waitFor();
     expect(await page.locator('#probes-alarm').innerText()).toMatch(
       /2 of 2 probes fail[\s\S]*search: refused/,
     );
     // All of them come from 127.0.0.1, which bind() is refused on, too; as calculated.
     await page
-      .locator('#canary', { hasText: /TCP IPv4 refused: EADDRINUSE in .* TCP IPv6 gave one in/ })
+      .locator('#canary', { hasText: /TCP IPv4 refused: EADDRINUSE in .* TCP IPv6 gave a port in/ })
       .waitFor();
     expect(await page.locator('#disagreement').count()).toBe(0);
     expect(complaints).toEqual([]);
@@ -313,7 +313,7 @@ describeLive('in a real browser, the status page', () => {
         expect(here, `after ${reached.join(', ')}`).toMatchObject({ isMarked: true, isVisible: true });
         reached.push(here.name);
       }
-      expect(reached[0]).toBe('Skip to the numbers');
+      expect(reached[0]).toBe('Skip to main content');
       const netns = reached[1] ?? '';
       expect(netns).toMatch(/^net:\[\d+\]$|^host$/);
       expect(reached.slice(2)).toEqual([

@@ -115,7 +115,7 @@ describeLive('probe HOST PORT says what nc -zv says, and ends as it does', () =>
       ...{ code: 1, stderr: '' },
       stdout:
         'connect to 127.0.0.1 port 8001 (tcp) failed: Cannot assign requested address: ' +
-        'this machine has no address 192.0.2.9\n',
+        'this host has no address 192.0.2.9\n',
     });
   });
 

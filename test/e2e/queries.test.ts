@@ -53,7 +53,7 @@ describeLive('on the command line, in a network namespace of its own', () => {
   it('listeners PORT ends with 1 where nobody listens on it', async () => {
     populate(newWorld(SETUP));
     expect(await run(['listeners', '8002'])).toMatchObject({ code: 0, stderr: '' });
-    const nobody = { code: 1, stdout: 'Nobody listens on port 3306.\n', stderr: '' };
+    const nobody = { code: 1, stdout: 'No listeners on port 3306.\n', stderr: '' };
     expect(await run(['listeners', '3306'])).toMatchObject(nobody);
     const { code, stdout } = await run(['listeners', '3306', '--json']);
     expect([code, JSON.parse(stdout).listeners]).toEqual([1, []]);
@@ -94,11 +94,9 @@ describeLive('on the command line, in a network namespace of its own', () => {
     expect(stdout).toMatch(/^127\.0\.0\.1 → 127\.0\.0\.2:8001\n77 of 90 ports left \(14\.4 % used\): /);
   });
 
-  it('explain has an answer where nobody is connected, and all is blocked', async () => {
+  it('explain has an answer where no connections, and all is blocked', async () => {
     const world = newWorld({ range: [40_000, 40_003] });
-    expect((await run(['explain'])).stdout).toMatch(
-      /^Any destination: nobody is connected\n4 of 4 ports left/,
-    );
+    expect((await run(['explain'])).stdout).toMatch(/^Any destination: no connections\n4 of 4 ports left/);
     for (let port = 40_000; port <= 40_003; port++) world.listen('127.0.0.9', port);
     const { stdout } = await run(['explain']);
     expect(stdout).toContain(
@@ -114,7 +112,7 @@ describeLive('on the command line, in a network namespace of its own', () => {
     expect(stdout).toMatch(/^tcp +:: +8002 .* 0\/\? /m);
     const { destinations } = await ask(['destinations', ...from]);
     expect(JSON.stringify(destinations)).not.toContain('"owner"');
-    expect((await run(['explain', ...from])).stdout).toMatch(/^sockets that did only bind\(\) +unknown$/m);
+    expect((await run(['explain', ...from])).stdout).toMatch(/^sockets that only called bind\(\) +unknown$/m);
   });
 
   itNeeding(missingNobody, 'each answers a user without any privilege', async () => {
@@ -298,7 +296,7 @@ describe('an answer', () => {
     itNeeding(missingTerminal, 'fits it, in colour', async () => {
       const { stdout } = await onTerminal(['explain'], columns);
       expectHarmless(stdout, terminal(columns, true));
-      expect(stdout).toContain('\u001b[1mIN FORCE\u001b[22m');
+      expect(stdout).toContain('\u001b[1mSETTING\u001b[22m');
     });
 
     itNeeding(missingTerminal, 'has no colour with NO_COLOR', async () => {

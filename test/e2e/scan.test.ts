@@ -104,7 +104,7 @@ describeLive('scan, in a network namespace with a firewall', () => {
       expect(theirs.find(({ port }) => port === 5432)?.service).toBe('postgresql');
     });
 
-    itNeeding(missingFirewall, 'tells what listens but cannot be reached, and what answers', async () => {
+    itNeeding(missingFirewall, 'tells what listens but is unreachable, and what answers', async () => {
       const world = newWorld();
       listen(world, 22, 8001, 8003, 8004, 8006);
       obstruct(world);
@@ -132,11 +132,11 @@ describeLive('scan, in a network namespace with a firewall', () => {
     expect(titles?.split(/ +/)).toEqual(['PORT', 'STATE', 'SERVICE', 'LISTENER', 'OWNER', 'NOTE']);
     expect(rows).toEqual([
       expect.stringMatching(/^ +22 +open +ssh +:: .* -$/),
-      expect.stringMatching(/^8003 +filtered .* :: .* listens but cannot be reached: no answer$/),
+      expect.stringMatching(/^8003 +filtered .* :: .* listens but is unreachable: no answer$/),
       expect.stringMatching(
-        /^8009 +open .* answers but no listener here: NAT, or another network namespace$/,
+        /^8009 +open .* answers without a listener here: NAT or another network namespace$/,
       ),
-      expect.stringMatching(/^8013 +closed .* :: .* listens but cannot be reached: takes IPv6 only$/),
+      expect.stringMatching(/^8013 +closed .* :: .* listens but is unreachable: IPv6 only$/),
     ]);
     const many = await run(['scan', '--ports=9001-9100', '--timeout=300ms']);
     expect(many.stdout).toMatch(/^.*\nNot shown: 100 filtered\n$/);
@@ -165,7 +165,7 @@ describeLive('scan, in a network namespace with a firewall', () => {
     world.listen('127.0.0.1', 8001, { backlog: 0 });
     times(2, () => world.knock('127.0.0.1', 8001));
     const { stdout } = await run(['scan', '--ports=8001', '--timeout=300ms']);
-    expect(stdout).toContain('listens but cannot be reached: its accept queue is full (1/0)');
+    expect(stdout).toContain('listens but is unreachable: accept queue full (1/0)');
   });
 
   itNeeding(missingTool('nmap'), 'all ports, leaving nothing behind', async () => {

@@ -76,9 +76,9 @@ describe('who listens', () => {
     expect(lines(listeners([UNKNOWN, WEB], 80))).toHaveLength(2);
     expect(listeners([UNKNOWN, WEB], 80).exitCode).toBe(0);
     const none = listeners([UNKNOWN, WEB], 81);
-    expect([lines(none), none.exitCode]).toEqual([['Nobody listens on port 81.'], 1]);
+    expect([lines(none), none.exitCode]).toEqual([['No listeners on port 81.'], 1]);
     expect(json(none)).toEqual({ netns: 'host', listeners: [] });
-    expect([lines(listeners([])), listeners([]).exitCode]).toEqual([['Nobody listens.'], 0]);
+    expect([lines(listeners([])), listeners([]).exitCode]).toEqual([['No listeners.'], 0]);
   });
 
   it('is JSON whose numbers are numbers, without what is not known', () => {
@@ -149,7 +149,7 @@ describe('the fullest destinations', () => {
   it('say at least where one reading cannot tell what is blocked', () => {
     const report = destinations([row({ availableAtMost: 9 })], 1);
     expect(lines(report)[1]).toContain(' 5+ ');
-    expect(lines(report)[2]).toMatch(/^\+ at least /);
+    expect(lines(report)[2]).toMatch(/^\+ minimum: /);
     expect(json(report)).toMatchObject({ destinations: [{ available: 5, availableAtMost: 9 }] });
   });
 
@@ -265,11 +265,11 @@ describe('an explanation', () => {
       'HELD BY       ESTAB  TIME-WAIT  CLOSE-WAIT  OTHER  PORTS',
       'unattributed      0         60           0      0     60',
       'app.service      22          0           5      0     27',
-      expect.stringMatching(/^unattributed: the kernel keeps no owner for TIME_WAIT /),
+      expect.stringMatching(/^unattributed: the kernel keeps no owner for sockets in TIME_WAIT /),
       '',
       'PROCESS         USER  SOCKETS  COMMAND',
       'checkout/30656  app        25  /usr/bin/node /srv/checkout/server.js',
-      expect.stringMatching(/^Of 2 sockets no process was found: .* processes: needs CAP_SYS_PTRACE\.$/),
+      expect.stringMatching(/^No process found for 2 sockets: .* processes: needs CAP_SYS_PTRACE\.$/),
       '',
       'TIME_WAIT EXPIRES  PORTS',
       'within 5 s             2',
@@ -277,39 +277,39 @@ describe('an explanation', () => {
       'within 30 s            4',
       'within 60 s            5',
       '',
-      'BLOCKED FOR EVERY DESTINATION BY                        PORTS',
-      'listeners                                                   2',
-      'sockets that did only bind()                                1',
-      'connections whose port was chosen by number                 0',
-      'connections that did bind(address, 0) first (inferred)      0',
+      'BLOCKED FOR EVERY DESTINATION BY                           PORTS',
+      'listeners                                                      2',
+      'sockets that only called bind()                                1',
+      'connections whose port was chosen by number                    0',
+      'connections that called bind(address, 0) first (inferred)      0',
       '',
-      'IN FORCE                                  VALUE',
-      'net.ipv4.ip_local_port_range              40000 40099',
-      'net.ipv4.ip_local_reserved_ports          5 of these',
-      'net.ipv4.tcp_tw_reuse                     1 (always)',
-      'net.ipv4.tcp_timestamps                   on',
-      'age from which a TIME_WAIT can be reused  1000 ms',
+      'SETTING                              VALUE',
+      'net.ipv4.ip_local_port_range         40000 40099',
+      'net.ipv4.ip_local_reserved_ports     5 of these',
+      'net.ipv4.tcp_tw_reuse                1 (always)',
+      'net.ipv4.tcp_timestamps              on',
+      'minimum age of a reusable TIME_WAIT  1000 ms',
       '',
       'OTHER CALLS                          LEFT   USED',
       'TCP bind(address, 0), worst address    89  6.3 %',
       'UDP connect() or sendto(), unbound     91  4.2 %',
       'UDP bind(address, 0), worst address    93  2.1 %',
       '',
-      'FREES  WHAT WOULD HELP THIS DESTINATION, EACH ALONE',
-      expect.stringContaining('64412  widen the range, to 1024 65535 at the widest'),
-      expect.stringContaining('more addresses or ports of the destination'),
-      expect.stringContaining('more source addresses'),
+      'FREES  REMEDY FOR THIS DESTINATION, EACH ALONE',
+      expect.stringContaining('64412  widen the range, up to 1024 65535'),
+      expect.stringContaining('add addresses or ports of the destination'),
+      expect.stringContaining('add source addresses'),
       expect.stringContaining('reuse connections'),
       '   22  close or pool the connections of app.service',
       expect.stringContaining('CLOSE_WAIT'),
-      expect.stringContaining('reserve only what is listened on in net.ipv4.ip_local_reserved_ports'),
+      expect.stringContaining('reserve only ports with listeners in net.ipv4.ip_local_reserved_ports'),
       expect.stringContaining('move listeners out of the ephemeral range: 40010'),
-      expect.stringContaining('close() sockets that did bind()'),
+      expect.stringContaining('close() sockets that called bind()'),
       '',
       'COMMANDS FOR THESE',
       "sysctl -w net.ipv4.ip_local_port_range='1024 65535'",
       'sysctl -w net.ipv4.ip_local_reserved_ports=',
-      'They hold until the next boot; a file in /etc/sysctl.d keeps them.',
+      'They last until the next boot; a file in /etc/sysctl.d makes them permanent.',
     ]);
   });
 
@@ -318,7 +318,7 @@ describe('an explanation', () => {
     expect(verdict).toBe(
       'between 5 and 6 of 95 ports left (93.7 to 94.7 % used): at least 5 more connect() calls succeed.',
     );
-    expect(why).toMatch(/^One reading cannot tell whether 1 port of other connections is blocked /);
+    expect(why).toMatch(/^A single sample cannot tell whether 1 port of other connections is blocked /);
     expect(json(explainReport(explained()))['destination']).toMatchObject({
       available: 5,
       availableAtMost: 6,
@@ -357,13 +357,13 @@ describe('an explanation', () => {
       ['blocked for every destination', '-3'],
       ['held towards this destination', '-87'],
       ['held on a blocked port, and counted there', '+3'],
-      ['held in TIME_WAIT that connect() takes over by itself', '+7'],
+      ['held in TIME_WAIT that connect() can reuse', '+7'],
       ['left', '15'],
     ]);
     expect(95 - 3 - 87 + 3 + 7).toBe(destination.available);
   });
 
-  it('says where a destination is known that nobody is connected to here', () => {
+  it('says where a destination is known that no connections to here', () => {
     const elsewhere = [
       {
         ...{ netns: 'web', localAddress: '10.0.0.5', available: 0, ratio: 1 },
@@ -376,7 +376,7 @@ describe('an explanation', () => {
     ];
     const report = explainReport({ ...certain(), ...NOBODY_CONNECTED, elsewhere });
     expect(lines(report).slice(0, 10)).toEqual([
-      '203.0.113.9:443: nobody is connected in host, but in 2 other network namespaces',
+      '203.0.113.9:443: no connections in host, but in 2 other network namespaces',
       '92 of 95 ports left (3.2 % used): 92 more connect() calls succeed.',
       '',
       'KNOWN IN       FROM      LEFT     USED',
@@ -392,12 +392,12 @@ describe('an explanation', () => {
       { ...elsewhere[1], command: "port-exporter explain 203.0.113.9:443 --netns='net:[4026532]'" },
     ]);
     const once = explainReport({ ...certain(), ...NOBODY_CONNECTED, elsewhere: elsewhere.slice(0, 1) });
-    expect(lines(once)[0]).toBe('203.0.113.9:443: nobody is connected in host, but in web');
+    expect(lines(once)[0]).toBe('203.0.113.9:443: no connections in host, but in web');
     const refused = explainReport({ ...certain(), ...NOBODY_CONNECTED, elsewhere: 'it needs CAP_SYS_ADMIN' });
     expect(lines(refused).slice(0, 3)).toEqual([
-      '203.0.113.9:443: nobody is connected',
+      '203.0.113.9:443: no connections',
       expect.any(String),
-      'It may be known in another network namespace: it needs CAP_SYS_ADMIN.',
+      'It may have connections in another network namespace: it needs CAP_SYS_ADMIN.',
     ]);
   });
 
@@ -405,10 +405,10 @@ describe('an explanation', () => {
     const refusal = 'denied although CAP_SYS_PTRACE is held (a security module, or another user namespace)';
     const report = explainReport({ ...certain(), processes: { ...PROCESSES, refusal } });
     expect(lines(report)).toContain(
-      `Of 2 sockets no process was found: reading the descriptors of other users' processes: ${refusal}.`,
+      `No process found for 2 sockets: reading the descriptors of other users' processes: ${refusal}.`,
     );
     const gone = explainReport({ ...certain(), processes: { ...PROCESSES, refusal: undefined } });
-    expect(lines(gone)).toContain('Of 2 sockets no process was found.');
+    expect(lines(gone)).toContain('No process found for 2 sockets.');
   });
 
   it('of a namespace that was asked for by name names it, and has commands that enter it', () => {
@@ -450,10 +450,10 @@ describe('an explanation', () => {
     );
   });
 
-  it('of a destination that nobody is connected to leaves out what there is not', () => {
+  it('of a destination that no connections to leaves out what there is not', () => {
     const report = explainReport({ ...certain(), ...NOBODY_CONNECTED });
     expect(lines(report).slice(0, 9)).toEqual([
-      '203.0.113.9:443: nobody is connected',
+      '203.0.113.9:443: no connections',
       '92 of 95 ports left (3.2 % used): 92 more connect() calls succeed.',
       '',
       expect.stringMatching(/^HOW MANY/),
@@ -469,7 +469,7 @@ describe('an explanation', () => {
     expect(json(report)['destination']).not.toHaveProperty('localAddress');
     const destination = { ...NOBODY_CONNECTED.destination, remoteAddress: undefined, remotePort: undefined };
     expect(lines(explainReport({ ...certain(), ...NOBODY_CONNECTED, destination }))[0]).toBe(
-      'Any destination: nobody is connected',
+      'Any destination: no connections',
     );
   });
 
@@ -477,7 +477,9 @@ describe('an explanation', () => {
     const { tcp } = explained();
     const blind = { ...tcp, blocked: { ...tcp.blocked, bound: undefined } };
     const report = explainReport(explained({ tcp: blind }));
-    expect(lines(report).some((line) => /^sockets that did only bind\(\) +unknown$/.test(line))).toBe(true);
+    expect(lines(report).some((line) => /^sockets that only called bind\(\) +unknown$/.test(line))).toBe(
+      true,
+    );
     expect(json(report)['blocked']).toEqual({ listener: 1, inferred: 1 });
   });
 

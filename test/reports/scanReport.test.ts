@@ -85,21 +85,18 @@ describe('a scan', () => {
   it.each([
     [
       port(80, { difference: 'noListener' }),
-      'answers but no listener here: NAT, or another network namespace',
+      'answers without a listener here: NAT or another network namespace',
     ],
-    [closed(80, { difference: 'unreachable', listener: SSHD }), 'listens but cannot be reached: refused'],
-    [
-      closed(80, { difference: 'ipv6Only', listener: SSHD }),
-      'listens but cannot be reached: takes IPv6 only',
-    ],
-    [filtered(80, { difference: 'unreachable', listener: SSHD }), 'listens but cannot be reached: no answer'],
+    [closed(80, { difference: 'unreachable', listener: SSHD }), 'listens but is unreachable: refused'],
+    [closed(80, { difference: 'ipv6Only', listener: SSHD }), 'listens but is unreachable: IPv6 only'],
+    [filtered(80, { difference: 'unreachable', listener: SSHD }), 'listens but is unreachable: no answer'],
     [
       filtered(80, { difference: 'unreachable', listener: { ...SSHD, acceptQueue: 129 } }),
-      'listens but cannot be reached: its accept queue is full (129/128)',
+      'listens but is unreachable: accept queue full (129/128)',
     ],
     [
       filtered(80, { difference: 'unreachable', error: 'EHOSTUNREACH', listener: SSHD }),
-      'listens but cannot be reached: host is unreachable (EHOSTUNREACH)',
+      'listens but is unreachable: host is unreachable (EHOSTUNREACH)',
     ],
     [filtered(80, { error: 'EACCES' }), 'permission denied (EACCES)'],
     [filtered(80, { error: 'E_NEW' }), 'E_NEW'],

@@ -53,7 +53,7 @@ describe('the status', () => {
 
   it('says where it is an upper bound', () => {
     expect(wordsOf(sampled(EMPTY_NAMESPACE, estimated('blue', 0.6, 0.02)))).toBe(
-      'worst: tcp at most 60.0 % used, in blue, which was not read whole; 2 namespaces; a sample every 5s',
+      'worst: tcp at most 60.0 % used (estimated), in blue; 2 namespaces; a sample every 5s',
     );
   });
 

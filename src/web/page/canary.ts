@@ -4,14 +4,14 @@ import type { AskedAnswer } from '../../status/canary.ts';
 import type { NamespaceStatus } from '../../status/status.ts';
 import { elapsed, grouped, type Html } from './format.ts';
 
-/** The kernel's own word below what was calculated: one line, where it was asked. */
+/** The kernel's own answer below what was calculated: one line, where it was asked. */
 export function canaryLine({ canary }: Pick<NamespaceStatus, 'canary'>): Html | string {
   if (canary === undefined) return '';
   const { answers, disagreements } = canary;
   const all = answers.every(({ succeeded }) => succeeded);
   const lead = all
-    ? 'Asked for a port on loopback, the kernel gave one:'
-    : 'Asked for a port on loopback, the kernel answered:';
+    ? 'Canary: the kernel gave a port on loopback:'
+    : 'Canary: the kernel answered on loopback:';
   return html`<p id="canary" class="canary">${lead} ${answers.map((answer) => html`<span>${answerText(answer, all)}</span> `)}${
     disagreements === 0 ? '' : html`<span>${counted(disagreements, 'disagreement')} so far</span>`
   }</p>`;
@@ -23,7 +23,7 @@ export function disagreement({ canary }: Pick<NamespaceStatus, 'canary'>): Html 
   if (disagreeing.length === 0) return '';
   return html`<div id="disagreement" class="problem" role="alert"><strong>The kernel disagrees:</strong> ${disagreeing.map(
     (answer, index) => html`${index > 0 ? '; ' : ''}${contradiction(answer)}`,
-  )}. <span class="sub">A busy host may change between the two questions. If it stays so, trust the kernel.</span></div>`;
+  )}. <span class="sub">A busy host may change between the two readings. If this persists, trust the kernel.</span></div>`;
 }
 
 function answerText({ succeeded, seconds, error, ...key }: AskedAnswer, isGivenToAll: boolean): Html {
@@ -31,13 +31,13 @@ function answerText({ succeeded, seconds, error, ...key }: AskedAnswer, isGivenT
   if (!succeeded) {
     return html`${keyName(key)} <strong class="level-text level-exhausted">refused: <code>${error}</code></strong>${time}`;
   }
-  return html`${keyName(key)}${isGivenToAll ? '' : ' gave one'}${time}`;
+  return html`${keyName(key)}${isGivenToAll ? '' : ' gave a port'}${time}`;
 }
 
 function contradiction({ succeeded, error, calculated = 0, ...key }: AskedAnswer): Html {
   return succeeded
-    ? html`${keyName(key)} gave a port on loopback, although none was calculated to be left`
-    : html`${keyName(key)} refused a port on loopback with <code>${error}</code>, although ${grouped(calculated)} ${calculated === 1 ? 'was' : 'were'} calculated to be left`;
+    ? html`${keyName(key)} gave a port on loopback, although none was calculated to be available`
+    : html`${keyName(key)} refused a port on loopback with <code>${error}</code>, although ${grouped(calculated)} ${calculated === 1 ? 'was' : 'were'} calculated to be available`;
 }
 
 /** `TCP IPv4` */

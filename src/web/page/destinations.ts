@@ -13,7 +13,7 @@ import { type Column, omission, table } from './table.ts';
 
 /** Rows of a page that is fetched again every few seconds. */
 const SHOWN = 50;
-/** Of one destination. */
+/** Owners named below one destination. */
 const OWNERS_SHOWN = 3;
 
 /** The fullest destinations of TCP connect(), and what holds their ports. */
@@ -23,12 +23,12 @@ export function destinationsSection({ netns, destinations, range }: NamespaceSta
   return html`<section id="destinations-section"><h2 id="destinations">Fullest destinations</h2>
 ${
   destinations === undefined
-    ? html`<p class="absent">Not read: this namespace uses too few ports, or TCP could not be sampled.</p>`
+    ? html`<p class="absent">Not available: this namespace uses too few ports for a full dump, or sampling TCP failed.</p>`
     : rows.length === 0
       ? html`<p class="absent">No destination holds an ephemeral port.</p>`
       : html`${LEGEND}${table({ id: 'destinations', columns: columnsOf(range?.usable ?? 0), rows, rowId: idOf, below: holders })}
 ${omission(destinations.total - rows.length, 'destination', 'fewer ports')}
-${fullest === undefined ? '' : html`<p class="note">Why the fullest has so few left, and what would help: <code>${name(shellCommand(explainCommand(netns, fullest)))}</code></p>`}`
+${fullest === undefined ? '' : html`<p class="note">To see what holds the ports of the fullest and what would help, run <code>${name(shellCommand(explainCommand(netns, fullest)))}</code></p>`}`
 }</section>`;
 }
 
@@ -75,7 +75,7 @@ function holders({ owners = [] }: NamedDestination): Html | '' {
   const rest = owners.slice(OWNERS_SHOWN).reduce((sum, { ports }) => sum + ports, 0);
   const parts = [
     ...owners.slice(0, OWNERS_SHOWN).map(({ owner, ports }) => html`${name(owner ?? '')} ${grouped(ports)}`),
-    ...(rest > 0 ? [html`${grouped(rest)} of others`] : []),
+    ...(rest > 0 ? [html`others ${grouped(rest)}`] : []),
   ];
   return html`held by ${parts.map((part, index) => html`<span>${part}${index < parts.length - 1 ? ',' : ''}</span> `)}`;
 }

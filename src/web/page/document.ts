@@ -56,7 +56,7 @@ export function statusDocument(status: Status, frame: PageFrame): string {
 <script type="module" src="${assets.refresh}"></script>
 </head>
 <body>
-<a class="skip" href="#main">Skip to the numbers</a>
+<a class="skip" href="#main">Skip to main content</a>
 <div id="connection" role="status"></div>
 <div id="page">
 ${pageHeader(status, frame)}
@@ -101,7 +101,7 @@ function failuresOf(sample: SampleStatus | undefined): Html | string {
   const items = (sample?.failures ?? []).filter(costsNumbers).map(failureItem);
   if (items.length === 0) return '';
   const [shown, more] = [items.slice(0, FAILURES_SHOWN), items.slice(FAILURES_SHOWN)];
-  return html`<section id="failures" class="failures" aria-label="Failing collectors"><h2>Not sampled</h2><ul>${shown}</ul>
+  return html`<section id="failures" class="failures" aria-label="Failed collectors"><h2>Failed collectors</h2><ul>${shown}</ul>
 ${more.length === 0 ? '' : html`<details id="more-failures"><summary>${more.length} more</summary><ul>${more}</ul></details>`}</section>`;
 }
 
@@ -110,7 +110,7 @@ function blindSpotsOf(sample: SampleStatus | undefined): Html | string {
   const items = (sample?.failures ?? []).filter((failure) => !costsNumbers(failure)).map(failureItem);
   if (items.length === 0) return '';
   const more = items.length - BLIND_SPOTS_SHOWN;
-  return html`<section id="blind-spots" aria-label="Not seen"><p>Not seen from here:</p><ul>${items.slice(0, BLIND_SPOTS_SHOWN)}</ul>${more > 0 ? `and ${more} more` : ''}</section>`;
+  return html`<section id="blind-spots" aria-label="Limited visibility"><p>Not visible to the exporter:</p><ul>${items.slice(0, BLIND_SPOTS_SHOWN)}</ul>${more > 0 ? `and ${more} more` : ''}</section>`;
 }
 
 const BLIND_SPOTS_SHOWN = 5;
@@ -145,7 +145,7 @@ ${hour === undefined ? '' : html`<section id="sockets-section"><h2>Sockets</h2>$
 }
 
 function absence(netns: string): Html {
-  return html`<p class="absent"><strong>${name(netns)}</strong> is not in the last sample: it is gone, or left out. <a href="./">Show the worst instead</a></p>`;
+  return html`<p class="absent"><strong>${name(netns)}</strong> is not in the last sample: it no longer exists or was omitted. <a href="./">Show the worst instead</a></p>`;
 }
 
 /** What all four bars are measured by, and what no connect() can have. */
@@ -165,8 +165,8 @@ function rangeLine({ range, blocked, uncertain, capacity }: NamespaceStatus): Ht
             blocked.explicit === undefined ? 'unknown' : grouped(blocked.explicit)
           } by number, ${grouped(blocked.inferred)} inferred`,
         ]),
-    ...(uncertain === 0 ? [] : [`${grouped(uncertain)} blocked or not: nobody can tell`]),
-    ...(capacity === undefined ? [] : [`${grouped(capacity)} for a new destination`]),
+    ...(uncertain === 0 ? [] : [`${grouped(uncertain)} may be blocked`]),
+    ...(capacity === undefined ? [] : [`${grouped(capacity)} available to a new destination`]),
   ];
   return html`<p class="range">${parts.map((part) => html`<span>${part}</span> `)}</p>`;
 }

@@ -16,10 +16,10 @@ export function levelWord(level: Level): string {
   return WORDS[level];
 }
 
-/** An estimate is the most that it can be: the truth may be anything below. */
-export const NOT_READ_WHOLE = 'not read whole';
+/** Said of an estimated upper limit: the ratio may be anything below it. */
+export const ESTIMATED = 'estimated';
 
-/** `5.0 %`, and of an estimate `≤ 5.0 %` */
+/** `5.0 %`, and where it is estimated `≤ 5.0 %` */
 export function ratioText({
   ratio,
   isEstimated,
@@ -31,7 +31,7 @@ export function ratioText({
 }
 
 export function estimatedChip(): Html {
-  return html`<span class="chip level-unknown">${NOT_READ_WHOLE}</span>`;
+  return html`<span class="chip level-unknown">${ESTIMATED}</span>`;
 }
 
 export function levelChip(level: Level): Html {

@@ -18,7 +18,7 @@ export function listenersSection({ listeners }: NamespaceStatus): Html {
   return html`<section id="listeners-section"><h2 id="listeners">Listeners</h2>
 ${
   rows.length === 0
-    ? html`<p class="absent">Nobody is known to listen.</p>`
+    ? html`<p class="absent">No listeners found.</p>`
     : html`${table({ id: 'listeners', columns: COLUMNS, rows, rowId: idOf })}
 ${omission(listeners.total - rows.length, 'listener', 'emptier queues')}`
 }</section>`;

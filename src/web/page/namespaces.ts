@@ -5,7 +5,7 @@ import { levelOf } from '../../status/level.ts';
 import type { NamespaceRow, Status } from '../../status/status.ts';
 import { smallBar } from './bar.ts';
 import { age, groupedOrDash, type Html, name, namespaceLink, rowId } from './format.ts';
-import { levelWord, NOT_READ_WHOLE, ratioText } from './levels.ts';
+import { ESTIMATED, levelWord, ratioText } from './levels.ts';
 import { type Column, table } from './table.ts';
 import { worstText } from './verdict.ts';
 
@@ -20,7 +20,7 @@ ${table({ id: 'namespaces', columns: columnsOf(shown?.netns), rows: namespaces.s
 ${
   others.length === 0
     ? ''
-    : html`<details id="more-namespaces"><summary>${others.length} more, with emptier ranges</summary><ul class="links">${others.map(
+    : html`<details id="more-namespaces"><summary>${others.length} more, less exhausted</summary><ul class="links">${others.map(
         (row) =>
           html`<li id="${idOf(row)}">${link(row, shown?.netns)} <span class="sub">${worstText(row)}</span></li>`,
       )}</ul></details>`
@@ -29,7 +29,7 @@ ${sample === undefined ? '' : foundNote(namespaces.length, sample)}
 ${
   gone.length === 0
     ? ''
-    : html`<h3>Gone within the hour</h3><ul class="links">${gone.map(
+    : html`<h3>Gone in the last hour</h3><ul class="links">${gone.map(
         (peak) =>
           html`<li id="${rowId('gone', peak.netns)}"><a href="${namespaceLink(peak.netns)}">${name(peak.netns)}</a> <span class="sub">${goneText(peak)}, ${age(peak.agoMs)} ago</span></li>`,
       )}</ul>`
@@ -41,7 +41,7 @@ function columnsOf(shown: string | undefined): readonly [Column<NamespaceRow>, .
     {
       title: 'Namespace',
       cell: (row) =>
-        html`${link(row, shown)} <span class="sub">${row.detail === 'full' ? 'read whole' : 'not read whole'}, ${age(row.ageMs)} old</span>${
+        html`${link(row, shown)} <span class="sub">${row.detail === 'full' ? 'full dump' : ESTIMATED}, ${age(row.ageMs)} old</span>${
           row.kernelDisagrees ? html` <span class="tag warn">kernel disagrees</span>` : ''
         }`,
     },
@@ -74,7 +74,7 @@ function columnsOf(shown: string | undefined): readonly [Column<NamespaceRow>, .
 /** A level is said of what was measured alone. */
 function goneText({ ratio, isEstimated }: HourPeak): string {
   return isEstimated
-    ? `at most ${percent(ratio)}, ${NOT_READ_WHOLE}`
+    ? `at most ${percent(ratio)}, ${ESTIMATED}`
     : `${levelWord(levelOf(ratio))}: ${percent(ratio)}`;
 }
 
@@ -86,8 +86,8 @@ function foundNote(
   sampled: number,
   { namespacesFound, namespacesOmitted }: NonNullable<Status['sample']>,
 ): Html {
-  const omitted = namespacesOmitted > 0 ? `, ${namespacesOmitted} left out by --namespaces.limit` : '';
-  return html`<p class="note">${namespacesFound} found, ${sampled} sampled${omitted}. Hour: the highest ratio. Queue: the fullest accept queue.</p>`;
+  const omitted = namespacesOmitted > 0 ? `, ${namespacesOmitted} omitted by --namespaces.limit` : '';
+  return html`<p class="note">${namespacesFound} found, ${sampled} sampled${omitted}. Hour: highest ratio of the last hour. Queue: fullest accept queue.</p>`;
 }
 
 function idOf({ netns }: NamespaceRow): string {

@@ -13,11 +13,11 @@ export function ownersSection({ owners, range }: NamespaceStatus): Html {
   return html`<section id="owners-section"><h2 id="owners">Owners of ports</h2>
 ${
   owners === undefined
-    ? html`<p class="absent">Not attributed here.</p>`
+    ? html`<p class="absent">Owners are not available.</p>`
     : rows.length === 0
-      ? html`<p class="absent">Nobody holds an ephemeral port.</p>`
+      ? html`<p class="absent">No owner holds an ephemeral port.</p>`
       : html`${table({ id: 'owners', columns: columnsOf(range?.usable ?? 0), rows, rowId: ({ owner }) => rowId('owner', owner) })}
-${omission(owners.total - rows.length, 'owner', 'fewer')}
+${omission(owners.total - rows.length, 'owner', 'fewer ports')}
 <p class="note">unattributed: the kernel keeps no owner for TIME_WAIT.</p>`
 }</section>`;
 }

@@ -62,8 +62,8 @@ const REASONS: Readonly<Record<ProbeFailure, string>> = {
   unreachable: 'unreachable',
   name_not_found: 'name not found',
   resolver_failed: 'resolver failed',
-  no_local_port: 'no local port left here',
-  no_source_address: 'no address here to come from',
+  no_local_port: 'no local port left',
+  no_source_address: 'no local address to connect from',
   other: 'failed',
 };
 
@@ -81,7 +81,7 @@ function errorLine({ failure, address, endpoint }: ProbeRow): Html | '' {
     address === undefined || endpoint.includes(address)
       ? ''
       : html` at <span class="address">${name(address)}</span>`;
-  const asked = NOT_ASKED.has(reason) ? ': the target was not even asked' : '';
+  const asked = NOT_ASKED.has(reason) ? ': the target was not contacted' : '';
   return html`<code>${error}</code>${where}${asked}`;
 }
 
@@ -90,7 +90,7 @@ const NOT_ASKED: ReadonlySet<ProbeFailure> = new Set(['no_local_port', 'no_sourc
 
 function notes({ waiting, fileIsBad }: ProbesStatus): Html {
   return html`${waiting === 0 ? '' : html`<p class="note">${counted(waiting, 'target')} not probed yet.</p>`}
-${fileIsBad ? html`<p class="note"><span class="tag warn">bad file</span> --probe.file changed and cannot be used: the targets of before stay.</p>` : ''}`;
+${fileIsBad ? html`<p class="note"><span class="tag warn">bad file</span> failed to reload --probe.file, keeping the previous targets.</p>` : ''}`;
 }
 
 function elapsedOrDash(seconds: number | undefined): string {

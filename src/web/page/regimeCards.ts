@@ -34,7 +34,7 @@ ${hour === undefined ? '' : sparkline(regimeName(regime), hour, { top: 1, show: 
   return html`<div class="cards">${cards}</div>`;
 }
 
-/** An estimate has no level: the truth may be anything below. */
+/** An estimate has no level: the ratio may be anything below it. */
 function shownLevel(numbers: RegimeNumbers | undefined): Level | 'unknown' {
   return numbers === undefined || numbers.isEstimated ? 'unknown' : levelOf(numbers.ratio);
 }
@@ -65,6 +65,6 @@ function keyText(worst: WorstKey, scope: RegimeStatus['scope']): Html | string {
     case 'any':
       return scope === 'connect' ? 'to any destination' : 'on any address';
     case 'unknown':
-      return scope === 'connect' ? 'worst destination not read' : 'worst address not read';
+      return scope === 'connect' ? 'worst destination unknown' : 'worst address unknown';
   }
 }

@@ -44,7 +44,7 @@ function levelOfPoint({ value, isEstimated }: Point): Level | 'unknown' {
   return isEstimated ? 'unknown' : levelOf(value);
 }
 
-/** An estimate is no more than that, and nothing is highest at no time. */
+/** An estimate is an upper limit, and nothing is highest at no time. */
 function summaryOf(highest: ReturnType<typeof highestOf>, show: (value: number) => string): string {
   if (highest === undefined) return 'not sampled';
   const words = `${highest.isEstimated ? 'at most' : 'highest'} ${show(highest.value)}`;
@@ -88,7 +88,7 @@ export function stepPath(from: number, values: readonly number[], y: (value: num
   return `${path}H${from + values.length}`;
 }
 
-/** The latest of the highest; an estimated one only where nothing more is known. */
+/** The latest of the highest; an estimate only where nothing more is known. */
 function highestOf(points: readonly Point[]): (Point & { readonly agoMs: number }) | undefined {
   const known = points.filter(({ value }) => !Number.isNaN(value));
   const told = known.filter(({ isEstimated }) => !isEstimated);

@@ -5,14 +5,14 @@ import { levelOf } from '../../status/level.ts';
 import type { NamespaceRow, Status } from '../../status/status.ts';
 import type { WorstRegime } from '../../status/worst.ts';
 import { grouped, type Html, name, namespaceLink } from './format.ts';
-import { estimatedChip, levelChip, levelWord, NOT_READ_WHOLE, ratioText } from './levels.ts';
+import { ESTIMATED, estimatedChip, levelChip, levelWord, ratioText } from './levels.ts';
 import { regimeName } from './regimeCards.ts';
 
 /** The one sentence that is read first: how near the worst of all is, and what an application will see. */
 export function verdict({ namespaces, sample }: Status): Html {
   const worst = namespaces.find((namespace) => namespace.worst !== undefined);
   if (sample === undefined || worst?.worst === undefined) {
-    return html`<p id="verdict" class="verdict level-unknown"><strong>No numbers.</strong> Nothing could be sampled; what was seen before is not shown.</p>`;
+    return html`<p id="verdict" class="verdict level-unknown"><strong>No data.</strong> Sampling failed; earlier numbers are not shown.</p>`;
   }
   const { isEstimated, ratio } = worst.worst.numbers;
   const level = levelOf(ratio);
@@ -27,9 +27,9 @@ export function documentTitle({ namespaces, problem }: Status, hostname: string)
   const worst = namespaces.find((namespace) => namespace.worst !== undefined)?.worst?.numbers;
   const words =
     worst === undefined
-      ? 'no numbers'
+      ? 'no data'
       : worst.isEstimated
-        ? `\u2264 ${percent(worst.ratio)} ${NOT_READ_WHOLE}`
+        ? `\u2264 ${percent(worst.ratio)} ${ESTIMATED}`
         : `${percent(worst.ratio)} ${levelWord(levelOf(worst.ratio))}`;
   return `${problem === undefined ? '' : '! '}${words} \u00b7 ${hostname} \u00b7 port-exporter`;
 }
@@ -50,9 +50,9 @@ function sentence({ error, scope, numbers }: WorstRegime): Html {
         ? html` on <span class="address">${name(worst.address)}</span>`
         : '';
   if (isEstimated && available === 0)
-    return html`Not every socket was read: how many ${scope}() calls are left is not known.`;
+    return html`Estimated: not all sockets were read, so the number of ${scope}() calls left is unknown.`;
   if (available === 0) return html`The next ${scope}() call${where} fails with <code>${error}</code>.`;
   if (availableAtLeast < available)
-    return html`Between ${grouped(availableAtLeast)} and ${grouped(available)} more ${call}${where} succeed, then <code>${error}</code>: some ports may be blocked or not.`;
+    return html`Between ${grouped(availableAtLeast)} and ${grouped(available)} more ${call}${where} succeed, then <code>${error}</code>: some ports may be blocked.`;
   return html`${isEstimated ? 'At least ' : ''}${grouped(available)} more ${call}${where} ${available === 1 ? 'succeeds' : 'succeed'}, then <code>${error}</code>.`;
 }

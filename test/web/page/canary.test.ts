@@ -14,7 +14,7 @@ describe("the kernel's own word", () => {
       await page(canaryOf(agreeing, { ...agreeing, protocol: 'udp', family: 'ipv6', seconds: 0.0015 })),
     );
     expect(text).toContain(
-      'Asked for a port on loopback, the kernel gave one: TCP IPv4 in 12\u202fµs UDP IPv6 in 1.5\u202fms Fullest',
+      'Canary: the kernel gave a port on loopback: TCP IPv4 in 12\u202fµs UDP IPv6 in 1.5\u202fms Fullest',
     );
     expect(text).not.toContain('disagree');
   });
@@ -23,7 +23,7 @@ describe("the kernel's own word", () => {
     const refused = { ...agreeing, succeeded: false, error: 'EADDRINUSE', calculated: 0 };
     const html = await page(canaryOf(refused, { ...agreeing, family: 'ipv6' }));
     expect(textOf(html)).toMatch(
-      /the kernel answered: TCP IPv4 refused: EADDRINUSE in 12\u202fµs TCP IPv6 gave one in 12\u202fµs/,
+      /the kernel answered on loopback: TCP IPv4 refused: EADDRINUSE in 12\u202fµs TCP IPv6 gave a port in 12\u202fµs/,
     );
     expect(html).toContain('level-exhausted">refused: <code>EADDRINUSE</code>');
     expect(textOf(html)).not.toContain('disagree');
@@ -40,7 +40,7 @@ describe("the kernel's own word", () => {
     );
     expect(html).toContain('<div id="disagreement" class="problem" role="alert">');
     expect(textOf(html)).toMatch(
-      /The kernel disagrees: TCP IPv4 refused a port on loopback with EADDRINUSE , although 1\u202f234 were calculated to be left; TCP IPv6 gave a port on loopback, although none was calculated to be left\./,
+      /The kernel disagrees: TCP IPv4 refused a port on loopback with EADDRINUSE , although 1\u202f234 were calculated to be available; TCP IPv6 gave a port on loopback, although none was calculated to be available\./,
     );
     expect(textOf(html)).toContain('3 disagreements so far');
   });
@@ -52,7 +52,7 @@ describe("the kernel's own word", () => {
     );
     const html = await page(sampled(withResults(RICH_NAMESPACE, { canary: [] }), other), {}, '/?netns=host');
     expect(html).not.toContain('id="disagreement"');
-    expect(textOf(html)).toMatch(/pod read whole, 0s old kernel disagrees/);
+    expect(textOf(html)).toMatch(/pod full dump, 0s old kernel disagrees/);
   });
 
   it('is absent where the kernel was not asked, or has no address', async () => {

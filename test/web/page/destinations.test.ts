@@ -31,7 +31,7 @@ describe('destinations on the page', () => {
       ),
     );
     expect(text).toContain(
-      'held by unattributed 2\u202f000, web.service 1\u202f999, batch.service 1\u202f998, 3\u202f993 of others',
+      'held by unattributed 2\u202f000, web.service 1\u202f999, batch.service 1\u202f998, others 3\u202f993',
     );
   });
 

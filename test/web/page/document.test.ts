@@ -28,7 +28,7 @@ describe('the status page', () => {
     expect(text).toContain('2 more destinations, with fewer ports.');
     expect(text).toContain('0.0.0.0:80 http · nginx/812 · www-data · nginx.service 3 /511');
     expect(text).toContain('app.service');
-    expect(text).toMatch(/host read whole, 0s old kernel disagrees 5\.3 %/);
+    expect(text).toMatch(/host full dump, 0s old kernel disagrees 5\.3 %/);
     expect(text).toContain('1 found, 1 sampled');
     expect(text).toContain('sampled 0s ago, every 5s, in 250ms, from netlink');
   });
@@ -36,7 +36,7 @@ describe('the status page', () => {
   it('makes do without a single socket', async () => {
     const text = textOf(await page(sampled(EMPTY_NAMESPACE)));
     expect(text).toContain('No destination holds an ephemeral port.');
-    expect(text).toContain('Nobody is known to listen.');
+    expect(text).toContain('No listeners found.');
   });
 
   it('includes the metrics, wherever they are, health and the README', async () => {
@@ -56,10 +56,10 @@ describe('a page without good numbers', () => {
     const text = textOf(html);
     expect(html).toMatch(/<div id="problem" class="problem" role="alert">/);
     expect(text).toContain('Do not trust this page: the sampling thread &lt;hangs&gt;');
-    expect(text).toContain('No numbers.');
+    expect(text).toContain('No data.');
     expect(text).not.toMatch(/ left of |Fullest destinations|sampled \d/);
     expect(text).toContain('The last hour of host');
-    expect(/<title>(.*)<\/title>/.exec(html)?.[1]).toBe('! no numbers · db-7 · port-exporter');
+    expect(/<title>(.*)<\/title>/.exec(html)?.[1]).toBe('! no data · db-7 · port-exporter');
   });
 
   it('says how old a sample is that is too old', async () => {

@@ -35,9 +35,9 @@ describe('a level on the page', () => {
     const text = textOf(
       await page(sampled(estimatedAt(RICH_NAMESPACE, { tcp: regime, udp: regime, listeners }))),
     );
-    expect(text).toContain('TCP connect() not read whole ≤ 4.0 % ≥ 91 left of 95 worst destination not read');
+    expect(text).toContain('TCP connect() estimated ≤ 4.0 % ≥ 91 left of 95 worst destination unknown');
     expect(text).toContain('TCP connect() at most 4.0 % At least 91 more connect() calls succeed');
-    expect(text).toMatch(/host not read whole, 0s old/);
+    expect(text).toMatch(/host estimated, 0s old/);
   });
 
   it('never says of an estimate, now or within the hour, what is said of a fact', async () => {
@@ -57,8 +57,8 @@ describe('a level on the page', () => {
     const text = textOf(html);
     expect(text).not.toContain('exhausted');
     expect(text).toContain('peak ≤ 100.0 % in');
-    expect(text).toMatch(/gone at most 100\.0 %, not read whole, \S+ ago/);
+    expect(text).toMatch(/gone at most 100\.0 %, estimated, \S+ ago/);
     // Of now, and of the hour.
-    expect(text).toMatch(/host not read whole, 0s old ≤ 100\.0 % ≤ 100\.0 %/);
+    expect(text).toMatch(/host estimated, 0s old ≤ 100\.0 % ≤ 100\.0 %/);
   });
 });

@@ -15,17 +15,17 @@ describe('probes on the page', () => {
   it('say of each target, those that failed first, what came of it, how long it took and when', async () => {
     const text = textOf(await page(sampled(RICH_NAMESPACE), { probes: PROBES, nowMs: SAMPLED_AT + 7000 }));
     expect(text).toMatch(
-      /Target Result Resolve Connect gateway &quot;ü&quot; \S+ no local port left here – 0\u202fµs 7s ago EADDRNOTAVAIL : the target was not even asked typo \S+ name not found 125\u202fms – 7s ago ENOTFOUND db \S+ ok 250\u202fms 500\u202fms 7s ago/,
+      /Target Result Resolve Connect gateway &quot;ü&quot; \S+ no local port left – 0\u202fµs 7s ago EADDRNOTAVAIL : the target was not contacted typo \S+ name not found 125\u202fms – 7s ago ENOTFOUND db \S+ ok 250\u202fms 500\u202fms 7s ago/,
     );
     expect(text).toContain('1 target not probed yet.');
-    expect(text).toContain('bad file --probe.file changed and cannot be used: the targets of before stay.');
+    expect(text).toContain('bad file failed to reload --probe.file, keeping the previous targets.');
   });
 
   it('that fail are named where the page begins, and none where none does', async () => {
     const html = await page(sampled(RICH_NAMESPACE), { probes: PROBES });
     const text = textOf(html);
     expect(text).toMatch(
-      /2 of 3 probes fail gateway &quot;ü&quot; : no local port left here typo : name not found/,
+      /2 of 3 probes fail gateway &quot;ü&quot; : no local port left typo : name not found/,
     );
     expect(html.indexOf('id="probes-alarm"')).toBeLessThan(html.indexOf('id="regimes"'));
     const probed = PROBES.results.probed.slice(0, 1);
@@ -35,7 +35,7 @@ describe('probes on the page', () => {
 
   it('are there without a sample', async () => {
     const failed: SamplingState = { kind: 'failed', reason: 'the sampling thread hangs', collectors: [] };
-    expect(textOf(await page(failed, { probes: PROBES }))).toMatch(/No numbers\..*Probes Target Result/);
+    expect(textOf(await page(failed, { probes: PROBES }))).toMatch(/No data\..*Probes Target Result/);
   });
 
   it('are a table, a list and a number, however many there are', async () => {

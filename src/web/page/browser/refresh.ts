@@ -31,14 +31,14 @@ async function refresh(): Promise<void> {
       cache: 'no-store',
       signal: AbortSignal.timeout(ANSWER_WITHIN_MS),
     });
-    if (!response.ok) throw new Error(`it answers ${response.status}`);
+    if (!response.ok) throw new Error(`HTTP status ${response.status}`);
     show(new DOMParser().parseFromString(await response.text(), 'text/html'));
     receivedAt = Date.now();
     say('');
   } catch (error) {
-    const why = error instanceof Error && error.message.startsWith('it answers') ? ` (${error.message})` : '';
+    const why = error instanceof Error && error.message.startsWith('HTTP') ? ` (${error.message})` : '';
     say(
-      `No numbers from port-exporter since ${new Date(receivedAt).toLocaleTimeString()}${why}: what you see is of then.`,
+      `No data from port-exporter since ${new Date(receivedAt).toLocaleTimeString()}${why}: this page is out of date.`,
     );
   }
   growOlder();
@@ -49,7 +49,7 @@ function show(fresh: Document): void {
   const { dataset } = document.documentElement;
   const { build, refreshMs } = fresh.documentElement.dataset;
   const [shown, wanted] = [document.getElementById('page'), fresh.getElementById('page')];
-  if (shown === null || wanted === null) throw new Error('it answers with another page');
+  if (shown === null || wanted === null) throw new Error('HTTP response is another page');
   // Another version may have other styles and another script.
   if (build !== dataset['build']) {
     location.reload();
