@@ -23,7 +23,7 @@ import { dashboardVariables } from './variables.ts';
 export function portExporterDashboard(): Dashboard {
   const builder = new DashboardBuilder('Ephemeral ports')
     .uid('port-exporter')
-    .description('How many further connect() and bind() calls will succeed, from port-exporter.')
+    .description('How many further connect() and bind() calls succeed, from port-exporter.')
     .tags(['port-exporter', 'network'])
     .timezone('browser')
     .time({ from: 'now-1h', to: 'now' })

@@ -10,11 +10,11 @@ export function dashboardLinks(homepage: string | undefined): DashboardLinkBuild
     homepage === undefined
       ? []
       : [
-          link('Metrics', `${homepage}/blob/main/deploy/reference/metrics.md`, 'What the metrics mean.'),
+          link('Metrics', `${homepage}/blob/main/deploy/reference/metrics.md`, 'Meaning of the metrics.'),
           link('Runbooks', `${homepage}/blob/main/deploy/runbooks.md`, 'What to do about each alert.'),
         ];
   return [
-    link('Page of this exporter', 'http://${instance}/', 'Where instance is the address, over plain HTTP.'),
+    link('Status page', 'http://${instance}/', 'Works if instance is the address and serves plain HTTP.'),
     ...documents,
   ];
 }

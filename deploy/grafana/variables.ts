@@ -17,11 +17,13 @@ export function dashboardVariables() {
       .includeAll(true)
       .current({ text: ['All'], value: ['$__all'] }),
     labelValues('instance', 'Host', `port_exporter_build_info{${FLEET}}`).description(
-      'The one exporter that all rows below the first show.',
+      'The exporter shown in all rows below the first.',
     ),
     // Up to hundreds: a list of all their names would make every query as long.
     labelValues('netns', 'Network namespace', `port_exporter_sample_success{${HOST}}`)
-      .description('Of this host: host is that of PID 1, others are pods, containers and ip netns.')
+      .description(
+        'Namespaces of this host: host is that of PID 1, others are pods, containers and ip netns.',
+      )
       .multi(true)
       .includeAll(true)
       .allValue('.*')

@@ -108,9 +108,11 @@ describe('The Grafana dashboard', () => {
         IMMINENT,
       ]);
     }
-    expect(levelsOf(byTitle.get('Accept queue against its limit')?.fieldConfig?.defaults.thresholds)).toEqual(
-      [null, QUEUE_NEAR_LIMIT, 1],
-    );
+    expect(levelsOf(byTitle.get('Accept queue / limit')?.fieldConfig?.defaults.thresholds)).toEqual([
+      null,
+      QUEUE_NEAR_LIMIT,
+      1,
+    ]);
     const columns = panels.flatMap(columnThresholds);
     expect(columns.map(({ column }) => column)).toEqual([
       'Worst connect()',

@@ -21,9 +21,10 @@ function blocked() {
       {
         title: 'Blocked ports by evidence',
         description:
-          'Usable ports that no TCP connect() may have, whatever its destination, because bind() holds them: those of ' +
-          'listeners, of sockets that did only bind() (unknown before Linux 6.8), of connections whose port was chosen by ' +
-          'number (explicit), and, inferred, of connections that did bind(address, 0) first. They bring EADDRNOTAVAIL closer for all destinations at once.',
+          'Usable ports that no TCP connect() can choose, whatever its destination, because bind() holds them: those of ' +
+          'listeners, of sockets that only called bind() (bound; unknown before Linux 6.8), of connections whose port was ' +
+          'chosen by number (explicit), and of connections that called bind(address, 0) first (inferred). They bring ' +
+          'EADDRNOTAVAIL closer for all destinations at once.',
         unit: LocaleFormat,
       },
       [overTime(`sum by (evidence) (${chosen('port_ephemeral_blocked_ports')})`, '{{evidence}}')],
@@ -37,8 +38,8 @@ function capacity() {
     {
       title: 'Ports for a new destination',
       description:
-        'Ports that a destination nobody uses yet can have, in the namespace with fewest: usable minus blocked (TCP), ' +
-        'usable minus used (UDP). At 0 every connect() fails: EADDRNOTAVAIL (TCP), EAGAIN (UDP).',
+        'Ports available to a destination not in use yet, in the namespace with the fewest: usable minus blocked (TCP), ' +
+        'usable minus used (UDP). At 0 every connect() fails with EADDRNOTAVAIL (TCP) or EAGAIN (UDP).',
       unit: LocaleFormat,
     },
     [
@@ -57,8 +58,8 @@ function localAddresses() {
     {
       title: 'Fullest local addresses',
       description:
-        'bind(address, 0) has one set of ports for each local address, shared by all destinations. Where none is left it ' +
-        'fails with EADDRINUSE. Holders of a wildcard address count for every address.',
+        'bind(address, 0) has one set of ports for each local address, shared by all destinations. When none is left, it ' +
+        'fails with EADDRINUSE. Sockets on a wildcard address count for every address.',
       unit: LocaleFormat,
     },
     [
@@ -85,8 +86,8 @@ function range() {
     {
       title: 'Ephemeral range',
       description:
-        'net.ipv4.ip_local_port_range and ip_local_reserved_ports of each namespace. Used is the naive count of ports ' +
-        'with any socket: destinations share them, so it says nothing about EADDRNOTAVAIL.',
+        'net.ipv4.ip_local_port_range and ip_local_reserved_ports of each namespace. Used counts the ports ' +
+        'with any socket: destinations share them, so it does not predict EADDRNOTAVAIL.',
       unit: NoUnit,
     },
     [{ label: 'netns', name: 'Namespace' }],

@@ -14,10 +14,10 @@ export function canaryRow(): Row {
 function givesPort() {
   return timeSeries(
     {
-      title: 'The kernel gives a port',
+      title: 'Canary success',
       description:
-        'Share of the chosen namespaces where bind(loopback, 0) was given a port. Below 100 % it failed with EADDRINUSE ' +
-        'somewhere, as it does then for every program that asks so.',
+        'Share of the chosen namespaces where bind(loopback, 0) got a port. Below 100 % it failed somewhere, as it then ' +
+        'does for every program: with EADDRINUSE when no port is left.',
       unit: PercentUnit,
     },
     [overTime(`avg by (protocol, family) (${chosen('port_canary_success')})`, LEGEND)],
@@ -29,8 +29,9 @@ function givesPort() {
 function duration() {
   return timeSeries(
     {
-      title: 'Time that bind() takes',
-      description: 'Of the namespace where it took longest: the kernel looks longer the fuller the range is.',
+      title: 'Canary duration',
+      description:
+        'bind(loopback, 0) in the slowest namespace. The kernel searches longer as the range fills.',
       unit: Seconds,
     },
     [overTime(`max by (protocol, family) (${chosen('port_canary_duration_seconds')})`, LEGEND)],
@@ -40,10 +41,10 @@ function duration() {
 function errors() {
   return timeSeries(
     {
-      title: 'What the kernel said instead',
+      title: 'Canary errors',
       description:
-        'Namespaces by what the kernel said. EADDRINUSE: no port is left on the loopback address. EADDRNOTAVAIL or ' +
-        'EAFNOSUPPORT: it has no such address, which says nothing of ports.',
+        'Namespaces by error. EADDRINUSE: no port is left on the loopback address. EADDRNOTAVAIL or EAFNOSUPPORT: there ' +
+        'is no such address, which says nothing about ports.',
       unit: LocaleFormat,
     },
     [
@@ -58,10 +59,10 @@ function errors() {
 function disagreements() {
   return timeSeries(
     {
-      title: 'Disagreements a second',
+      title: 'Canary disagreements per second',
       description:
-        'Samples in which the kernel said something else than was calculated. Lasting ones are a wrong calculation, or ' +
-        'sockets that the kernel does not show.',
+        'Samples in which the kernel answered otherwise than estimated. If they persist, the estimate is wrong or the ' +
+        'kernel hides sockets.',
       unit: NoUnit,
     },
     [

@@ -26,9 +26,9 @@ function fullest() {
     {
       title: 'Fullest destinations',
       description:
-        'Each destination has one set of ports for each local address. Where none is left, the next connect() there ' +
-        'fails with EADDRNOTAVAIL, while others still succeed. Reclaimable are those in TIME_WAIT that connect() takes ' +
-        'over by itself. `port-exporter explain ADDRESS:PORT --netns=NAME` on the host says what would help.',
+        'Each destination has one set of ports for each local address. When none is left, the next connect() there ' +
+        'fails with EADDRNOTAVAIL, while others still succeed. Reclaimable ports are in TIME_WAIT, and connect() can ' +
+        'reuse them. Run `port-exporter explain ADDRESS:PORT --netns=NAME` on the host to see what would help.',
       unit: LocaleFormat,
     },
     [
@@ -59,7 +59,7 @@ function ratioOverTime() {
       {
         title: 'Ratio of the fullest destinations',
         description:
-          'The ten destinations with the highest ratio in the time shown. At 100 % connect() to it fails with EADDRNOTAVAIL.',
+          'The ten destinations with the highest ratio in the time range. At 100 %, connect() fails with EADDRNOTAVAIL.',
         unit: PercentUnit,
       },
       [overTime(highest(10, RATIO), LEGEND)],
@@ -71,15 +71,15 @@ function ratioOverTime() {
 function timeWait() {
   return timeSeries(
     {
-      title: 'TIME_WAIT against reclaimable',
+      title: 'TIME_WAIT and reclaimable ports',
       description:
-        'Ports towards the exported destinations. What is in TIME_WAIT and not reclaimable is kept for up to 60 s after ' +
-        'the connection has ended: net.ipv4.tcp_tw_reuse or fewer, longer connections give it back before EADDRNOTAVAIL.',
+        'Ports towards the exported destinations. A port in TIME_WAIT that is not reclaimable is held for up to 60 s ' +
+        'after its connection ends: set net.ipv4.tcp_tw_reuse or reuse connections to avoid EADDRNOTAVAIL.',
       unit: LocaleFormat,
     },
     [
       overTime(`sum(${chosen('port_destination_used_ports', 'state="time_wait"')})`, 'in TIME_WAIT'),
-      overTime(`sum(${chosen('port_destination_reclaimable_ports')})`, 'of those, reclaimable'),
+      overTime(`sum(${chosen('port_destination_reclaimable_ports')})`, 'reclaimable'),
       overTime(`sum(${chosen('port_destination_used_ports', 'state="established"')})`, 'established'),
     ],
   ).span(8);
@@ -90,10 +90,10 @@ function stuckInTimeWait() {
   const reclaimable = `max by (${LABELS}) (${chosen('port_destination_reclaimable_ports')})`;
   return timeSeries(
     {
-      title: 'Held by TIME_WAIT, not reclaimable',
+      title: 'Not reclaimable in TIME_WAIT',
       description:
-        'The ten destinations that lose most ports to TIME_WAIT in the time shown: no connect() there can have these, ' +
-        'and without others it fails with EADDRNOTAVAIL.',
+        'The ten destinations that lose the most ports to TIME_WAIT in the time range: no connect() there can use ' +
+        'these, and when no others are left, it fails with EADDRNOTAVAIL.',
       unit: LocaleFormat,
     },
     [overTime(highest(10, `(${held} - ${reclaimable})`), LEGEND)],

@@ -24,8 +24,8 @@ export function exporterRow(): Row {
 function scraped() {
   return stat(
     {
-      title: 'Scraped',
-      description: '1 where Prometheus could scrape the exporter the last time it tried.',
+      title: 'Up',
+      description: '1 if the last scrape of the exporter succeeded.',
       unit: NoUnit,
     },
     WANTED_STEPS,
@@ -36,10 +36,10 @@ function scraped() {
 function collectors() {
   return stat(
     {
-      title: 'Collectors failing',
+      title: 'Failing collectors',
       description:
-        'In how many of the chosen namespaces each collector failed in the last sample. Its metrics are absent there, ' +
-        'never old or zero; the log says why. enter, of the own namespace: whether all others could be found.',
+        'Number of the chosen namespaces where each collector failed in the last sample. Its metrics are absent there, ' +
+        "never old or zero; the log says why. For the exporter's own namespace, enter fails if others could not be found.",
       unit: LocaleFormat,
     },
     NONE_WANTED_STEPS,
@@ -52,20 +52,20 @@ function collectors() {
 function omitted() {
   return stat(
     {
-      title: 'Series left out',
-      description: 'By the limit flags, which export the fullest first.',
+      title: 'Omitted series',
+      description: 'Series omitted because of the limit flags, which export the fullest first.',
       unit: LocaleFormat,
     },
     PLAIN_STEPS,
-    [atEnd(`sum(port_exporter_omitted_series{${HOST}})`, 'left out')],
+    [atEnd(`sum(port_exporter_omitted_series{${HOST}})`, 'omitted')],
   ).span(3);
 }
 
 function build() {
   return table(
     {
-      title: 'What is running',
-      description: 'Version and revision of the exporter, its Node.js, and where it reads sockets from.',
+      title: 'Build',
+      description: 'Version and revision of the exporter, version of Node.js, and source of the sockets.',
       unit: NoUnit,
     },
     [
@@ -93,7 +93,7 @@ function durations() {
   return timeSeries(
     {
       title: 'Sample duration by collector',
-      description: 'Wall time in the last sample, of the namespace that took longest.',
+      description: 'Duration in the last sample, for the slowest namespace.',
       unit: Seconds,
     },
     [overTime(`max by (collector) (${chosen('port_exporter_sample_duration_seconds')})`, '{{collector}}')],
@@ -105,14 +105,14 @@ function freshness() {
     {
       title: 'Sample age and interval',
       description:
-        'Age: how old the last sample was when it was scraped. Interval: --sample.interval, or longer where ' +
-        '--sample.max-duty stretches it. An age of several intervals is a sampler that hangs.',
+        'Age of the last sample when it was scraped, and actual interval: --sample.interval, or longer while ' +
+        '--sample.max-duty stretches it. An age of several intervals means that sampling hangs.',
       unit: Seconds,
     },
     [
       overTime(`max(timestamp(${SAMPLED_AT}) - ${SAMPLED_AT})`, 'age when scraped'),
       overTime(`max(port_exporter_sample_interval_seconds{${HOST}})`, 'interval'),
-      overTime(`max(${chosen('port_exporter_sample_age_seconds')})`, 'oldest namespace in it'),
+      overTime(`max(${chosen('port_exporter_sample_age_seconds')})`, 'oldest namespace'),
     ],
   ).span(8);
 }
@@ -120,8 +120,8 @@ function freshness() {
 function omittedByMetric() {
   return timeSeries(
     {
-      title: 'Series left out by metric',
-      description: 'The ten with most: raise the limit flag of those that are missed.',
+      title: 'Omitted series by metric',
+      description: 'The ten metrics with the most. Raise the limit flag of those you need.',
       unit: LocaleFormat,
     },
     [overTime(`topk(10, sum by (metric) (port_exporter_omitted_series{${HOST}}))`, '{{metric}}')],
@@ -131,8 +131,8 @@ function omittedByMetric() {
 function cpu() {
   return timeSeries(
     {
-      title: 'CPU of the exporter',
-      description: 'Cores it uses: sampling takes at most --sample.max-duty of one.',
+      title: 'CPU',
+      description: 'Cores used. Sampling takes at most --sample.max-duty of one core.',
       unit: PercentUnit,
     },
     [
@@ -145,8 +145,8 @@ function cpu() {
 function memory() {
   return timeSeries(
     {
-      title: 'Memory of the exporter',
-      description: 'Resident memory, and of it the heap of JavaScript in use on the main thread.',
+      title: 'Memory',
+      description: 'Resident memory, and the JavaScript heap in use on the main thread.',
       unit: BytesIEC,
     },
     [
@@ -160,8 +160,7 @@ function seen() {
   return timeSeries(
     {
       title: 'Seen, exported or not',
-      description:
-        'How much there is of what the limit flags bound, in the chosen namespaces, and sockets read.',
+      description: 'Total of what the limit flags apply to in the chosen namespaces, and sockets read.',
       unit: LocaleFormat,
     },
     [

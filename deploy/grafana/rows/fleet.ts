@@ -11,8 +11,8 @@ import { EXHAUSTION_STEPS, LEFT_STEPS, NONE_WANTED_STEPS } from '../thresholds.t
 import type { Row } from './row.ts';
 
 /**
- * As the alerts have it. Of connect(), which nearly every program calls, because bind() may have no port left for years
- * where nobody calls it; and without the upper bounds of namespaces that were not read whole.
+ * The same ratio as in the alerts. Of connect(), which nearly every program calls, because bind() may have no port left for years
+ * where nobody calls it; and without the estimates of namespaces that were not fully dumped.
  */
 const PEAK_OF_CONNECT = `(port_exhaustion_peak_ratio{${FLEET}, scope="connect"} and ignoring (protocol, scope) port_exporter_sample_detail{${FLEET}} == 1)`;
 
@@ -32,8 +32,8 @@ function worst() {
     {
       title: 'Worst ratio',
       description:
-        'The highest exhaustion ratio of connect() in the last minute, on any host, in any namespace. At 100 % it fails ' +
-        'there, with EADDRNOTAVAIL (TCP) or EAGAIN (UDP); above 50 % it becomes slower.',
+        'The highest exhaustion ratio of connect() in the last minute, on any host and in any namespace. At 100 % it ' +
+        'fails with EADDRNOTAVAIL (TCP) or EAGAIN (UDP); above 50 % it becomes slower.',
       unit: PercentUnit,
     },
     EXHAUSTION_STEPS,
@@ -58,8 +58,7 @@ function alertsFiring() {
   return stat(
     {
       title: 'Alerts firing',
-      description:
-        'Alerts of these jobs that are firing, as this Prometheus evaluates them, but for those of severity info.',
+      description: 'Firing alerts of these jobs as this Prometheus evaluates them, without severity info.',
       unit: LocaleFormat,
     },
     NONE_WANTED_STEPS,
@@ -78,8 +77,8 @@ function exportersFailing() {
     {
       title: 'Exporters down, stale or failing',
       description:
-        'Exporters that cannot be scraped, whose last sample was older than three of its intervals when it was scraped, ' +
-        'or of which a collector failed. What they say, or do not say any more, is not to be trusted.',
+        'Exporters that cannot be scraped, whose last sample was older than three of its intervals when scraped, or ' +
+        'with a failed collector. Do not trust their data, nor its absence.',
       unit: LocaleFormat,
     },
     NONE_WANTED_STEPS,
@@ -109,8 +108,8 @@ function worstNamespaces() {
       title: 'Hosts and namespaces by worst ratio',
       description:
         'The 25 namespaces of the fleet where connect() is closest to failing, with the highest ratio of the last minute ' +
-        'of each call, and the error that the application sees at 100 %. Below them up to ten that were not read whole ' +
-        'and may be close: their ratios are upper bounds. A click on a host or namespace shows it in the rows below.',
+        'of each call, and the error that the application sees at 100 %. Below them are up to ten that were not fully dumped ' +
+        'and may be close: their ratios are estimated upper limits. Click a host or namespace to show it in the rows below.',
       unit: PercentUnit,
     },
     [
@@ -132,7 +131,7 @@ function worstNamespaces() {
       {
         expr: `max ${by} (port_exporter_sample_detail{${FLEET}}) and ${shown}`,
         name: 'Ratios are',
-        properties: yesOrNo('exact', 'upper bounds', {}),
+        properties: yesOrNo('exact', 'estimated', {}),
       },
     ],
     'Worst connect()',
@@ -146,7 +145,7 @@ function worstOverTime() {
       {
         title: 'Worst ratio over time',
         description:
-          'The ten namespaces where connect() was closest to failing (EADDRNOTAVAIL, EAGAIN) in the time shown. Dashed ' +
+          'The ten namespaces where connect() was closest to failing (EADDRNOTAVAIL, EAGAIN) in the time range. Dashed ' +
           'lines are the levels of the alerts.',
         unit: PercentUnit,
       },

@@ -22,10 +22,10 @@ function queues() {
   return withLevels(
     timeSeries(
       {
-        title: 'Accept queue against its limit',
+        title: 'Accept queue / limit',
         description:
-          'The ten listeners with the fullest queues in the time shown. At 100 % new connections are dropped: the ' +
-          'client retries SYN for seconds and may end with ETIMEDOUT, while the server sees nothing.',
+          'The ten listeners with the fullest queues in the time range. At 100 %, new connections are dropped: the ' +
+          'client retries SYN for seconds and may fail with ETIMEDOUT, while the server sees nothing.',
         unit: PercentUnit,
       },
       [overTime(highest(10, QUEUE_RATIO), LEGEND)],
@@ -40,7 +40,7 @@ function waiting() {
     {
       title: 'Connections waiting for accept()',
       description:
-        'The ten listeners with most of them in the time shown: established for the client, which waits for an answer.',
+        'The ten listeners with the most in the time range: established for the client, which waits for an answer.',
       unit: LocaleFormat,
     },
     [overTime(highest(10, longest), LEGEND)],
@@ -51,10 +51,10 @@ function dropped() {
   const drops = `sum by (${LABELS}) (rate(${chosen('port_listener_dropped_total')}[$__rate_interval]))`;
   return timeSeries(
     {
-      title: 'Dropped by listeners',
+      title: 'Drops by listener',
       description:
-        'The ten listeners that drop most in the time shown: connections (TCP: a full accept queue, no memory) or ' +
-        'datagrams (UDP: a full receive buffer). Clients see ETIMEDOUT or nothing at all.',
+        'The ten listeners that drop the most in the time range: connections (TCP: a full accept queue, no memory) or ' +
+        'datagrams (UDP: a full receive buffer). Clients see ETIMEDOUT or no error at all.',
       unit: RequestsPerSecond,
     },
     [overTime(highest(10, drops), LEGEND)],
@@ -67,9 +67,9 @@ function listeners() {
     {
       title: 'Listeners',
       description:
-        'As many as --listeners.limit exports, the fullest queues first. A listener in the ephemeral range takes its ' +
-        'port from every connect(), and while the service restarts any connection can take it: bind() then fails with ' +
-        'EADDRINUSE. Process and user are empty where the exporter may not look.',
+        'Up to --listeners.limit, the fullest queues first. A listener in the ephemeral range blocks its port for every ' +
+        'connect(), and while the service restarts any connection can take the port: bind() then fails with ' +
+        'EADDRINUSE. Process and user are empty without the privilege to look.',
       unit: LocaleFormat,
     },
     [

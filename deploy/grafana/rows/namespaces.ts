@@ -31,7 +31,7 @@ function sampled() {
   return stat(
     {
       title: 'Sampled',
-      description: 'Those of the found that --namespaces and --namespaces.limit let in, as chosen above.',
+      description: 'Namespaces selected by --namespaces and --namespaces.limit, as chosen above.',
       unit: LocaleFormat,
     },
     PLAIN_STEPS,
@@ -42,14 +42,14 @@ function sampled() {
 function estimated() {
   return stat(
     {
-      title: 'Known by counts alone',
+      title: 'Estimated',
       description:
-        'Namespaces of which only the listeners and the counts of the kernel are read, because those say that few ports ' +
-        'are used: their ratios are upper bounds, and they have no destinations.',
+        'Namespaces of which only the listeners and the socket counts are read, because the counts show that few ports ' +
+        'are used: their ratios are estimated upper limits, and they have no destinations.',
       unit: LocaleFormat,
     },
     PLAIN_STEPS,
-    [atEnd(`count(${chosen('port_exporter_sample_detail')} == 0) or vector(0)`, 'by counts')],
+    [atEnd(`count(${chosen('port_exporter_sample_detail')} == 0) or vector(0)`, 'estimated')],
   );
 }
 
@@ -58,8 +58,8 @@ function oldest() {
     {
       title: 'Oldest sample',
       description:
-        'Namespaces take turns where whole reads of all would take too much of a core: how old the oldest of their ' +
-        'samples was when the last round was complete.',
+        'Age of the oldest namespace sample when the last round was complete. Namespaces take turns if dumping all of ' +
+        'them would exceed --sample.max-duty.',
       unit: Seconds,
     },
     PLAIN_STEPS,
@@ -73,8 +73,8 @@ function namespaces() {
     {
       title: 'Namespaces',
       description:
-        'What to join a namespace with: its inode (lsns), container, pod uid and a process in it. Each has ports of its ' +
-        'own, which run out (EADDRNOTAVAIL, EADDRINUSE, EAGAIN) for the processes in it alone.',
+        'Labels to join a namespace with: its inode (lsns), container, pod uid and a process in it. Each namespace has ' +
+        'its own ports, which run out (EADDRNOTAVAIL, EADDRINUSE, EAGAIN) only for the processes in it.',
       unit: LocaleFormat,
     },
     [
@@ -94,7 +94,7 @@ function namespaces() {
       {
         expr: of('port_exporter_sample_detail'),
         name: 'Read',
-        properties: yesOrNo('all sockets', 'counts alone', {}),
+        properties: yesOrNo('all sockets', 'counts only', {}),
       },
       {
         expr: of('port_exporter_sample_age_seconds'),

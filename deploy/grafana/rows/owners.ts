@@ -17,10 +17,10 @@ export function ownersRow(): Row {
 function most() {
   return bars(
     {
-      title: 'Owners with most ports',
+      title: 'Owners with the most ports',
       description:
-        'Distinct usable ports that the sockets of a systemd unit, container, pod or cgroup hold now: whom to ask when ' +
-        'calls fail with EADDRNOTAVAIL, EADDRINUSE or EAGAIN. TIME_WAIT has no owner any more: unattributed.',
+        'Distinct usable ports held by the sockets of a systemd unit, container, pod or cgroup: look here first when ' +
+        'calls fail with EADDRNOTAVAIL, EADDRINUSE or EAGAIN. Sockets in TIME_WAIT have no owner: unattributed.',
       unit: LocaleFormat,
     },
     BAR_STEPS,
@@ -33,7 +33,7 @@ function overTimeShown() {
     {
       title: 'Ports by owner',
       description:
-        'The ten owners that held most ports in the time shown. One that grows without end leaks sockets, until calls ' +
+        'The ten owners with the most ports in the time range. An owner that keeps growing leaks sockets until calls ' +
         'fail with EADDRNOTAVAIL, EADDRINUSE or EAGAIN.',
       unit: LocaleFormat,
     },

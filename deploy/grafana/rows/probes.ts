@@ -30,7 +30,7 @@ function targets() {
   return stat(
     {
       title: 'Probe targets',
-      description: 'Targets of --probe and --probe.file, probed already or not.',
+      description: 'Targets of --probe and --probe.file, probed or not.',
       unit: LocaleFormat,
     },
     PLAIN_STEPS,
@@ -41,8 +41,8 @@ function targets() {
 function failing() {
   return stat(
     {
-      title: 'Targets that fail',
-      description: 'Targets to which the last connect() did not succeed, whatever the reason.',
+      title: 'Failing targets',
+      description: 'Targets to which the last connect() failed, for any reason.',
       unit: LocaleFormat,
     },
     NONE_WANTED_STEPS,
@@ -53,9 +53,9 @@ function failing() {
 function withoutPort() {
   return stat(
     {
-      title: 'Of them for want of a local port',
+      title: 'Failing without a local port',
       description:
-        'connect() failed with EADDRNOTAVAIL before anything was sent: not they are down, but we have no port.',
+        'connect() failed with EADDRNOTAVAIL before anything was sent: the targets are not down, this host has no port.',
       unit: LocaleFormat,
     },
     NONE_WANTED_STEPS,
@@ -66,10 +66,10 @@ function withoutPort() {
 function probeFile() {
   return stat(
     {
-      title: 'Probe file is good',
+      title: 'Probe file valid',
       description:
-        '1 where --probe.file could be used when it was last read; 0 where the one before it is in force, and the log ' +
-        'names the line. Empty without a file.',
+        '1 if the last load of --probe.file succeeded; 0 if the previous one stays in effect, and the log names the ' +
+        'line. Empty without a file.',
       unit: NoUnit,
     },
     WANTED_STEPS,
@@ -83,9 +83,9 @@ function probes() {
     {
       title: 'Targets',
       description:
-        'What came of the last connect() to each. no_local_port is EADDRNOTAVAIL for want of a port of this machine, ' +
-        'no_source_address the same error for want of an address; neither says anything of the target. refused is ' +
-        'ECONNREFUSED, timeout nobody who answers. Resolve is empty where the target is an address.',
+        'Result of the last connect() to each. no_local_port is EADDRNOTAVAIL because this host has no port left, ' +
+        'no_source_address the same error because it has no address; neither says anything about the target. refused ' +
+        'is ECONNREFUSED, timeout means no answer. Resolve is empty if the target is an address.',
       unit: NoUnit,
     },
     [
@@ -113,7 +113,7 @@ function failingByTarget() {
   return timeSeries(
     {
       title: 'Failing by target',
-      description: '1 while connect() to it fails: ten of the targets that failed in the time shown.',
+      description: '1 while connect() fails: ten of the targets that failed in the time range.',
       unit: NoUnit,
     },
     [overTime(highest(10, FAILS), '{{target}}')],
@@ -125,8 +125,8 @@ function failingByReason() {
     {
       title: 'Failing by reason',
       description:
-        'Targets that fail. no_local_port: EADDRNOTAVAIL, this machine has no port left for them; it should rise where ' +
-        'the ratio of their destination is 100 %.',
+        'Failing targets. no_local_port: EADDRNOTAVAIL, this host has no port left for them; expected to rise when the ' +
+        'ratio of their destination is 100 %.',
       unit: LocaleFormat,
     },
     [overTime(`sum by (reason) (port_probe_error_info{${HOST}})`, '{{reason}}')],
@@ -134,11 +134,11 @@ function failingByReason() {
 }
 
 function connecting() {
-  return slowest('connect', 'Time to connect', 'All addresses that were tried, one after the other.');
+  return slowest('connect', 'Time to connect', 'connect() to all addresses tried, one after the other.');
 }
 
 function resolving() {
-  return slowest('resolve', 'Time to resolve', 'getaddrinfo() of targets that are names.');
+  return slowest('resolve', 'Time to resolve', 'getaddrinfo() for targets that are names.');
 }
 
 function slowest(phase: string, title: string, description: string) {
@@ -146,7 +146,7 @@ function slowest(phase: string, title: string, description: string) {
   return timeSeries(
     {
       title,
-      description: `${description} The ten targets that took longest in the time shown, failed or not.`,
+      description: `${description} The ten slowest targets in the time range, failed or not.`,
       unit: Seconds,
     },
     [overTime(highest(10, took), '{{target}}')],
@@ -158,8 +158,8 @@ function ages() {
     {
       title: 'Age of the last probe',
       description:
-        'When it was scraped: the ten oldest in the time shown. Several times the interval where too many targets do not ' +
-        'answer, and the others have to wait.',
+        'Age when scraped, of the ten oldest in the time range. Several intervals if too many targets do not answer, so ' +
+        'that others have to wait.',
       unit: Seconds,
     },
     [overTime(highest(10, AGE), '{{target}}')],

@@ -26,8 +26,8 @@ function peakNow() {
       title: 'Peak ratio of the last minute',
       description:
         'Of the worst destination (TCP connect), the worst local address (bind) or the whole namespace (UDP connect). ' +
-        'At 100 % the next call there fails with the error named. That of bind() matters only where something calls ' +
-        'bind(address, 0). Of namespaces known by counts alone (below) these are upper bounds.',
+        'At 100 % the next call there fails with the error named. The ratio of bind() matters only if something calls ' +
+        'bind(address, 0). For estimated namespaces (below) these are upper limits.',
       unit: PercentUnit,
     },
     EXHAUSTION_STEPS,
@@ -61,8 +61,8 @@ function timeLeft() {
     {
       title: 'Exhausted at this rate in',
       description:
-        'How long the calls left would last if they became fewer as in the last 30 minutes, until connect() fails with ' +
-        'EADDRNOTAVAIL (TCP) or EAGAIN (UDP), whichever is first. Red within the hour.',
+        'How long until connect() fails with EADDRNOTAVAIL (TCP) or EAGAIN (UDP), whichever is first, at the rate of ' +
+        'the last 30 minutes. Red if within the hour.',
       unit: DurationSeconds,
     },
     TIME_LEFT_STEPS,
@@ -86,8 +86,8 @@ function ratios() {
       {
         title: 'Exhaustion ratio',
         description:
-          'Lines are samples as scraped, dashed ones the highest of the last minute, which no scrape misses. Levels are ' +
-          'those of the alerts: 50 % slow connect(), 80 % near, 95 % imminent.',
+          'Solid lines are samples as scraped; dashed lines are the highest of the last minute, which no scrape misses. ' +
+          'Levels are those of the alerts: 50 % slow connect(), 80 % near, 95 % imminent.',
         unit: PercentUnit,
       },
       ['port_exhaustion_ratio', 'port_exhaustion_peak_ratio'].flatMap((metric) =>

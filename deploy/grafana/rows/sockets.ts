@@ -20,8 +20,8 @@ function sockets(protocol: 'tcp' | 'udp') {
         description:
           protocol === 'tcp'
             ? 'Many in time_wait: connections are short. Many in close_wait: the application does not close them. Many ' +
-              'in syn_sent: nobody answers. Each holds its port until it is gone.'
-            : 'Connected ones are established. Every UDP socket holds its port for the whole namespace; when all are ' +
+              'in syn_sent: no answers. Each socket holds its port until it is gone.'
+            : 'Connected sockets are established. Every UDP socket holds its port for the whole namespace; when all are ' +
               'held, connect() fails with EAGAIN.',
         unit: LocaleFormat,
       },
@@ -36,7 +36,7 @@ function connections() {
       {
         title: 'TCP connections by direction',
         description:
-          'Inbound ones were accepted by a listener and take no ephemeral port; outbound ones hold one each.',
+          'Inbound connections were accepted by a listener and take no ephemeral port; each outbound connection holds one.',
         unit: LocaleFormat,
       },
       [overTime(`sum by (direction) (${chosen('port_connections')})`, '{{direction}}')],
@@ -49,8 +49,8 @@ function listening() {
     {
       title: 'Listening sockets',
       description:
-        'TCP sockets in LISTEN and unconnected UDP sockets on a port of their choice, exported or not. One fewer after a ' +
-        'restart is a service that did not come back: its clients see ECONNREFUSED.',
+        'TCP sockets in LISTEN and unconnected UDP sockets on a port of their choice, exported or not. If there are ' +
+        'fewer after a restart, a service did not come back: its clients see ECONNREFUSED.',
       unit: LocaleFormat,
     },
     [overTime(`sum by (protocol, family) (${chosen('port_listeners')})`, '{{protocol}} {{family}}')],
