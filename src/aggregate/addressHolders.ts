@@ -101,7 +101,7 @@ export class Wildcards {
     else this.#dualStack.add(port);
   }
 
-  /** Those that addresses of a family meet. */
+  /** Ports that addresses of a family meet. */
   covering(family: Family): PortSet[] {
     return [family === 4 ? this.#ipv4 : this.#ipv6Only, this.#dualStack];
   }

@@ -23,7 +23,7 @@ export interface Destination extends Regime {
   /** Usable ports it holds, blocked ones too. */
   readonly used: { readonly established: number; readonly timeWait: number; readonly other: number };
   readonly reclaimable: number;
-  /** Those ports by the cgroup of their socket; absent where that was not counted. */
+  /** Ports it holds by the cgroup of their socket; absent where that was not counted. */
   readonly heldBy?: ReadonlyMap<number, HeldPorts>;
 }
 
@@ -134,7 +134,7 @@ export class Destinations {
       index < ipv4 ? [this.#tables[0], index] : [this.#tables[1], index - ipv4];
     const rows = fullest(limit, total, (index) => {
       const [table, row] = place(index);
-      // Those with equally few ports left are told apart by how many they hold.
+      // Destinations with equally few ports left are told apart by how many they hold.
       return table.taken(row) * 65536 + table.heldTotal(row);
     });
     return {

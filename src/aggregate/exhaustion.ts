@@ -2,7 +2,7 @@
 export interface Regime {
   /** Further calls that succeed for the worst key; the most likely number where it is not certain. */
   readonly available: number;
-  /** Those that succeed for certain, where some ports may be blocked or not and nobody can tell; else all of them do. */
+  /** Calls that certainly succeed, where some ports may or may not be blocked; undefined where all of `available` do. */
   readonly availableAtLeast?: number;
   /** 0 nobody uses a port, 1 the next call fails. */
   readonly ratio: number;

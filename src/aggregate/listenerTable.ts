@@ -36,7 +36,7 @@ export class ListenerTable {
   readonly #keys: KeyTable;
   /** The wildcard listener on each port. */
   readonly #wildcards = new Map<number, ListenerRow>();
-  /** Those of the wildcards that take IPv4 too. */
+  /** The wildcard listeners that take IPv4 too. */
   readonly #dualStack = new Map<number, ListenerRow>();
   /** Ports listened on, on any address: most connections have another. */
   readonly #ports = new PortSet(0, 65_535);
@@ -86,7 +86,7 @@ export class ListenerTable {
     return key;
   }
 
-  /** As the kernel looks a listener up: the exact address before the wildcard. */
+  /** The kernel's order of lookup: the exact address before the wildcard. */
   #rowFor(connection: SocketRecord): ListenerRow | undefined {
     this.#writeKey(connection);
     return this.rows[this.#keys.find()] ?? this.#wildcards.get(connection.localPort);

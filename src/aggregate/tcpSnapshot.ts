@@ -17,7 +17,7 @@ export interface TcpSnapshot {
   readonly uncertain: number;
   /** Ports a destination that nobody uses yet can have; the most likely number where it is not certain. */
   readonly capacity: number;
-  /** As if all of the uncertain ones were blocked. */
+  /** The capacity if all uncertain ports are blocked. */
   readonly capacityAtLeast: number;
   readonly connect: Regime;
   readonly bind: Regime;

@@ -26,7 +26,7 @@ export class TupleTable {
   #watched: DestinationHolders | undefined;
   /** Connections on ports that connect() takes second: row, port and kind of each. See inference.ts. */
   readonly secondHalf = new ConnectionList();
-  /** Of those, the ones that other destinations' connections take from a row too. */
+  /** Connections in the second half that other destinations' connections take from a row too. */
   readonly #metSecondHalf = new ConnectionList();
   /** Connections on ports of which it shows during the walk whether they are blocked. */
   readonly #undecided = new ConnectionList();
@@ -96,7 +96,7 @@ export class TupleTable {
     }
   }
 
-  /** Of those ports, the ones that the destination holds. */
+  /** Uncertain ports that the destination holds. */
   heldUncertain(row: number): number {
     return this.#columns.uncertain[row] as number;
   }

@@ -8,11 +8,11 @@ export interface Flag<T> {
   readonly isSwitch: boolean;
   /** Shown by no help text: for the developers. */
   readonly hidden?: boolean;
-  /** As the user would write it. */
+  /** Text of the default, as a user would write it. */
   readonly default: string;
   /** `texts` are all the values given, at least one. Throws an ExporterError that shows the bad value. */
   fromCommandLine(texts: readonly string[]): T;
-  /** For the environment and the default. Throws like the above. */
+  /** For the environment and the default. Throws an ExporterError that shows the bad value. */
   fromText(text: string): T;
 }
 

@@ -4,7 +4,7 @@ import { invalidValue } from '../base/errors.ts';
 
 // What a flag's text may be. Each parser throws an ExporterError that shows the text and says what was expected.
 
-/** As parsePeriod, or 0 for never. */
+/** A period as in parsePeriod, or 0 for never. */
 export function parsePeriodOrNone(text: string): number {
   return parseDuration(text) === 0 ? 0 : parsePeriod(text);
 }

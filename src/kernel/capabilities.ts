@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { ifReadable } from '../base/ifReadable.ts';
 
 /**
- * Those that the exporter knows a use for: their bits in `include/uapi/linux/capability.h`. CAP_DAC_OVERRIDE (1), which
+ * Capabilities that the exporter knows a use for: their bits in `include/uapi/linux/capability.h`. CAP_DAC_OVERRIDE (1), which
  * containers have by default, allows all that CAP_DAC_READ_SEARCH does.
  */
 const MASKS = {

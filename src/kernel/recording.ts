@@ -4,10 +4,10 @@
  */
 export interface RecordingHeader {
   readonly recording: 'port-exporter';
-  /** Of this format. */
+  /** Version of this format. */
   readonly version: typeof RECORDING_VERSION;
   readonly exporter: string;
-  /** As uname(2) gives it: `6.12.9+deb13-amd64`. */
+  /** Release by uname(2): `6.12.9+deb13-amd64`. */
   readonly kernel: string;
   /** Byte order of the answers. */
   readonly littleEndian: boolean;

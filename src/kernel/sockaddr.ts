@@ -21,7 +21,7 @@ export function sockaddrIn6(address: ArrayLike<number>, port: number): Uint8Arra
   return bytes;
 }
 
-/** That of ::1. */
+/** A struct sockaddr_in6 of ::1. */
 export function sockaddrIn6Loopback(port: number): Uint8Array {
   return sockaddrIn6([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1], port);
 }

@@ -17,7 +17,7 @@ export interface PortSysctls {
   readonly l3mdevAccept: boolean;
 }
 
-/** Both ends included. */
+/** A range of ports, both ends included. */
 export interface PortRange {
   readonly first: number;
   readonly last: number;

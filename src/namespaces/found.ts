@@ -6,6 +6,6 @@ export interface FoundNamespace {
   readonly path: string;
   /** The lowest process in it; undefined where only a name keeps it. */
   readonly pid: number | undefined;
-  /** As `ip netns` calls it. */
+  /** The name that `ip netns` has for it. */
   readonly name: string | undefined;
 }

@@ -102,7 +102,7 @@ export function whyNotEntered(error: ExporterError, status?: string): string {
   return isRefused(error) ? `${whyDenied(['CAP_SYS_ADMIN'], status)}: ${errorLine(error)}` : errorLine(error);
 }
 
-/** The same of all others: whoever lacks the privilege is told at once what it takes to find them. */
+/** Why no other namespace can be entered: whoever lacks the privilege is told at once what it takes to find them. */
 export function whyNoneIsEntered(error: ExporterError, status?: string): string {
   const isAdmin = holds('CAP_SYS_ADMIN', status);
   if (!isRefused(error) || isAdmin || holds('CAP_SYS_PTRACE', status)) return whyNotEntered(error, status);

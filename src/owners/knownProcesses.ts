@@ -14,7 +14,7 @@ export interface KnownProcess extends ProcessStat {
 /** Processes that hold listening sockets: a pid is given again, and names and users may change. */
 export class KnownProcesses {
   readonly #procfs: string;
-  /** Those looked at longest ago first. */
+  /** By pid, those looked at longest ago first. */
   readonly #processes = new Map<number, KnownProcess>();
   #round = 0;
 

@@ -36,7 +36,7 @@ export class ListenerProcesses {
   readonly #procfs: string;
   readonly #cgroupMount: string | undefined;
   readonly #users: UserNames;
-  /** Those checked longest ago first. */
+  /** Known sockets, the one checked longest ago first. */
   readonly #sockets = new Map<number, Socket>();
   readonly #processes: KnownProcesses;
   /** One per cgroup with sockets to look for, the next in turn first. */

@@ -46,7 +46,7 @@ export function servicePort(
       if ([service.name, ...service.aliases].includes(wanted)) return service.port;
     }
   } catch {
-    // As getservbyname(3) does.
+    // getservbyname(3) finds nothing then, either.
   }
   return undefined;
 }

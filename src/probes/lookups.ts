@@ -11,7 +11,7 @@ export type LookupOutcome =
       readonly found: false;
       readonly seconds: number;
       readonly reason: LookupFailure;
-      /** As getaddrinfo(3) calls it, but ENOTFOUND for EAI_NONAME and EAI_NODATA; ETIMEDOUT for the timeout. */
+      /** The code of getaddrinfo(3), but ENOTFOUND for EAI_NONAME and EAI_NODATA; ETIMEDOUT for the timeout. */
       readonly error: string;
     };
 

@@ -52,7 +52,7 @@ export function destinationsReport(netns: string, total: number, rows: readonly 
 
 const AT_LEAST = '+ minimum: see port-exporter explain for the range and why a single sample cannot tell.';
 
-/** As many as a cell can tell without hiding the rest of the table. */
+/** Owners that a cell can name without hiding the rest of the table. */
 const OWNERS_SHOWN = 3;
 
 const NETNS_COLUMN: Column<OwnedDestination> = { title: 'NETNS', text: ({ netns = '' }) => netns };

@@ -31,9 +31,9 @@ export interface Ledger {
   readonly usable: number;
   readonly blocked: number;
   readonly held: number;
-  /** Of those held: counted as blocked already. */
+  /** Held ports that are counted as blocked already. */
   readonly heldBlocked: number;
-  /** Of those held: in TIME_WAIT that connect() may take over now. */
+  /** Held ports in TIME_WAIT that connect() may take over now. */
   readonly reclaimable: number;
   readonly left: number;
 }

@@ -23,7 +23,7 @@ export interface KnownElsewhere extends Pick<Destination, 'localAddress' | 'avai
 /** All of it from one walk of the kernel's tables. */
 export interface Explained {
   readonly netns: string;
-  /** It was asked for by `--netns`. */
+  /** The namespace was asked for by `--netns`. */
   readonly isNetnsNamed: boolean;
   /** A file to enter the namespace by, where commands must be told; undefined where the shell is in it. */
   readonly netnsPath: string | undefined;

@@ -28,7 +28,7 @@ export interface Scan {
 /** Which ports are open, closed or filtered, and where the listener table says otherwise. */
 export function scanReport(scan: Scan): Report {
   return {
-    // As many as 65 535 ports, which a person is not shown.
+    // The data may have 65 535 ports, which a person is not shown.
     get data() {
       return data(scan);
     },

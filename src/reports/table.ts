@@ -60,7 +60,7 @@ interface Cell {
   readonly emphasis: Emphasis;
 }
 
-/** As many lines as the longest cell needs. */
+/** A row in as many lines as its longest cell needs. */
 function renderRow(
   cells: readonly Cell[],
   columns: readonly Column<never>[],

@@ -75,7 +75,7 @@ export class ForeignNamespaces {
     this.#switcher.close();
   }
 
-  /** Those with most sockets, where there are more than the limit. */
+  /** The members with most sockets, where there are more than the limit. */
   #chooseLargest(members: readonly ForeignNamespace[]): readonly ForeignNamespace[] {
     const { namespacesLimit } = this.#options;
     if (members.length <= namespacesLimit) return members;

@@ -23,7 +23,7 @@ export function saveRecording(recorder: Recorder | undefined, log: Logger): void
   });
 }
 
-/** The same, for what goes on or has failed already: where it is refused, the log says why. Throws what is a defect. */
+/** saveRecording() for what goes on or has failed already: where it is refused, the log says why. Throws what is a defect. */
 export function trySaveRecording(recorder: Recorder | undefined, log: Logger): void {
   try {
     saveRecording(recorder, log);

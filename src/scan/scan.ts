@@ -17,7 +17,7 @@ export interface ScanPlan {
   readonly onScanned: (port: ScannedPort) => void;
 }
 
-/** As `nmap -sT` tells them: accepted; refused; no answer, or word from on the way that there is no way. */
+/** The states of `nmap -sT`: accepted; refused; no answer, or word from on the way that there is no way. */
 export type PortState = 'open' | 'closed' | 'filtered';
 
 export interface ScannedPort {

@@ -5,7 +5,7 @@ import { ExporterError } from '../base/errors.ts';
 
 /** Whose ports are scanned. */
 export interface ScanTarget {
-  /** As it was asked for: a name or an address. */
+  /** The host that was asked for: a name or an address. */
   readonly host: string;
   /** The one that is scanned. */
   readonly address: string;
@@ -62,7 +62,7 @@ function isOwnAddress(address: string): boolean {
     .some((own) => plainAddress(own.address) === plain);
 }
 
-/** As the listener table has it: mapped addresses are IPv4, and no interface is named. */
+/** The form of the listener table: mapped addresses are IPv4, and no interface is named. */
 export function plainAddress(address: string): string {
   return ipaddr.process(address.replace(/%.*$/, '')).toString();
 }

@@ -17,7 +17,7 @@ export interface Snapshot {
   readonly namespaces: readonly NamespaceSnapshot[];
   /** Namespaces found, sampled or not. */
   readonly namespacesFound: number;
-  /** Those left out because of the limit. */
+  /** Namespaces omitted because of the limit. */
   readonly namespacesOmitted: number;
 }
 

@@ -19,7 +19,7 @@ const HOLDS_INTERVALS = 3;
 export interface HourPeak {
   readonly netns: string;
   readonly ratio: number;
-  /** It was never read whole within the hour: `ratio` is the most it can have been. */
+  /** The namespace was never read whole within the hour: `ratio` is the most it can have been. */
   readonly isEstimated: boolean;
   /** From then until now, to a bucket's length. */
   readonly agoMs: number;

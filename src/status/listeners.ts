@@ -1,6 +1,6 @@
 import type { DescribedListener } from '../snapshot/describedListener.ts';
 
-/** Those that are in trouble first: by how full the queue is, then by what was dropped, then by connections. */
+/** Listeners in trouble first: by how full the queue is, then by what was dropped, then by connections. */
 export function listenersOf(listeners: readonly DescribedListener[]): DescribedListener[] {
   return listeners.toSorted(
     (a, b) =>

@@ -5,7 +5,7 @@ import type { Probed } from '../probes/prober.ts';
 
 /** What came of connecting to others. */
 export interface ProbesStatus {
-  /** Those that failed first, and of them those that this machine had no port for. */
+  /** Targets that failed first, and among them those that this machine had no port for. */
   readonly rows: readonly ProbeRow[];
   /** How many of the rows failed. */
   readonly failing: number;

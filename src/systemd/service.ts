@@ -19,7 +19,7 @@ export interface Service {
 
 const noService: Service = { ready() {}, stopping() {} };
 
-/** As NOTIFY_SOCKET in `environment` says; without it, a service that does nothing. */
+/** The service of NOTIFY_SOCKET in `environment`; without it, one that does nothing. */
 export function createService(options: {
   readonly environment: NodeJS.ProcessEnv;
   readonly state: () => SamplingState;

@@ -4,7 +4,7 @@ import type { Status } from './status.ts';
 export const STATUS_CHECK_MS = 10_000;
 /** What changes little is brought up to date now and then. */
 const REFRESH_MS = 5 * 60_000;
-/** As a ratio: what of the ports has to be taken or given back until it is news. */
+/** Share of the ports that has to be taken or given back until it is news. */
 const NOTABLE_CHANGE = 0.01;
 
 /** Whether `status` is worth saying, so long after `last` was said. */

@@ -35,7 +35,7 @@ export class Connections {
     return this.#madeUnder.get(socket) !== this.#config().tls;
   }
 
-  /** Those in the handshake too, which node:http does not know of. */
+  /** Destroys all connections, those in the handshake too, which node:http does not know of. */
   destroyAll(): void {
     for (const socket of this.#open) socket.destroy();
   }
@@ -53,7 +53,7 @@ export class Connections {
     this.#serve(socket);
   }
 
-  /** It never listens: connections are handed to it (node:tls, event `connection`). */
+  /** A server that never listens: connections are handed to it (node:tls, event `connection`). */
   #tlsServer(settings: TlsSettings): TlsServer {
     if (this.#tls?.settings === settings) return this.#tls.server;
     const server = createServer({ ...settings.options, handshakeTimeout: HANDSHAKE_MS });

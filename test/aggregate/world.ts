@@ -42,7 +42,7 @@ const LISTEN = 10;
 const CLOSE = 7;
 const TIME_WAIT = 6;
 
-/** As the sampler does: listeners, then bound-only sockets, then connections. */
+/** In the order of a sample: listeners, then bound-only sockets, then connections. */
 export function tallyTcp(
   { sysctls, tcp }: World,
   limits: Partial<Limits> = {},

@@ -13,7 +13,7 @@ import { atEndAsTable, refId } from './queries.ts';
 export interface LabelColumn {
   readonly label: string;
   readonly name: string;
-  /** As field overrides have them. */
+  /** Properties in the form of field overrides. */
   readonly properties?: DynamicConfigValue[];
 }
 

@@ -24,7 +24,7 @@ const LISTEN_ONLY = 1 << TcpState.LISTEN;
 const EVERY_STATE = 0xffffffff;
 /** With bit 13 (BOUND_INACTIVE), which kernels before 6.8 ignore without a word. */
 const ALL_BUT_LISTEN = (EVERY_STATE & ~LISTEN_ONLY) >>> 0;
-/** Of those, the ones that can tell how their port was chosen: TIME_WAIT and requests have forgotten it. */
+/** States of sockets that can tell how their port was chosen: TIME_WAIT and requests have forgotten it. */
 const CONNECTED = [
   TcpState.ESTABLISHED,
   TcpState.SYN_SENT,

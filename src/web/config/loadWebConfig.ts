@@ -13,7 +13,7 @@ export async function loadWebConfig(file: string, reader: FileReader): Promise<W
   const text = (await reader.read(file)).toString('utf8');
   const parsed = parseWebConfig(text, file);
   const { basic_auth_users, http_server_config } = parsed.values;
-  // As the toolkit does it, paths are relative to the file that names them.
+  // Paths are relative to the file that names them, as in the toolkit.
   const tls = await loadTls(parsed, (named) => reader.read(resolve(dirname(file), named)));
   // Now, and not at the first request: a daemon that can check nobody's password must not start.
   if ((basic_auth_users?.size ?? 0) > 0) await loadBcrypt(file);
