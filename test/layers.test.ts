@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import {
   drawImports,
@@ -73,6 +73,19 @@ describe('files', () => {
   it('are small: at most 220 lines', () => {
     const long = Object.entries(readSources()).filter(([, text]) => text.split('\n').length > 221);
     expect(long.map(([file]) => file)).toEqual([]);
+  });
+});
+
+describe('a test', () => {
+  /** Of the whole program, of what is beside it, and of the tests themselves. */
+  const ELSEWHERE = /^(live|e2e|deploy|kernels|support)\/|^[^/]+$/;
+
+  it('stands where its source stands, under the same name', () => {
+    const tests = readdirSync(new URL('.', import.meta.url), { recursive: true, encoding: 'utf8' });
+    const strays = tests
+      .filter((file) => file.endsWith('.test.ts') && !ELSEWHERE.test(file))
+      .filter((file) => !(file.replace(/(\.\w+)?\.test\.ts$/, '.ts') in readSources()));
+    expect(strays).toEqual([]);
   });
 });
 

@@ -13,13 +13,12 @@ export const MACHINE = [
   'test/deploy/reference/commands.test.ts',
   'test/deploy/reference/metrics.test.ts',
   'test/deploy/rules.test.ts',
-  'test/owners/live.test.ts',
   'test/probes/tcpConnect.test.ts',
   'test/scan/scan.test.ts',
 ];
 
 /** Unit tests that replace modules, which shows in every later file of their process. */
-export const MOCKING = ['test/sampling/recordings.test.ts'];
+export const MOCKING = ['test/kernels/recordings.test.ts'];
 
 /** Have real peers: what fails there in CI is asked once more, and reported. Nothing else is. */
 export const PEERS = ['test/e2e/alerting.test.ts'];

@@ -84,3 +84,18 @@ function members(ports: PortSet, first: number, last: number): number[] {
   for (let port = first - 50; port <= last + 50; port++) if (ports.has(port)) found.push(port);
   return found;
 }
+
+it('addRange() adds what add() would, one after the other', () => {
+  const port = fc.nat(300);
+  fc.assert(
+    fc.property(port, port, port, port, (a, b, from, to) => {
+      const [first, last] = [Math.min(a, b), Math.max(a, b)];
+      const [ranged, single] = [new PortSet(first, last), new PortSet(first, last)];
+      ranged.addRange(from, to);
+      for (let one = from; one <= to; one++) single.add(one);
+      const portsOf = (set: PortSet) => Array.from({ length: 340 }, (_, one) => set.has(one));
+      expect(portsOf(ranged)).toEqual(portsOf(single));
+      expect(ranged.size).toBe(single.size);
+    }),
+  );
+});

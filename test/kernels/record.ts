@@ -10,7 +10,7 @@ import { scriptCommand } from './testCommand.ts';
 import { requireTools } from './tools.ts';
 import { newWorkFolder, project } from './workFolder.ts';
 
-// What test/sampling/recordings.test.ts replays, recorded anew: npm run record:kernels -- [6.1|6.12|6.18|7.3]... The kernel
+// What test/kernels/recordings.test.ts replays, recorded anew: npm run record:kernels -- [6.1|6.12|6.18|7.3]... The kernel
 // of this machine records itself, those of kernels.ts in the emulator.
 const recorded = ['6.1', '6.12', '6.18', '7.3'];
 const given = process.argv.slice(2);
@@ -29,7 +29,7 @@ for (const version of given.length > 0 ? given : recorded) {
 const vitest = [join(project, 'node_modules/vitest/vitest.mjs'), 'run', '--config', 'test/vitest.config.ts'];
 try {
   // What they come to is written anew with them: to be read, as any other change.
-  execFileSync(process.execPath, [...vitest, 'test/sampling/recordings.test.ts'], {
+  execFileSync(process.execPath, [...vitest, 'test/kernels/recordings.test.ts'], {
     cwd: project,
     env: { ...process.env, UPDATE_GOLDEN: '1' },
     stdio: 'inherit',

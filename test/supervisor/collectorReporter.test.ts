@@ -1,6 +1,8 @@
 import { expect, it } from 'vitest';
+import type { CollectorName } from '../../src/snapshot/sample.ts';
+import type { Snapshot } from '../../src/snapshot/snapshot.ts';
 import { CollectorReporter } from '../../src/supervisor/collectorReporter.ts';
-import { recordingLogger, snapshotOf } from '../sampling/fakes.ts';
+import { outcomeOf, recordingLogger, snapshotOf } from '../sampling/fakes.ts';
 
 it('says once what changed', () => {
   const { log, lines } = recordingLogger();
@@ -32,4 +34,34 @@ it('debugging says of every collector how long it took', () => {
     ['debug', 'collected', { netns: 'host', collector: 'range', seconds: '0.000000' }],
     ['debug', 'collected', { netns: 'host', collector: 'tcp', seconds: '0.000000' }],
   ]);
+});
+
+type Outcomes = Partial<Record<CollectorName, string | undefined>>;
+
+/** Namespaces by name, the own one first, with what their collectors failed with. */
+function namespacesOf(namespaces: Readonly<Record<string, Outcomes>>): Snapshot {
+  return {
+    namespaces: Object.entries(namespaces).map(([netns, outcomes]) => ({
+      netns,
+      outcomes: Object.entries(outcomes).map(([collector, error]) => outcomeOf(collector, error)),
+    })),
+  } as unknown as Snapshot;
+}
+
+it('the log says once what failed of a namespace, and nothing when it vanishes', () => {
+  const { log, lines } = recordingLogger();
+  const reporter = new CollectorReporter(log);
+  const seen = (namespaces: Readonly<Record<string, Outcomes>>) => {
+    reporter.report(namespacesOf(namespaces));
+    return lines.splice(0);
+  };
+  const refused = ['warn', 'collector failed', { netns: 'blue', collector: 'enter', error: 'a' }];
+  const entered = ['info', 'collector recovered', { netns: 'blue', collector: 'enter' }];
+  expect(seen({ host: { tcp: undefined }, blue: { enter: 'a' } })).toEqual([refused]);
+  expect(seen({ host: { tcp: undefined }, blue: { enter: 'a' } })).toEqual([]);
+  expect(seen({ host: { tcp: undefined }, blue: { enter: undefined } })).toEqual([entered]);
+  expect(seen({ host: {}, blue: { enter: 'a' } })).toEqual([refused]);
+  expect(seen({ host: {} })).toEqual([]);
+  // Another one of that name.
+  expect(seen({ host: {}, blue: { enter: undefined } })).toEqual([]);
 });

@@ -3,13 +3,13 @@ import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, truncateSync, wri
 import { constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { ExporterError, KernelError } from '../../src/base/errors.ts';
-import { openProcfsSource } from '../../src/sockets/procfs/source.ts';
-import { TcpState } from '../../src/sockets/record.ts';
-import { HAS_IPV6, LiveSockets } from './liveSockets.ts';
-import { collect, portOf, type Row } from './records.ts';
+import { ExporterError, KernelError } from '../../../src/base/errors.ts';
+import { openProcfsSource } from '../../../src/sockets/procfs/source.ts';
+import { TcpState } from '../../../src/sockets/record.ts';
+import { HAS_IPV6, LiveSockets } from '../liveSockets.ts';
+import { collect, portOf, type Row } from '../records.ts';
 
-const FIXTURE = new URL('../fixtures/proc', import.meta.url).pathname;
+const FIXTURE = new URL('../../fixtures/proc', import.meta.url).pathname;
 const STATE_NAMES = new Map<number, string>(Object.entries(TcpState).map(([name, number]) => [number, name]));
 
 describe('a /proc of files', () => {

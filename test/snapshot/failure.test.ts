@@ -2,8 +2,7 @@ import { expect, it } from 'vitest';
 import { ownFailure } from '../../src/snapshot/failure.ts';
 import type { CollectorName } from '../../src/snapshot/sample.ts';
 import type { Snapshot } from '../../src/snapshot/snapshot.ts';
-import { CollectorReporter } from '../../src/supervisor/collectorReporter.ts';
-import { outcomeOf, recordingLogger } from './fakes.ts';
+import { outcomeOf } from '../sampling/fakes.ts';
 
 type Outcomes = Partial<Record<CollectorName, string | undefined>>;
 
@@ -29,22 +28,4 @@ it('what counts as a failure of the exporter is what fails of the own namespace'
   expect(ownFailure(snapshotOf({ host: { range: undefined, tcp: 'a', udp: 'b' } }))).toEqual({
     ...{ netns: 'host', collector: 'tcp', finds: 'numbers', error: 'a' },
   });
-});
-
-it('the log says once what failed of a namespace, and nothing when it vanishes', () => {
-  const { log, lines } = recordingLogger();
-  const reporter = new CollectorReporter(log);
-  const seen = (namespaces: Readonly<Record<string, Outcomes>>) => {
-    reporter.report(snapshotOf(namespaces));
-    return lines.splice(0);
-  };
-  const refused = ['warn', 'collector failed', { netns: 'blue', collector: 'enter', error: 'a' }];
-  const entered = ['info', 'collector recovered', { netns: 'blue', collector: 'enter' }];
-  expect(seen({ host: { tcp: undefined }, blue: { enter: 'a' } })).toEqual([refused]);
-  expect(seen({ host: { tcp: undefined }, blue: { enter: 'a' } })).toEqual([]);
-  expect(seen({ host: { tcp: undefined }, blue: { enter: undefined } })).toEqual([entered]);
-  expect(seen({ host: {}, blue: { enter: 'a' } })).toEqual([refused]);
-  expect(seen({ host: {} })).toEqual([]);
-  // Another one of that name.
-  expect(seen({ host: {}, blue: { enter: undefined } })).toEqual([]);
 });

@@ -2,8 +2,8 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { readRecording } from '../kernel/recordings.ts';
+import { replay } from '../sampling/replay.ts';
 import { steady } from '../support/steady.ts';
-import { replay } from './replay.ts';
 
 const FOLDER = fileURLToPath(new URL('../fixtures/recordings/', import.meta.url));
 const VERSIONS = ['6.1', '6.12', '6.18', '7.3'];

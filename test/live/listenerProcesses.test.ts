@@ -8,9 +8,9 @@ import { walkCgroups } from '../../src/owners/cgroupTree.ts';
 import { ListenerProcesses } from '../../src/owners/listenerProcesses.ts';
 import { ownerOf } from '../../src/owners/ownerName.ts';
 import { UserNames } from '../../src/owners/users.ts';
-import { asNobody } from './asNobody.ts';
-import { CgroupSandbox, describeWithCgroups } from './cgroupSandbox.ts';
-import { type Server, Servers } from './servers.ts';
+import { asNobody } from '../owners/asNobody.ts';
+import { CgroupSandbox, describeWithCgroups } from '../owners/cgroupSandbox.ts';
+import { type Server, Servers } from '../owners/servers.ts';
 
 const AMPLE = 20_000;
 const { CI } = process.env;

@@ -6,7 +6,7 @@ import { ephemeralRange } from '../../src/aggregate/range.ts';
 import { TcpSockets } from '../../src/aggregate/tcp.ts';
 import { nameHolders } from '../../src/sampling/nameOwners.ts';
 import { TcpState } from '../../src/sockets/record.ts';
-import { LIMITS, type Sock, sysctlsOf, toRecord } from '../aggregate/world.ts';
+import { LIMITS, type Sock, sysctlsOf, toRecord } from './world.ts';
 
 const { ESTABLISHED, TIME_WAIT } = TcpState;
 const sysctls = sysctlsOf(40_000, 40_099);

@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { ExporterError } from '../../src/base/errors.ts';
-import type { Layout } from '../../src/sockets/procfs/fillRecord.ts';
-import { TableParser } from '../../src/sockets/procfs/table.ts';
-import { SocketRecord } from '../../src/sockets/record.ts';
-import { type Row, toRow } from './records.ts';
+import { ExporterError } from '../../../src/base/errors.ts';
+import type { Layout } from '../../../src/sockets/procfs/fillRecord.ts';
+import { TableParser } from '../../../src/sockets/procfs/table.ts';
+import { SocketRecord } from '../../../src/sockets/record.ts';
+import { type Row, toRow } from '../records.ts';
 
 const TCP4: Layout = { protocol: 'tcp', family: 4 };
 const TCP6: Layout = { protocol: 'tcp', family: 6 };
