@@ -3,7 +3,7 @@
  * privilege and no time.
  */
 
-/** Need the build in dist/, root, or a large program of others. */
+/** Need the build in dist/, root, a large program of others, or a process of their own. */
 export const MACHINE = [
   'test/live/**/*.test.ts',
   'test/e2e/**/*.test.ts',
@@ -15,13 +15,25 @@ export const MACHINE = [
   'test/deploy/rules.test.ts',
   'test/probes/tcpConnect.test.ts',
   'test/scan/scan.test.ts',
+  // sees every socket of its process: no other test may share it
+  'test/sockets/source.test.ts',
 ];
 
 /** Unit tests that replace modules, which shows in every later file of their process. */
 export const MOCKING = ['test/kernels/recordings.test.ts'];
 
 /** Have real peers: what fails there in CI is asked once more, and reported. Nothing else is. */
-export const PEERS = ['test/e2e/alerting.test.ts'];
+export const PEERS = [
+  // Prometheus and Alertmanager
+  'test/e2e/alerting.test.ts',
+  'test/e2e/dashboard.test.ts',
+  'test/e2e/prometheus.test.ts',
+  // a browser
+  'test/e2e/page.test.ts',
+  'test/e2e/pageInTrouble.test.ts',
+  // systemd as PID 1
+  'test/e2e/systemd.test.ts',
+];
 
-/** Measure what the program takes of the machine: nothing else runs beside them. */
-export const ALONE = ['test/e2e/robust.test.ts'];
+/** Do what they can to make the machine slow: nothing else runs beside them. */
+export const ALONE = ['test/live/zoo.test.ts'];

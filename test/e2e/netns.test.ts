@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { expect, it, onTestFinished } from 'vitest';
 import { endHolder, newHolder } from '../live/support/holder.ts';
-import { NamedNamespace } from '../live/support/namedNamespace.ts';
+import { NAME_PREFIX, NamedNamespace } from '../live/support/namedNamespace.ts';
 import { describeLive } from '../live/support/privilege.ts';
 import { SERVER_PORT, untilRefused } from '../live/support/world.ts';
 import { itNeeding, missingNobody, missingTool, NOBODY } from './support/needs.ts';
@@ -35,6 +35,18 @@ function connected(count: number, to = '127.0.0.2'): NamedNamespace {
 
 const left = (namespace: NamedNamespace, to = '127.0.0.2') =>
   namespace.inside((world) => untilRefused(() => world.connect(to)));
+
+/** Where there are no processes and namespaces but this test's: others may be as full as these. */
+const WITHOUT_OTHERS: How = {
+  launcher: [
+    ...['unshare', '--mount', '--pid', '--fork', '--mount-proc', 'sh', '-c'],
+    `for name in /run/netns/*; do
+       case $name in */${NAME_PREFIX}*) ;; *) umount "$name" 2>/dev/null ;; esac
+     done
+     exec "$@"`,
+    'sh',
+  ],
+};
 
 /** As root, but without it. */
 const WITHOUT_ADMIN: How = {
@@ -96,13 +108,13 @@ describeLive('--netns', () => {
 
   it('all explains the worst of all, and a destination where it is fullest', async () => {
     const [half, full, alone] = [connected(50), connected(100), connected(20, '127.0.0.4')];
-    expect(await ask(['explain', '--netns=all'])).toMatchObject({
+    expect(await ask(['explain', '--netns=all'], WITHOUT_OTHERS)).toMatchObject({
       ...{ netns: full.name, destination: { remoteAddress: '127.0.0.2', available: 0 } },
     });
-    expect(await ask(['explain', `127.0.0.4:${SERVER_PORT}`, '--netns=all'])).toMatchObject({
+    expect(await ask(['explain', `127.0.0.4:${SERVER_PORT}`, '--netns=all'], WITHOUT_OTHERS)).toMatchObject({
       ...{ netns: alone.name, destination: { available: 80 }, elsewhere: [] },
     });
-    expect(await ask(['explain', `127.0.0.2:${SERVER_PORT}`, '--netns=all'])).toMatchObject({
+    expect(await ask(['explain', `127.0.0.2:${SERVER_PORT}`, '--netns=all'], WITHOUT_OTHERS)).toMatchObject({
       ...{ netns: full.name, elsewhere: [{ netns: half.name, available: 50 }] },
     });
   });
@@ -110,7 +122,7 @@ describeLive('--netns', () => {
   it('is in the command that explains a destination nobody here is connected to', async () => {
     const namespace = connected(100);
     const [half, destination] = [connected(50), `127.0.0.2:${SERVER_PORT}`];
-    const { stdout } = await run(['explain', destination]);
+    const { stdout } = await run(['explain', destination], WITHOUT_OTHERS);
     expect(stdout).toContain(`${destination}: no connections in `);
     const commands = stdout.split('\n').filter((line) => line.startsWith('port-exporter explain '));
     expect(commands).toEqual(
@@ -126,7 +138,7 @@ describeLive('--netns', () => {
   it('is one line where there is no such namespace, with those there are', async () => {
     const { name } = new NamedNamespace();
     for (const wanted of ['nosuch', '4194305', 'net:[1]']) {
-      const line = await refusal(['explain', `--netns=${wanted}`]);
+      const line = await refusal(['explain', `--netns=${wanted}`], WITHOUT_OTHERS);
       expect(line).toContain(`--netns: no network namespace or process "${wanted}"; found `);
       expect(line).toMatch(new RegExp(`found [^\\n]*\\b${name}\\b`));
     }

@@ -410,7 +410,7 @@ describeLive('namespaces come, change and go while samples are taken', () => {
     expect({ descriptors: descriptors(), entries: netlinkSockets() }).toEqual(before);
     const { lines } = exporter;
     expect(lines.filter(([, , fields]) => JSON.stringify(fields)?.includes(NAME_PREFIX))).toEqual([]);
-  });
+  }, 180_000);
 
   it('one that vanishes half-way is dropped from the sample whole', async () => {
     const namespace = new NamedNamespace();
