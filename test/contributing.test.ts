@@ -9,6 +9,7 @@ const CONTRIBUTING = text('.github/CONTRIBUTING.md');
 const MANIFEST = JSON.parse(text('package.json')) as {
   readonly version: string;
   readonly engines: { readonly node: string };
+  readonly scripts: Readonly<Record<string, string>>;
 };
 
 it('.nvmrc is the oldest Node.js that package.json allows', () => {
@@ -20,6 +21,16 @@ it('CONTRIBUTING.md names files and folders that are there', () => {
   const named = [...CONTRIBUTING.matchAll(/(?<=[`\s])(?:src|test|deploy|\.ci)\/[\w./-]*/g)].map(String);
   expect(named.length).toBeGreaterThan(5);
   expect(named.filter((name) => !existsSync(path(name)))).toEqual([]);
+});
+
+it('every script that a page names is there', () => {
+  const { scripts } = MANIFEST;
+  const pages = ['README.md', '.github/CONTRIBUTING.md', '.github/ARCHITECTURE.md'];
+  const named = pages.flatMap((page) =>
+    [...text(page).matchAll(/npm run ([\w:-]+)/g)].map(([, name = '']) => name),
+  );
+  expect(named.length).toBeGreaterThan(5);
+  expect(named.filter((name) => !(name in scripts))).toEqual([]);
 });
 
 it('the bug form asks for the kernel and for what explain says', () => {

@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events';
 import { vi } from 'vitest';
 import type { Logger } from '../../src/base/logger.ts';
-import type { CollectorOutcome } from '../../src/snapshot/sample.ts';
+import type { CollectorName, CollectorOutcome } from '../../src/snapshot/sample.ts';
 import type { Snapshot } from '../../src/snapshot/snapshot.ts';
 import type { WorkerMessage } from '../../src/snapshot/workerMessage.ts';
 import type { SamplingThread } from '../../src/supervisor/supervisor.ts';
@@ -53,9 +53,22 @@ export function snapshotOf(
 const NAMES = ['enter', 'owners', 'processes'];
 
 /** What a collector says of itself; undefined: it succeeded. */
-export function outcomeOf(collector: string, error: string | undefined): CollectorOutcome {
+function outcomeOf(collector: string, error: string | undefined): CollectorOutcome {
   const finds = NAMES.includes(collector) ? 'names' : 'numbers';
   return { collector, finds, seconds: 0, error } as CollectorOutcome;
+}
+
+/** What each collector failed with; undefined: it succeeded. */
+export type FailuresByCollector = Partial<Record<CollectorName, string | undefined>>;
+
+/** Namespaces by name, the own one first, with what their collectors failed with. */
+export function namespacesOf(namespaces: Readonly<Record<string, FailuresByCollector>>): Snapshot {
+  return {
+    namespaces: Object.entries(namespaces).map(([netns, outcomes]) => ({
+      netns,
+      outcomes: Object.entries(outcomes).map(([collector, error]) => outcomeOf(collector, error)),
+    })),
+  } as unknown as Snapshot;
 }
 
 /** A logger that keeps its lines: level, message, fields. Those of debugging only where they are asked for. */

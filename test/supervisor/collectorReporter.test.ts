@@ -1,8 +1,6 @@
 import { expect, it } from 'vitest';
-import type { CollectorName } from '../../src/snapshot/sample.ts';
-import type { Snapshot } from '../../src/snapshot/snapshot.ts';
 import { CollectorReporter } from '../../src/supervisor/collectorReporter.ts';
-import { outcomeOf, recordingLogger, snapshotOf } from '../sampling/fakes.ts';
+import { type FailuresByCollector, namespacesOf, recordingLogger, snapshotOf } from '../sampling/fakes.ts';
 
 it('says once what changed', () => {
   const { log, lines } = recordingLogger();
@@ -36,22 +34,10 @@ it('debugging says of every collector how long it took', () => {
   ]);
 });
 
-type Outcomes = Partial<Record<CollectorName, string | undefined>>;
-
-/** Namespaces by name, the own one first, with what their collectors failed with. */
-function namespacesOf(namespaces: Readonly<Record<string, Outcomes>>): Snapshot {
-  return {
-    namespaces: Object.entries(namespaces).map(([netns, outcomes]) => ({
-      netns,
-      outcomes: Object.entries(outcomes).map(([collector, error]) => outcomeOf(collector, error)),
-    })),
-  } as unknown as Snapshot;
-}
-
 it('the log says once what failed of a namespace, and nothing when it vanishes', () => {
   const { log, lines } = recordingLogger();
   const reporter = new CollectorReporter(log);
-  const seen = (namespaces: Readonly<Record<string, Outcomes>>) => {
+  const seen = (namespaces: Readonly<Record<string, FailuresByCollector>>) => {
     reporter.report(namespacesOf(namespaces));
     return lines.splice(0);
   };
