@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import './base/noInspector.ts';
 import './base/v8Flags.ts';
 import { createLogger } from './base/logger.ts';
 import { answer, quietUnlessAsked } from './cli/answer.ts';

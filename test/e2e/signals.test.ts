@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
@@ -42,6 +42,40 @@ describe('SIGHUP', () => {
     expect((await daemon.get('/-/healthy')).status).toBe(200);
     expect(await daemon.end('SIGTERM')).toMatchObject({ code: 0, signal: null });
   });
+});
+
+describe('SIGUSR1', () => {
+  it('opens no inspector, in which anybody could run code with its capabilities', async () => {
+    const daemon = await Daemon.started([]);
+    const listens = () => listenersOf(Number(daemon.child.pid));
+    const before = listens();
+    expect(before).toHaveLength(1);
+    daemon.child.kill('SIGUSR1');
+    // Node.js would have opened it by the time of the next sample.
+    await new Promise((resolve) => setTimeout(resolve, 500 * SLOWNESS));
+    expect((await daemon.get('/-/healthy')).status).toBe(200);
+    expect(listens()).toEqual(before);
+    expect(daemon.lines.join('\n')).not.toContain('Debugger');
+    expect(await daemon.end('SIGTERM')).toMatchObject({ code: 0, signal: null });
+  });
+
+  /** Ports that the process listens on. */
+  function listenersOf(pid: number): number[] {
+    const held = new Set(
+      readdirSync(`/proc/${pid}/fd`).map((fd) => {
+        try {
+          return readlinkSync(`/proc/${pid}/fd/${fd}`);
+        } catch {
+          return '';
+        }
+      }),
+    );
+    return readFileSync(`/proc/${pid}/net/tcp`, 'utf8')
+      .split('\n')
+      .map((line) => line.trim().split(/\s+/))
+      .filter(([, , , state, , , , , , inode]) => state === '0A' && held.has(`socket:[${inode}]`))
+      .map(([, local = '']) => Number.parseInt(local.split(':')[1] ?? '', 16));
+  }
 });
 
 describe.each(['SIGTERM', 'SIGINT'] as const)('%s ends it within a second, with exit code 0,', (signal) => {
