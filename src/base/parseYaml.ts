@@ -12,6 +12,7 @@ import {
 } from 'yaml';
 import { z } from 'zod';
 import { ExporterError } from './errors.ts';
+import { expectModest } from './yamlLimits.ts';
 
 // Whoever imports this loads two libraries, 11 MB and 50 ms: import() it where there is a file to read.
 
@@ -37,8 +38,10 @@ export function parseYaml<T>(
   schema: z.ZodType<T>,
   privateMaps: readonly string[] = [],
 ): ParsedYaml<T> {
+  expectModest(text, name);
   const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
+  // The library compares each key of a map with every other one.
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: false });
   const unusable = (offset: number, what: string) => {
     const { line, col } = lines.linePos(offset);
     return new ExporterError(`${name}:${line}: invalid YAML: ${what} at column ${col}`);
@@ -46,6 +49,8 @@ export function parseYaml<T>(
   const [flaw] = [...document.errors, ...document.warnings];
   // The library's own message would quote the text.
   if (flaw !== undefined) throw unusable(flaw.pos[0], flaw.code.toLowerCase().replaceAll('_', ' '));
+  const repeated = repeatedKey(document);
+  if (repeated !== undefined) throw unusable(repeated, 'duplicate key');
   const loose = looseAlias(document);
   if (loose !== undefined) throw unusable(loose, 'alias without an anchor');
 
@@ -78,6 +83,26 @@ export function mapOf<Shape extends z.ZodRawShape>(shape: Shape, expected = 'exp
     error: ({ code }) =>
       code === 'unrecognized_keys' ? `expected one of ${Object.keys(shape).join(', ')}` : expected,
   });
+}
+
+/** Where a key of a map stands that another one of that map has, too. */
+function repeatedKey(document: Document.Parsed): number | undefined {
+  let offset: number | undefined;
+  visit(document, {
+    Map(_, { items }) {
+      const seen = new Set<unknown>();
+      for (const { key } of items) {
+        if (!isScalar(key)) continue;
+        if (seen.has(key.value)) {
+          offset = key.range?.[0] ?? 0;
+          return visit.BREAK;
+        }
+        seen.add(key.value);
+      }
+      return undefined;
+    },
+  });
+  return offset;
 }
 
 /** Where an alias of nothing stands: something unquoted that begins with `*`. */

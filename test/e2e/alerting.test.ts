@@ -176,7 +176,7 @@ describeLive('A real Prometheus and Alertmanager, with what is deployed but fast
       target: 'up',
     });
     expect(alert?.annotations['description']).toMatch(
-      /^connect\(\) from 127\.0\.0\.1:\d+ to up fails with EADDRNOTAVAIL: .* may be well\. Since 20.* \+0000 UTC\.$/,
+      /^connect\(\) from 127\.0\.0\.1:\d+ to up fails with EADDRNOTAVAIL: .* may be healthy\. Since 20.* \+0000 UTC\.$/,
     );
 
     held.forEach((fd) => void world.abort(fd));
