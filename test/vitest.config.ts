@@ -1,8 +1,12 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 import { ALONE, MACHINE, MOCKING, PEERS } from './projects.ts';
 
 // Above 1 on a slow machine: the emulated kernels of test/kernels/ set it.
 const factor = Number(process.env['TEST_TIMEOUT_FACTOR'] ?? 1);
+
+/** Files at a time that mostly wait: for programs to start, for samples and scrapes to come. */
+const WAITING = Math.ceil(availableParallelism() * 1.5);
 
 export default defineConfig({
   test: {
@@ -16,8 +20,12 @@ export default defineConfig({
         isolate: false,
       }),
       project('unit-mocking', 0, { include: MOCKING, isPrivileged: false }),
-      project('machine', 1, { include: MACHINE, exclude: [...PEERS, ...ALONE] }),
-      project('peers', 1, { include: PEERS, retry: process.env['CI'] === 'true' ? 1 : 0 }),
+      project('machine', 1, { include: MACHINE, exclude: [...PEERS, ...ALONE], maxWorkers: WAITING }),
+      project('peers', 1, {
+        include: PEERS,
+        maxWorkers: WAITING,
+        retry: process.env['CI'] === 'true' ? 1 : 0,
+      }),
       project('alone', 2, { include: ALONE, maxWorkers: 1 }),
     ],
   },
