@@ -21,6 +21,7 @@ import { Peaks } from './peaks.ts';
 export class SampledNamespace {
   readonly #context: NamespaceContext;
   readonly #collectors: readonly RunningCollector[];
+  readonly #range: OpenCollector<'range'> | undefined;
   readonly #peaks: Peaks;
   /** Of the estimates apart: one that the next whole sample refutes is no peak of that. */
   readonly #estimatedPeaks: Peaks;
@@ -35,6 +36,7 @@ export class SampledNamespace {
       const opened = open(this.#context);
       return opened === undefined ? [] : [{ name, finds, opened }];
     });
+    this.#range = rangeCollector.open(this.#context);
     this.#peaks = new Peaks(context.options.peakWindowMs);
     this.#estimatedPeaks = new Peaks(context.options.peakWindowMs);
   }
@@ -61,9 +63,7 @@ export class SampledNamespace {
   estimate(totals: SocketTotals): EstimatedSample {
     const outcomes: CollectorOutcome[] = [];
     const round = newRound({});
-    const range = collect(outcomeOf(rangeCollector), outcomes, () =>
-      rangeCollector.open(this.#context)?.collect(round),
-    );
+    const range = collect(outcomeOf(rangeCollector), outcomes, () => this.#range?.collect(round));
     const estimated = collect(outcomeOf(tcpCollector), outcomes, () => {
       const { source, options, dropped } = this.#context;
       const sockets = new EstimatedSockets(rangeOf(round).range);

@@ -57,7 +57,7 @@ function expectOnTime(
   ms: number,
 ) {
   expect(samples).toBeGreaterThan((ms / INTERVAL_MS) * 0.4);
-  expect(longestGapSeconds).toBeLessThan(3 * SLOWNESS);
+  expect(longestGapSeconds).toBeLessThan(2 * SLOWNESS);
 }
 
 /** Memory of its own that it holds, in megabytes. */

@@ -69,9 +69,10 @@ describe('the status page in trouble', () => {
   });
 
   const viewports = { wide: { width: 1280, height: 900 }, narrow: { width: 360, height: 740 } };
-  // Either scheme and either width once: page.test.ts has them all.
   for (const [colorScheme, name] of [
     ['light', 'wide'],
+    ['light', 'narrow'],
+    ['dark', 'wide'],
     ['dark', 'narrow'],
   ] as const) {
     const viewport = viewports[name];

@@ -51,7 +51,7 @@ describe('SIGUSR1', () => {
     const before = listens();
     expect(before).toHaveLength(1);
     daemon.child.kill('SIGUSR1');
-    // Node.js would have opened it by the time of the next sample.
+    // Node.js opens it within milliseconds.
     await new Promise((resolve) => setTimeout(resolve, 500 * SLOWNESS));
     expect((await daemon.get('/-/healthy')).status).toBe(200);
     expect(listens()).toEqual(before);

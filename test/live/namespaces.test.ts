@@ -364,7 +364,7 @@ describeLive('namespaces come, change and go while samples are taken', () => {
     expect(success.every((value) => value === 1)).toBe(true);
   });
 
-  it('neither descriptors nor namespaces are left of 60', async () => {
+  it('neither descriptors nor namespaces are left of 200', async () => {
     const exporter = new HostExporter({ fullDumpAbove: 0 });
     await exporter.sample();
     const descriptors = () => readdirSync('/proc/self/fd').length;
@@ -386,8 +386,8 @@ describeLive('namespaces come, change and go while samples are taken', () => {
       return (listed as unknown[]).length;
     };
     const linksBefore = links();
-    for (let batch = 0; batch < 2; batch++) {
-      const namespaces = Array.from({ length: 30 }, () => new NamedNamespace());
+    for (let batch = 0; batch < 4; batch++) {
+      const namespaces = Array.from({ length: 50 }, () => new NamedNamespace());
       for (const { name } of namespaces) {
         const peer = `v${name.slice(NAME_PREFIX.length)}`;
         execFileSync('ip', [
@@ -396,11 +396,11 @@ describeLive('namespaces come, change and go while samples are taken', () => {
         ]);
       }
       await exporter.sample();
-      expect(exporter.series('port_namespace_info')).toHaveLength(1 + 1 + 30);
-      expect(descriptors()).toBeGreaterThanOrEqual(before.descriptors + 30);
+      expect(exporter.series('port_namespace_info')).toHaveLength(1 + 1 + 50);
+      expect(descriptors()).toBeGreaterThanOrEqual(before.descriptors + 50);
       for (const namespace of namespaces) namespace.close();
     }
-    expect(links()).toBe(linksBefore + 30);
+    expect(links()).toBe(linksBefore + 50);
     await exporter.sample();
     expect(exporter.series('port_namespace_info')).toHaveLength(1 + 1);
     for (let waited = 0; links() > linksBefore && waited < 20_000; waited += 50) sleepMs(50);

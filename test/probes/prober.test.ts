@@ -37,16 +37,16 @@ describe('the prober', () => {
 
   it('spreads the first probes over the interval, and keeps to the interval then', async () => {
     const { prober, begun } = proberTaking(100);
-    const all = Array.from({ length: 400 }, (_, index) => target(`t${index}`));
+    const all = Array.from({ length: 1000 }, (_, index) => target(`t${index}`));
     prober.setTargets(all);
     prober.start();
     await vi.advanceTimersByTimeAsync(29_999);
     const firsts = [...begun.values()].map(([first = Number.NaN]) => first);
-    expect(firsts).toHaveLength(400);
+    expect(firsts).toHaveLength(1000);
     for (const second of [0, 2, 4, 6, 8]) {
       const within = firsts.filter((first) => first >= second && first < second + 2);
-      // 80 are expected, and 8 of them are one standard deviation.
-      expect(Math.abs(within.length - 80)).toBeLessThan(60);
+      // 200 are expected, and 13 of them are one standard deviation.
+      expect(Math.abs(within.length - 200)).toBeLessThan(100);
     }
     for (const [first = 0, ...later] of begun.values()) {
       expect(later.map((at) => at - first)).toEqual([expect.closeTo(10, 1), expect.closeTo(20, 1)]);
