@@ -1,10 +1,10 @@
 import type { CanaryAnswer } from '../snapshot/canaryAnswer.ts';
 
-/** The kernel's own answer, beside what was estimated. */
+/** The kernel's own answer, beside what was calculated. */
 export interface CanaryStatus {
   /** Answers where the kernel was asked and there is a loopback address. */
   readonly answers: readonly AskedAnswer[];
-  /** How often any of them was not what was estimated, since the namespace is sampled. */
+  /** How often any of them was not what was calculated, since the namespace is sampled. */
   readonly disagreements: number;
 }
 
