@@ -9,7 +9,8 @@ import type { Snapshot } from './snapshot/snapshot.ts';
 import { RecordedHistory } from './status/history.ts';
 import { readinessOf } from './status/readiness.ts';
 import { statusOf } from './status/status.ts';
-import { Supervisor, startWorker } from './supervisor/supervisor.ts';
+import type { Samplers } from './supervisor/samplers.ts';
+import { Supervisor } from './supervisor/supervisor.ts';
 import { takeListenFds } from './systemd/listenFds.ts';
 import { createService } from './systemd/service.ts';
 import { createApp } from './web/app.ts';
@@ -32,17 +33,17 @@ export interface Daemon {
  * configuration or the probe file is bad, an address cannot be listened on or nothing can be sampled; what was started until
  * then is stopped.
  */
-export async function startDaemon(options: Options, log: Logger): Promise<Daemon> {
+export async function startDaemon(options: Options, log: Logger, samplers: Samplers): Promise<Daemon> {
   log.info('starting port-exporter', { version: VERSION, revision: REVISION, node: process.version });
   const webConfig = await openWebConfig(options.web.configFile, log);
   const config = () => webConfig.current;
   const probes = await openProbes(options.probes, log);
   let { sampling } = options;
   const supervisor = new Supervisor(() => {
-    const thread = startWorker(sampling);
-    // A thread that replaces this one would find the file there.
+    const sampler = samplers.start(sampling);
+    // One that replaces this one would find the file there.
     sampling = { ...sampling, recordFile: undefined };
-    return thread;
+    return sampler;
   }, log);
   const exposition = createExposition({ withProcess: true, probes: () => probes.state });
   const app = createApp({

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import {
+  allLoadedWith,
   drawImports,
   findViolations,
   LAYERS,
@@ -49,7 +50,7 @@ describe('.github/ARCHITECTURE.md', () => {
   });
 });
 
-describe('the seam between the threads', () => {
+describe('the seam between the processes', () => {
   const importsOf = (room: string) =>
     Object.entries(readSources())
       .filter(([file]) => file.startsWith(`${room}/`))
@@ -62,10 +63,30 @@ describe('the seam between the threads', () => {
     }
   });
 
-  it('is messages: what keeps the worker alive imports its options, and starts its file', () => {
+  it('is messages: what keeps the sampler alive imports its options, and starts it', () => {
     const inner = importsOf('supervisor').filter((specifier) => specifier.startsWith('sampling/'));
-    expect([...new Set(inner)].toSorted()).toEqual(['sampling/samplingOptions.ts', 'sampling/worker.js']);
+    expect([...new Set(inner)].toSorted()).toEqual([
+      'sampling/handover.ts',
+      'sampling/samplingOptions.ts',
+      'sampling/spawnSampler.ts',
+    ]);
     expect(importsOf('sampling').filter((specifier) => specifier.startsWith('supervisor/'))).toEqual([]);
+  });
+
+  it('is one of privileges: what serves cannot sample, and what samples can neither serve nor parse a configuration', () => {
+    const loadedBy = (...files: readonly string[]) =>
+      files.flatMap((file) => [...allLoadedWith(file, readSources())]);
+    const serving = loadedBy('main.ts', 'program.ts', 'daemon.ts');
+    expect(
+      serving.filter((name) =>
+        /^(sockets\/(netlink|procfs)|sampling\/(session|sampledHost|collectors))/.test(name),
+      ),
+    ).toEqual([]);
+    const sampling = loadedBy('sampling/sampler.ts', 'launcher/launcher.ts');
+    const others =
+      /^(web|cli|probes|metrics|systemd|reports)\/|^(hono|yaml|zod|yargs|node:(https?|tls|dgram|dns))\b/;
+    expect(sampling.filter((name) => others.test(name))).toEqual([]);
+    expect(sampling).toContain('sampling/session.ts');
   });
 });
 
@@ -91,7 +112,7 @@ describe('a test', () => {
 
 describe('what reads YAML', () => {
   it('is not loaded before there is a file to read: it takes 11 MB', () => {
-    for (const start of ['main.ts', 'daemon.ts', 'sampling/worker.ts']) {
+    for (const start of ['main.ts', 'program.ts', 'daemon.ts', 'sampling/sampler.ts']) {
       const loaded = loadedWith(start, readSources());
       expect(loaded).toContain('node:fs');
       expect([...loaded].filter((name) => ['yaml', 'zod'].includes(name))).toEqual([]);
@@ -99,7 +120,7 @@ describe('what reads YAML', () => {
     expect(loadedWith('probes/probeFile.ts', readSources())).toContain('zod');
     // What serves is loaded by who serves alone: the other commands start without it.
     expect(loadedWith('daemon.ts', readSources())).toContain('hono');
-    expect(loadedWith('main.ts', readSources())).not.toContain('hono');
+    expect(loadedWith('program.ts', readSources())).not.toContain('hono');
     // Native code in a privileged process is for who has users alone.
     expect(loadedWith('daemon.ts', readSources())).not.toContain('bcrypt');
   });
@@ -107,7 +128,7 @@ describe('what reads YAML', () => {
 
 describe('what records', () => {
   it('is not loaded before there is something to record', () => {
-    for (const start of ['main.ts', 'once.ts', 'sampling/worker.ts']) {
+    for (const start of ['main.ts', 'program.ts', 'once.ts', 'sampling/sampler.ts']) {
       expect(loadedWith(start, readSources())).not.toContain('node:zlib');
     }
     expect(loadedWith('kernel/recorder.ts', readSources())).toContain('node:zlib');

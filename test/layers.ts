@@ -7,6 +7,7 @@ export type Sources = Readonly<Record<string, string>>;
 /** From the top down: a file imports its own folder and those below it. */
 export const LAYERS: readonly string[] = [
   'main',
+  'program',
   'daemon',
   'once',
   'cli',
@@ -18,6 +19,7 @@ export const LAYERS: readonly string[] = [
   'scan',
   'probes',
   'supervisor',
+  'launcher',
   'sampling',
   'snapshot',
   'aggregate',
@@ -89,15 +91,20 @@ export function specifiersOf(text: string): string[] {
 }
 
 /** Packages that are loaded together with `file`: neither for types alone, nor later by an import(). */
-export function loadedWith(file: string, sources: Sources, seen = new Set<string>()): Set<string> {
+export function loadedWith(file: string, sources: Sources): Set<string> {
+  return new Set([...allLoadedWith(file, sources)].filter((name) => !(name in sources)));
+}
+
+/** The same, and files of src. */
+export function allLoadedWith(file: string, sources: Sources, seen = new Set<string>()): Set<string> {
   const statement = /^(?:import|export)\s+(?!type\b)(?:[^'";]*?\bfrom\s+)?(['"])(.+?)\1/gm;
   for (const [, , specifier = ''] of (sources[file] ?? '').matchAll(statement)) {
     const next = specifier.startsWith('.') ? resolve(file, specifier, sources) : specifier;
     if (next === undefined || seen.has(next)) continue;
     seen.add(next);
-    loadedWith(next, sources, seen);
+    allLoadedWith(next, sources, seen);
   }
-  return new Set([...seen].filter((name) => !(name in sources)));
+  return seen;
 }
 
 /** A `.js` may be what a `.ts` is built to. */

@@ -7,8 +7,8 @@ import type { SamplingOptions } from '../sampling/samplingOptions.ts';
 import { openSession, type SamplingSession } from '../sampling/session.ts';
 import { CollectorReporter } from '../supervisor/collectorReporter.ts';
 import { ALL, beginInNetns, enterNetns } from './netns.ts';
-import type { Options } from './options.ts';
 import type { Asked, Query } from './query.ts';
+import { quietUnlessAsked } from './quietUnlessAsked.ts';
 import { isWhole, whole } from './wholeNamespace.ts';
 
 /** Opens what the question needs, asks it, and closes that. Throws an ExporterError where it cannot be asked. */
@@ -26,11 +26,6 @@ export async function answer({ options, netns, connects, ask }: Query): Promise<
   } finally {
     session.close();
   }
-}
-
-/** One answer needs no running commentary. */
-export function quietUnlessAsked({ log }: Pick<Options, 'log'>): Options['log'] {
-  return { ...log, level: log.level === 'info' ? 'warn' : log.level };
 }
 
 /** Whoever asks waits for all of it. */

@@ -1,6 +1,6 @@
 import { ExporterError, errorLine } from '../base/errors.ts';
 import { escapeInvisible } from '../base/logfmt.ts';
-import { exitNow } from '../kernel/libc.ts';
+import { exitNow } from '../kernel/ownProcess.ts';
 
 /** Ends the process at once. process.exit() joins every thread, and so waits for ever for one that hangs in a system call. */
 export function exit(code: number): never {

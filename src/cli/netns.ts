@@ -1,7 +1,8 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { ExporterError, invalidValue } from '../base/errors.ts';
-import { becomeProgram, loadLibc } from '../kernel/libc.ts';
+import { loadLibc } from '../kernel/libc.ts';
+import { becomeProgram } from '../kernel/ownProcess.ts';
 import { namespaceByName } from '../namespaces/byName.ts';
 import type { FoundNamespace } from '../namespaces/found.ts';
 import { enterForGood, whyNotEntered } from '../namespaces/namespaceSwitcher.ts';

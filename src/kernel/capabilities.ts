@@ -19,6 +19,12 @@ export function holds(capability: Capability, status = readStatus()): boolean {
   return (BigInt(`0x${effective}`) & MASKS[capability]) !== 0n;
 }
 
+/** Whether this thread has any, in effect or in reserve: `CapPrm:` of proc_pid_status(5). */
+export function holdsAny(status = readStatus()): boolean {
+  const [, permitted = '0'] = /^CapPrm:\t([0-9a-f]+)$/m.exec(status) ?? [];
+  return BigInt(`0x${permitted}`) !== 0n;
+}
+
 /** For a person: what was missing where the kernel denied something that takes all of these. */
 export function whyDenied(capabilities: readonly Capability[], status = readStatus()): string {
   const missing = capabilities.filter((capability) => !holds(capability, status));

@@ -1,5 +1,5 @@
-import { createRequire } from 'node:module';
 import { ExporterError, KernelError } from '../base/errors.ts';
+import { type Koffi, loadKoffi } from './koffi.ts';
 
 /**
  * The calls of the C library that the exporter makes itself, because Node has none for them. All of them are
@@ -50,38 +50,16 @@ export const MSG_DONTWAIT = 0x40;
 export const MSG_NOSIGNAL = 0x4000;
 export const CLONE_NEWNET = 0x40000000;
 
-const SOCK_CLOEXEC = 0o2000000;
+export const SOCK_CLOEXEC = 0o2000000;
 const EINTR = 4;
 
 let loaded: Libc | undefined;
 
 /** The C library this process already has loaded. Throws an ExporterError where the FFI library cannot be loaded. */
 export function loadLibc(): Libc {
-  loaded ??= loading(() => bindLibc(loadKoffi()));
+  loaded ??= bindLibc(loadKoffi());
   return loaded;
 }
-
-/** _exit(2): ends the process at once, whatever its threads do. Throws an ExporterError as `loadLibc` does. */
-export function exitNow(code: number): void {
-  loading(() => loadKoffi().load(null).func('void _exit(int)'))(code);
-}
-
-/**
- * execvp(3): this process becomes another program, in the namespaces of the calling thread, with the same stdin, stdout and
- * stderr. Throws a KernelError, and an ExporterError as `loadLibc` does.
- */
-export function becomeProgram(words: readonly [string, ...string[]]): never {
-  const koffi = loading(loadKoffi);
-  const lib = koffi.load(null);
-  // Node lets no program that it starts inherit these unasked.
-  const fcntl = lib.func('int fcntl(int, int, ...)');
-  for (const fd of [0, 1, 2]) fcntl(fd, F_SETFD, 'int', 0);
-  lib.func('int execvp(const char *, const char **)')(words[0], [...words, null]);
-  throw new KernelError(`execvp() of ${words[0]}`, koffi.errno());
-}
-
-/** `asm-generic/fcntl.h` */
-const F_SETFD = 2;
 
 /** `include/uapi/linux/time.h` */
 const CLOCK_THREAD_CPUTIME_ID = 3;
@@ -91,7 +69,7 @@ const CLOCK_THREAD_CPUTIME_ID = 3;
  * machines of 32 bits, whose struct timespec is another.
  */
 export function threadCpuTime(): () => number {
-  const koffi = loading(loadKoffi);
+  const koffi = loadKoffi();
   if (koffi.sizeof('long') !== 8) throw new ExporterError('clock_gettime(): expected a 64-bit machine');
   const read = koffi.load(null).func('int clock_gettime(int, int64_t *)');
   const timespec = new BigInt64Array(2);
@@ -104,22 +82,7 @@ export function threadCpuTime(): () => number {
 
 /** strerror(3) in the C locale: `Connection refused`. Throws an ExporterError as `loadLibc` does. */
 export function strerror(errno: number): string {
-  return loading(() => loadKoffi().load(null).func('str strerror(int)'))(errno);
-}
-
-type Koffi = typeof import('koffi')['default'];
-
-/** Required here and not imported above: where its binary is missing or refused, the exporter falls back to /proc. */
-function loadKoffi(): Koffi {
-  return createRequire(import.meta.url)('koffi') as Koffi;
-}
-
-function loading<T>(load: () => T): T {
-  try {
-    return load();
-  } catch (cause) {
-    throw new ExporterError('loading the C library through koffi', { cause });
-  }
+  return loadKoffi().load(null).func('str strerror(int)')(errno);
 }
 
 function bindLibc(koffi: Koffi): Libc {

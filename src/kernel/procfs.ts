@@ -45,7 +45,7 @@ export function sysctlPath(procfs: string, name: string): string {
 
 /**
  * The directory with this thread's socket tables. `<procfs>/net` is `self/net`, the main thread's, and so the wrong
- * namespace in a worker thread that entered another; it is the last resort, for a plain directory that looks like /proc.
+ * namespace in another thread that entered one; it is the last resort, for a plain directory that looks like /proc.
  */
 export function netDirectory(procfs: string): string {
   const candidates = ['thread-self/net', 'self/net'].map((name) => join(procfs, name));

@@ -11,15 +11,42 @@ export interface ProcessStat {
   readonly startTime: string;
 }
 
-/** proc_pid_stat(5): `pid (comm) state …`. The comm may hold `)`, blanks and newlines; what follows it may not. */
 export function parseProcessStat(bytes: Buffer): ProcessStat | undefined {
-  const open = bytes.indexOf('(');
-  const close = bytes.lastIndexOf(')');
-  if (open < 0 || close < open) return undefined;
-  const startTime = bytes.toString('latin1', close + 2).split(' ', START_TIME + 1)[START_TIME];
+  const { open, close, fields } = split(bytes);
+  const startTime = fields[START_TIME];
   if (startTime === undefined || !/^\d+$/.test(startTime)) return undefined;
   return { name: printable(bytes.toString('utf8', open + 1, close), NAME_LIMIT), startTime };
 }
 
-/** Field 22 of the line; the first after the comm is field 3. */
+/** What a process does with the processor. */
+export interface CpuUse {
+  /** Whether it runs, or waits for nothing but a processor. */
+  readonly isRunnable: boolean;
+  /** Milliseconds, in user and kernel mode. */
+  readonly milliseconds: number;
+}
+
+/** The same line's state, utime and stime. */
+export function parseCpuUse(bytes: Buffer): CpuUse | undefined {
+  const { fields } = split(bytes);
+  const ticks = Number(fields[UTIME]) + Number(fields[STIME]);
+  return Number.isFinite(ticks)
+    ? { isRunnable: fields[0] === 'R', milliseconds: ticks * TICK_MS }
+    : undefined;
+}
+
+/** proc_pid_stat(5): `pid (comm) state …`. The comm may hold `)`, blanks and newlines; what follows it may not. */
+function split(bytes: Buffer): { open: number; close: number; fields: readonly string[] } {
+  const open = bytes.indexOf('(');
+  const close = bytes.lastIndexOf(')');
+  if (open < 0 || close < open) return { open, close, fields: [] };
+  return { open, close, fields: bytes.toString('latin1', close + 2).split(' ', START_TIME + 1) };
+}
+
+/** Fields 14, 15 and 22 of the line; the first after the comm is field 3. */
+const UTIME = 14 - 3;
+const STIME = 15 - 3;
 const START_TIME = 22 - 3;
+
+/** USER_HZ is 100 on every architecture that Node runs on (`include/asm-generic/param.h`). */
+const TICK_MS = 10;

@@ -1,7 +1,7 @@
 import type { Limits } from '../aggregate/limits.ts';
 import type { SourceKind } from '../sockets/source.ts';
 
-/** What the sampling thread is started with: plain data. */
+/** What the sampler is started with: plain data. */
 export interface SamplingOptions {
   /** From the start of one sample to that of the next, unless the cost guard stretches it. */
   readonly intervalMs: number;

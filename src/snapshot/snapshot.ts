@@ -3,7 +3,7 @@ import type { SourceKind } from '../sockets/source.ts';
 import type { DescribedListener } from './describedListener.ts';
 import type { NamespaceSample } from './sample.ts';
 
-/** One whole sample: plain data, because it crosses from the sampling thread to the one that serves it. */
+/** One whole sample: plain data, because it crosses from the sampler to the one that serves it. */
 export interface Snapshot {
   /** When it was complete, in milliseconds since the epoch. */
   readonly timestampMs: number;

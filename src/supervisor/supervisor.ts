@@ -1,21 +1,13 @@
-import { Worker } from 'node:worker_threads';
 import { formatDuration } from '../base/duration.ts';
 import { ExporterError, errorLine } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
-import type { SamplingOptions } from '../sampling/samplingOptions.ts';
+import type { SamplerMessage, SamplerUsage } from '../snapshot/samplerMessage.ts';
 import type { SamplingState } from '../snapshot/samplingState.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
-import type { WorkerMessage } from '../snapshot/workerMessage.ts';
 import { CanaryReporter } from './canaryReporter.ts';
 import { CollectorReporter } from './collectorReporter.ts';
-
-/** A thread that samples. What lies behind it is messages, so that a test can be the thread. */
-export interface SamplingThread {
-  on(event: 'message', listener: (message: WorkerMessage) => void): unknown;
-  on(event: 'error', listener: (error: unknown) => void): unknown;
-  on(event: 'exit', listener: (code: number) => void): unknown;
-  terminate(): Promise<unknown>;
-}
+import { Deadline } from './deadline.ts';
+import type { SamplerProcess } from './samplerProcess.ts';
 
 /** Tells of a sample in the log. */
 interface Reporter {
@@ -24,18 +16,21 @@ interface Reporter {
 
 /** Until the first message, which comes before the first sample. */
 const START_WITHIN_MS = 20_000;
-/** Wait before a dead thread is replaced: doubles with every death, and begins anew after a sample. */
+/** Wait before a dead sampler is replaced: doubles with every death, and begins anew after a sample. */
 const FIRST_BACK_OFF_MS = 1000;
 const LONGEST_BACK_OFF_MS = 60_000;
 
-/** Keeps a sampling thread alive and holds its last sample. */
+/** Keeps a sampler alive and holds its last sample. */
 export class Supervisor {
-  readonly #startThread: () => SamplingThread;
+  readonly #startSampler: () => SamplerProcess;
   readonly #log: Logger;
   readonly #reporters: readonly Reporter[];
-  #thread: SamplingThread | undefined;
+  #sampler: SamplerProcess | undefined;
   #state: SamplingState = { kind: 'failed', reason: 'no sample taken yet', collectors: [] };
-  #deadline: NodeJS.Timeout | undefined;
+  readonly #deadline = new Deadline(
+    () => this.#sampler?.cpuUse(),
+    (patience) => this.#fail(`the sampler hangs: no message for ${patience}`),
+  );
   #restart: NodeJS.Timeout | undefined;
   #backOffMs = FIRST_BACK_OFF_MS;
   readonly #firstSample: Promise<Snapshot>;
@@ -43,10 +38,12 @@ export class Supervisor {
   #resolveFirst: (snapshot: Snapshot) => void = () => {};
   #rejectFirst: (error: ExporterError) => void = () => {};
   #hasSampled = false;
+  #usage: SamplerUsage | undefined;
+  #replaced = 0;
   readonly #observers: ((snapshot: Snapshot) => void)[] = [];
 
-  constructor(startThread: () => SamplingThread, log: Logger) {
-    this.#startThread = startThread;
+  constructor(startSampler: () => SamplerProcess, log: Logger) {
+    this.#startSampler = startSampler;
     this.#log = log;
     this.#reporters = [new CollectorReporter(log), new CanaryReporter(log)];
     this.#firstSample = new Promise((resolve, reject) => {
@@ -56,8 +53,8 @@ export class Supervisor {
   }
 
   /**
-   * Starts sampling → the first sample. Rejects with an ExporterError where the first thread cannot sample at all; from
-   * the first sample on a failure is a state, and the thread is replaced.
+   * Starts sampling → the first sample. Rejects with an ExporterError where the first sampler cannot sample at all; from
+   * the first sample on a failure is a state, and the sampler is replaced.
    */
   start(): Promise<Snapshot> {
     this.#begin();
@@ -74,43 +71,49 @@ export class Supervisor {
     this.#observers.push(observer);
   }
 
-  /** Ends the thread, or leaves it where it hangs in a system call. */
+  /** Ends the sampler. */
   stop(): void {
-    clearTimeout(this.#deadline);
+    this.#deadline.clear();
     clearTimeout(this.#restart);
-    this.#dropThread();
+    this.#dropSampler();
+  }
+
+  /** What the sampler takes of the machine, as of the last sample. */
+  get usage(): SamplerUsage | undefined {
+    return this.#usage;
+  }
+
+  /** Samplers that took the place of one that failed. */
+  get replaced(): number {
+    return this.#replaced;
   }
 
   #begin(): void {
-    let thread: SamplingThread;
+    let sampler: SamplerProcess;
     try {
-      thread = this.#startThread();
+      sampler = this.#startSampler();
     } catch (error) {
-      this.#fail(`cannot start the sampling thread: ${errorLine(error)}`);
+      this.#fail(`cannot start the sampler: ${errorLine(error)}`);
       return;
     }
-    this.#thread = thread;
-    this.#expectWithin(START_WITHIN_MS);
+    this.#sampler = sampler;
+    this.#deadline.expectWithin(START_WITHIN_MS);
     const ifCurrent =
       <T>(act: (value: T) => void) =>
       (value: T): void => {
-        if (this.#thread === thread) act(value);
+        if (this.#sampler === sampler) act(value);
       };
-    thread.on(
+    sampler.on(
       'message',
-      ifCurrent((message: WorkerMessage) => this.#hear(message)),
+      ifCurrent((message: SamplerMessage) => this.#hear(message)),
     );
-    thread.on(
-      'error',
-      ifCurrent((error: unknown) => this.#fail(`the sampling thread died: ${errorLine(error)}`)),
-    );
-    thread.on(
-      'exit',
-      ifCurrent((code: number) => this.#fail(`the sampling thread exited with code ${code}`)),
+    sampler.on(
+      'ended',
+      ifCurrent((how: string) => this.#fail(`the sampler ${how}`)),
     );
   }
 
-  #hear(message: WorkerMessage): void {
+  #hear(message: SamplerMessage): void {
     switch (message.kind) {
       case 'log':
         this.#log[message.level](message.message, message.fields);
@@ -118,13 +121,17 @@ export class Supervisor {
       case 'failed':
         this.#fail(message.reason);
         return;
+      case 'died':
+        this.#fail(`the sampler died: ${message.reason}`);
+        return;
       case 'sampled':
+        this.#usage = message.usage;
         this.#take(message.snapshot);
         break;
       case 'sampling':
         break;
     }
-    this.#expectWithin(message.nextWithinMs);
+    this.#deadline.expectWithin(message.nextWithinMs);
   }
 
   #take(snapshot: Snapshot): void {
@@ -136,32 +143,28 @@ export class Supervisor {
     this.#resolveFirst(snapshot);
   }
 
-  #expectWithin(milliseconds: number): void {
-    clearTimeout(this.#deadline);
-    this.#deadline = setTimeout(() => {
-      this.#fail(`the sampling thread hangs: no message for ${formatDuration(Math.round(milliseconds))}`);
-    }, milliseconds);
-  }
-
-  /** Drops the thread and, once there was a sample, replaces it after a while. */
+  /** Drops the sampler and, once there was a sample, replaces it after a while. */
   #fail(reason: string): void {
-    clearTimeout(this.#deadline);
-    this.#dropThread();
+    this.#deadline.clear();
+    this.#dropSampler();
     if (!this.#hasSampled) {
       this.#rejectFirst(new ExporterError(reason));
       return;
     }
     this.#state = { kind: 'failed', reason, collectors: collectorsOf(this.#state) };
     this.#log.error('sampling stopped', { reason, retry_in: formatDuration(this.#backOffMs) });
-    this.#restart = setTimeout(() => this.#begin(), this.#backOffMs);
+    this.#restart = setTimeout(() => {
+      this.#replaced++;
+      this.#begin();
+    }, this.#backOffMs);
     this.#backOffMs = Math.min(this.#backOffMs * 2, LONGEST_BACK_OFF_MS);
   }
 
-  /** Hears no more from the thread. One that hangs in a system call ends when that returns; nobody waits for it. */
-  #dropThread(): void {
-    const thread = this.#thread;
-    this.#thread = undefined;
-    thread?.terminate().catch(() => {});
+  /** Hears no more from the sampler, and kills it: the kernel takes back all that it had. */
+  #dropSampler(): void {
+    const sampler = this.#sampler;
+    this.#sampler = undefined;
+    sampler?.kill();
   }
 }
 
@@ -170,12 +173,4 @@ function collectorsOf(state: SamplingState): Extract<SamplingState, { kind: 'fai
   return state.snapshot.namespaces.flatMap(({ netns, outcomes }) =>
     outcomes.map(({ collector }) => ({ netns, collector })),
   );
-}
-
-/** A worker thread that runs worker.js beside this file. */
-export function startWorker(settings: SamplingOptions): SamplingThread {
-  return new Worker(new URL('../sampling/worker.js', import.meta.url), {
-    workerData: settings,
-    name: 'sampler',
-  });
 }

@@ -9,10 +9,11 @@ import type { Answer } from './support/http.ts';
 import { fixtureText, newDirectory, newProcfs } from './support/procfs.ts';
 import { Daemon } from './support/program.ts';
 
-const PRELOAD = new URL('./support/failingThread.mjs', import.meta.url).href;
+const PRELOAD = new URL('./support/failingSampler.mjs', import.meta.url).href;
 const QUICK = '--sample.interval=100ms';
 /** How long a thread may be silent, and some. */
-const PATIENCE = { timeout: 20_000 * SLOWNESS, interval: 50 };
+// A sampler that computes is given thrice its time where the machine is busy.
+const PATIENCE = { timeout: 40_000 * SLOWNESS, interval: 50 };
 
 /** `/-/ready` once it answers so. */
 function readyAnswers(daemon: Daemon, status: number, reason: RegExp): Promise<Answer> {
@@ -69,11 +70,11 @@ async function expectCleanEnd(daemon: Daemon): Promise<void> {
 }
 
 // Two of them wait for the whole patience of the program.
-describe.concurrent('a sampling thread that', () => {
+describe.concurrent('a sampler that', () => {
   it.each([
-    ['throws', 'throw', 'the sampling thread died: a defect of two lines'],
-    ['ends', 'exit', 'the sampling thread exited with code 3'],
-    ['computes for ever', 'loop', 'the sampling thread hangs: no message for \\w+'],
+    ['throws', 'throw', 'the sampler died: a defect of two lines'],
+    ['ends', 'exit', 'the sampler exited with code 3'],
+    ['computes for ever', 'loop', 'the sampler hangs: no message for \\w+'],
   ])('%s is replaced, and until then nothing is shown', async (_, way, reason) => {
     const trigger = join(newDirectory(), 'fail');
     const daemon = await Daemon.started([QUICK], {
@@ -104,7 +105,7 @@ describe.concurrent('a sampling thread that', () => {
     writeFileSync(healthy, readFileSync(range));
     renameSync(waiting, range);
     await readyAnswers(daemon, 503, /^the last sample is \w+ old\n$/);
-    await readyAnswers(daemon, 503, /^the sampling thread hangs: no message for \w+\n$/);
+    await readyAnswers(daemon, 503, /^the sampler hangs: no message for \w+\n$/);
     await expectNothingSampled(daemon);
     renameSync(healthy, range);
     await readyAnswers(daemon, 200, /^the last sample is \w+ old\n$/);

@@ -55,7 +55,14 @@ describe('The npm package', () => {
     const paths = packed.files.map(({ path }) => path);
     expect(paths).toEqual(
       expect.arrayContaining([
-        ...['package.json', 'LICENSE', 'README.md', 'dist/main.js', 'dist/sampling/worker.js'],
+        ...[
+          'package.json',
+          'LICENSE',
+          'README.md',
+          'dist/main.js',
+          'dist/sampling/sampler.js',
+          'dist/launcher/launcher.js',
+        ],
         ...['deploy/container/Dockerfile', 'deploy/kubernetes/kustomization.yaml'],
         'deploy/prometheus/prometheus.yml',
       ]),

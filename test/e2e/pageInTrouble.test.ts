@@ -40,7 +40,7 @@ const LONG = 'a-name-of-many-words-and-without-a-single-space-in-it.'.repeat(4);
 /** What the page shows of trouble that a real kernel and a real network do not bring when they are told to. */
 const TROUBLES: Readonly<Record<string, { readonly state: SamplingState } & Partial<Asked>>> = {
   'no sample': {
-    state: { kind: 'failed', reason: 'the sampling thread hangs', collectors: [] },
+    state: { kind: 'failed', reason: 'the sampler hangs', collectors: [] },
     probes: PROBES,
   },
   'an old sample': { state: sampled(RICH_NAMESPACE), nowMs: SAMPLED_AT + 90_000 },

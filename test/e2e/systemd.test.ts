@@ -386,13 +386,12 @@ class SlowProcfs {
   }
 }
 
-/** Loaded before the program: its sampling thread waits as long as the file is there. */
+/** Loaded before the program: its sampler waits as long as the file is there. */
 const HOLD = '/run/hold';
 const HOLDING = `
   import { existsSync } from 'node:fs';
-  import { isMainThread } from 'node:worker_threads';
   const cell = new Int32Array(new SharedArrayBuffer(4));
-  while (!isMainThread && existsSync('${HOLD}')) Atomics.wait(cell, 0, 0, 50);
+  while (process.argv[1]?.endsWith('/sampler.js') && existsSync('${HOLD}')) Atomics.wait(cell, 0, 0, 50);
 `;
 
 /** Listens, connects to itself five times, and holds a UDP port. */

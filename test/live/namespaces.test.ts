@@ -236,16 +236,21 @@ describeLive('a namespace that is not read whole', () => {
       namespaces.map(({ name }) =>
         Number(exporter.value('port_exporter_sample_age_seconds', { netns: name })),
       );
+    const begins: number[] = [];
+    let end = 0;
     for (const wanted of [2, 4, 4]) {
+      begins.push(performance.now());
       await exporter.sample();
+      end = performance.now();
       expect(details().filter((detail) => detail === 1)).toHaveLength(wanted);
       sleepMs(100);
     }
-    // Two were read again in this round, the others in the one before.
+    // Two were read again in this round, the others in the one before: however fast the machine is.
     const sorted = ages().toSorted((a, b) => a - b);
-    expect(sorted[1]).toBeLessThan(0.1);
+    const [, before = 0, last = 0] = begins.map((begin) => (end - begin) / 1000);
+    expect(sorted[1]).toBeLessThan(last);
     expect(sorted[2]).toBeGreaterThanOrEqual(0.09);
-    expect(sorted[3]).toBeLessThan(0.3 * SLOWNESS);
+    expect(sorted[3]).toBeLessThan(before);
     // One that comes later, and may be full, does not wait.
     const late = new NamedNamespace();
     late.inside((world) => times(40, () => world.connect('127.0.0.1')));

@@ -8,7 +8,7 @@ import { EMPTY_NAMESPACE, failing, RICH_NAMESPACE, sampled, withResults } from '
 const rich = sampled(RICH_NAMESPACE);
 const failed: SamplingState = {
   kind: 'failed',
-  reason: 'the sampling thread died',
+  reason: 'the sampler died',
   collectors: [
     { netns: 'host', collector: 'range' },
     { netns: 'host', collector: 'tcp' },

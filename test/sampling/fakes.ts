@@ -2,21 +2,24 @@ import { EventEmitter } from 'node:events';
 import { vi } from 'vitest';
 import type { Logger } from '../../src/base/logger.ts';
 import type { CollectorName, CollectorOutcome } from '../../src/snapshot/sample.ts';
+import type { SamplerMessage, SamplerUsage } from '../../src/snapshot/samplerMessage.ts';
 import type { Snapshot } from '../../src/snapshot/snapshot.ts';
-import type { WorkerMessage } from '../../src/snapshot/workerMessage.ts';
-import type { SamplingThread } from '../../src/supervisor/supervisor.ts';
+import type { SamplerEvents, SamplerProcess } from '../../src/supervisor/samplerProcess.ts';
 
-/** A sampling thread that says what the test tells it to. */
-export class FakeThread extends EventEmitter implements SamplingThread {
-  readonly terminate = vi.fn(async () => 1);
+export const USAGE: SamplerUsage = { cpuSeconds: 1.5, residentBytes: 50_000_000, descriptors: 20 };
 
-  say(message: WorkerMessage): void {
+/** A sampler that says what the test tells it to. */
+export class FakeSampler extends EventEmitter<SamplerEvents> implements SamplerProcess {
+  readonly kill = vi.fn();
+  readonly cpuUse = vi.fn<SamplerProcess['cpuUse']>(() => ({ isRunnable: false, milliseconds: 0 }));
+
+  say(message: SamplerMessage): void {
     this.emit('message', message);
   }
 
   /** One sample, and the next is due within 10 s. */
   sample(snapshot = snapshotOf()): void {
-    this.say({ kind: 'sampled', nextWithinMs: 10_000, snapshot });
+    this.say({ kind: 'sampled', nextWithinMs: 10_000, snapshot, usage: USAGE });
   }
 }
 

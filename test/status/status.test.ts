@@ -15,7 +15,7 @@ import {
 } from '../metrics/snapshots.ts';
 
 const SAMPLED_AT = 1_700_000_000_500;
-const FAILED: SamplingState = { kind: 'failed', reason: 'the sampling thread hangs', collectors: [] };
+const FAILED: SamplingState = { kind: 'failed', reason: 'the sampler hangs', collectors: [] };
 
 function status(
   state: SamplingState,
@@ -183,7 +183,7 @@ describe('a problem', () => {
     expect(status(sampled(failing(RICH_NAMESPACE, 'udp'))).problem).toBe(
       'collector udp of host failed: it went wrong',
     );
-    expect(status(FAILED).problem).toBe('the sampling thread hangs');
+    expect(status(FAILED).problem).toBe('the sampler hangs');
   });
 
   it('without a sample leaves no number, but the hour before', () => {

@@ -1,27 +1,32 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { ExporterError } from '../../src/base/errors.ts';
 import { Supervisor } from '../../src/supervisor/supervisor.ts';
-import { FakeThread, recordingLogger, snapshotOf } from '../sampling/fakes.ts';
+import { FakeSampler, recordingLogger, snapshotOf, USAGE } from '../sampling/fakes.ts';
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
-/** A sampler whose threads the test plays. `failStarts`: how many of the next threads cannot be started at all. */
+/** Messages that wait are read before a deadline counts. */
+const READING_MS = 1;
+
+const pass = (milliseconds: number) => void vi.advanceTimersByTime(milliseconds);
+
+/** A sampler whose processes the test plays. `failStarts`: how many of the next processes cannot be started at all. */
 function newSampler() {
-  const threads: FakeThread[] = [];
+  const samplers: FakeSampler[] = [];
   const starts = { toFail: 0 };
   const { log, lines } = recordingLogger();
   const sampler = new Supervisor(() => {
     if (starts.toFail > 0) {
       starts.toFail--;
-      throw new Error('thread: EAGAIN');
+      throw new Error('spawn: EAGAIN');
     }
-    const thread = new FakeThread();
-    threads.push(thread);
-    return thread;
+    const made = new FakeSampler();
+    samplers.push(made);
+    return made;
   }, log);
-  const newest = (): FakeThread => threads.at(-1) ?? new FakeThread();
-  return { sampler, threads, starts, lines, newest };
+  const newest = (): FakeSampler => samplers.at(-1) ?? new FakeSampler();
+  return { sampler, samplers, starts, lines, newest };
 }
 
 /** One that has sampled once. */
@@ -58,65 +63,69 @@ describe('until the first sample', () => {
     expect(sampler.state).toEqual({ kind: 'sampled', snapshot });
   });
 
-  it.each<[string, (thread: FakeThread) => unknown, string]>([
+  it.each<[string, (process: FakeSampler) => unknown, string]>([
     [
-      'the thread says that nothing can be sampled',
-      (thread) => thread.say({ kind: 'failed', reason: 'open() of /x: ENOENT' }),
+      'it says that nothing can be sampled',
+      (process) => process.say({ kind: 'failed', reason: 'open() of /x: ENOENT' }),
       'open() of /x: ENOENT',
     ],
     [
       'it dies',
-      (thread) => thread.emit('error', new Error('out of\n  memory')),
-      'the sampling thread died: out of memory',
+      (process) => process.say({ kind: 'died', reason: 'out of memory' }),
+      'the sampler died: out of memory',
     ],
-    ['it ends', (thread) => thread.emit('exit', 3), 'the sampling thread exited with code 3'],
-    [
-      'it never says a word',
-      () => vi.advanceTimersByTime(20_000),
-      'the sampling thread hangs: no message for 20s',
-    ],
+    ['it ends', (process) => process.emit('ended', 'exited with code 3'), 'the sampler exited with code 3'],
+    ['it never says a word', () => pass(20_000 + READING_MS), 'the sampler hangs: no message for 20s'],
     [
       'its first sample takes too long',
-      (thread) => {
-        thread.say({ kind: 'sampling', nextWithinMs: 1500 });
-        vi.advanceTimersByTime(1500);
+      (process) => {
+        process.say({ kind: 'sampling', nextWithinMs: 1500 });
+        pass(1500 + READING_MS);
       },
-      'the sampling thread hangs: no message for 1s500ms',
+      'the sampler hangs: no message for 1s500ms',
     ],
   ])('start() rejects where %s, and nothing is tried again', async (_, fail, reason) => {
-    const { sampler, threads, newest } = newSampler();
+    const { sampler, samplers, newest } = newSampler();
     const first = sampler.start();
     fail(newest());
     await expect(first).rejects.toThrow(new ExporterError(reason));
-    expect(newest().terminate).toHaveBeenCalledOnce();
-    vi.advanceTimersByTime(600_000);
-    expect(threads).toHaveLength(1);
+    expect(newest().kill).toHaveBeenCalledOnce();
+    pass(600_000);
+    expect(samplers).toHaveLength(1);
   });
 
-  it('start() rejects where no thread can be started', async () => {
+  it('start() rejects where none can be started', async () => {
     const { sampler, starts } = newSampler();
     starts.toFail = 1;
-    const reason = 'cannot start the sampling thread: thread: EAGAIN';
+    const reason = 'cannot start the sampler: spawn: EAGAIN';
     await expect(sampler.start()).rejects.toThrow(new ExporterError(reason));
   });
 });
 
-describe('a thread that fails after a sample', () => {
-  it.each<[string, (thread: FakeThread) => unknown, string]>([
+describe('one that fails after a sample', () => {
+  it.each<[string, (process: FakeSampler) => unknown, string]>([
     [
       'dies',
-      (thread) => thread.emit('error', new Error('out of memory')),
-      'the sampling thread died: out of memory',
+      (process) => process.say({ kind: 'died', reason: 'out of memory' }),
+      'the sampler died: out of memory',
     ],
-    ['ends', (thread) => thread.emit('exit', 0), 'the sampling thread exited with code 0'],
-    ['says that nothing can be sampled', (thread) => thread.say({ kind: 'failed', reason: 'gone' }), 'gone'],
+    [
+      'ends',
+      (process) => process.emit('ended', 'was killed by SIGKILL'),
+      'the sampler was killed by SIGKILL',
+    ],
+    [
+      'says that nothing can be sampled',
+      (process) => process.say({ kind: 'failed', reason: 'gone' }),
+      'gone',
+    ],
     [
       'is late with what it promised',
-      () => vi.advanceTimersByTime(10_000),
-      'the sampling thread hangs: no message for 10s',
+      () => pass(10_000 + READING_MS),
+      'the sampler hangs: no message for 10s',
     ],
   ])('and %s leaves no numbers, a reason, and its collectors', async (_, fail, reason) => {
-    const { sampler, threads, lines, newest } = await samplingSampler();
+    const { sampler, samplers, lines, newest } = await samplingSampler();
     fail(newest());
     expect(sampler.state).toEqual({
       kind: 'failed',
@@ -126,104 +135,104 @@ describe('a thread that fails after a sample', () => {
         { netns: 'host', collector: 'tcp' },
       ],
     });
-    expect(newest().terminate).toHaveBeenCalledOnce();
+    expect(newest().kill).toHaveBeenCalledOnce();
     expect(lines).toEqual([['error', 'sampling stopped', { reason, retry_in: '1s' }]]);
-    vi.advanceTimersByTime(999);
-    expect(threads).toHaveLength(1);
-    vi.advanceTimersByTime(1);
-    expect(threads).toHaveLength(2);
+    pass(999);
+    expect(samplers).toHaveLength(1);
+    pass(1);
+    expect(samplers).toHaveLength(2);
     newest().sample();
     expect(sampler.state.kind).toBe('sampled');
   });
 
   it('is waited for exactly as long as each message says', async () => {
     const { sampler, newest } = await samplingSampler();
-    vi.advanceTimersByTime(9999);
+    pass(9999);
     newest().say({ kind: 'sampling', nextWithinMs: 60_000 });
-    vi.advanceTimersByTime(59_999);
-    newest().say({ kind: 'sampled', nextWithinMs: 300, snapshot: snapshotOf() });
-    vi.advanceTimersByTime(299);
+    pass(59_999);
+    newest().say({ kind: 'sampled', nextWithinMs: 300, snapshot: snapshotOf(), usage: USAGE });
+    pass(299);
     expect(sampler.state.kind).toBe('sampled');
-    vi.advanceTimersByTime(1);
+    pass(1 + READING_MS);
     expect(sampler.state.kind).toBe('failed');
   });
 
   it('gets no more time for a line to log', async () => {
     const { sampler, lines, newest } = await samplingSampler();
-    vi.advanceTimersByTime(9999);
+    pass(9999);
     newest().say({ kind: 'log', level: 'warn', message: 'hm', fields: { a: 1 } });
-    vi.advanceTimersByTime(1);
+    pass(1 + READING_MS);
     expect(sampler.state.kind).toBe('failed');
     expect(lines[0]).toEqual(['warn', 'hm', { a: 1 }]);
   });
 
   it('is replaced after 1 s, 2 s, 4 s and so on up to a minute, and after a sample from 1 s again', async () => {
-    const { starts, threads, newest } = await samplingSampler();
+    const { starts, samplers, newest } = await samplingSampler();
     const waits = [1, 2, 4, 8, 16, 32, 60, 60, 60].map((seconds) => seconds * 1000);
     for (const [died, wait] of waits.entries()) {
-      newest().emit('exit', 1);
-      vi.advanceTimersByTime(wait - 1);
-      expect(threads).toHaveLength(died + 1);
-      vi.advanceTimersByTime(1);
-      expect(threads).toHaveLength(died + 2);
+      newest().emit('ended', 'exited with code 1');
+      pass(wait - 1);
+      expect(samplers).toHaveLength(died + 1);
+      pass(1);
+      expect(samplers).toHaveLength(died + 2);
     }
     newest().say({ kind: 'sampling', nextWithinMs: 1000 });
     newest().sample();
-    newest().emit('exit', 1);
+    newest().emit('ended', 'exited with code 1');
     starts.toFail = 1;
-    vi.advanceTimersByTime(1000);
-    expect(threads).toHaveLength(waits.length + 1);
-    vi.advanceTimersByTime(2000);
-    expect(threads).toHaveLength(waits.length + 2);
+    pass(1000);
+    expect(samplers).toHaveLength(waits.length + 1);
+    pass(2000);
+    expect(samplers).toHaveLength(waits.length + 2);
   });
 
   it('is not heard any more, whatever it still says', async () => {
-    const { sampler, threads, lines, newest } = await samplingSampler();
+    const { sampler, samplers, lines, newest } = await samplingSampler();
     const dropped = newest();
-    vi.advanceTimersByTime(10_000);
+    pass(10_000 + READING_MS);
     const failed = sampler.state;
     const sayAll = () => {
       dropped.sample();
       dropped.say({ kind: 'failed', reason: 'late' });
       dropped.say({ kind: 'log', level: 'info', message: 'late', fields: undefined });
-      dropped.emit('error', new Error('late'));
-      dropped.emit('exit', 1);
+      dropped.say({ kind: 'died', reason: 'late' });
+      dropped.emit('ended', 'exited with code 1');
     };
     sayAll();
     expect(sampler.state).toBe(failed);
-    vi.advanceTimersByTime(1000);
+    pass(1000);
     const snapshot = snapshotOf();
     newest().sample(snapshot);
     sayAll();
     expect(sampler.state).toEqual({ kind: 'sampled', snapshot });
-    expect(threads).toHaveLength(2);
+    expect(samplers).toHaveLength(2);
     expect(lines).toHaveLength(1);
   });
 
   it('keeps naming its collectors while its successors fail too', async () => {
     const { sampler, newest } = await samplingSampler();
-    newest().emit('exit', 1);
-    vi.advanceTimersByTime(1000);
+    newest().emit('ended', 'exited with code 1');
+    pass(1000);
     newest().say({ kind: 'failed', reason: 'still broken' });
     expect(sampler.state).toMatchObject({ reason: 'still broken', collectors: [{}, {}] });
   });
 });
 
 describe('stop()', () => {
-  it('ends the thread and starts no other', async () => {
-    const { sampler, threads, newest } = await samplingSampler();
+  it('kills it and starts no other', async () => {
+    const { sampler, samplers, newest } = await samplingSampler();
     sampler.stop();
-    expect(newest().terminate).toHaveBeenCalledOnce();
-    newest().emit('exit', 1);
-    vi.advanceTimersByTime(600_000);
-    expect(threads).toHaveLength(1);
+    expect(newest().kill).toHaveBeenCalledOnce();
+    newest().emit('ended', 'exited with code 1');
+    pass(600_000);
+    expect(samplers).toHaveLength(1);
   });
 
   it('also while a replacement is due', async () => {
-    const { sampler, threads, newest } = await samplingSampler();
-    newest().emit('exit', 1);
+    const { sampler, samplers, newest } = await samplingSampler();
+    newest().emit('ended', 'exited with code 1');
     sampler.stop();
     expect(vi.getTimerCount()).toBe(0);
-    expect(threads).toHaveLength(1);
+    expect(samplers).toHaveLength(1);
   });
 });

@@ -68,8 +68,8 @@ describe('the status', () => {
 
   it('shows no numbers that are old, and none where there are none', () => {
     expect(wordsOf(sampled(RICH_NAMESPACE), NOW + 60_000)).toBe('not ready: the last sample is 1m500ms old');
-    const state = { kind: 'failed', reason: 'the sampling thread died: oops', collectors: [] } as const;
-    expect(wordsOf(state)).toBe('not ready: the sampling thread died: oops');
+    const state = { kind: 'failed', reason: 'the sampler died: oops', collectors: [] } as const;
+    expect(wordsOf(state)).toBe('not ready: the sampler died: oops');
   });
 
   it('is one line, whatever a namespace is called, and no longer than a message may be', () => {

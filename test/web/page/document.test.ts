@@ -48,14 +48,14 @@ describe('the status page', () => {
 });
 
 describe('a page without good numbers', () => {
-  const FAILED: SamplingState = { kind: 'failed', reason: 'the sampling thread <hangs>', collectors: [] };
+  const FAILED: SamplingState = { kind: 'failed', reason: 'the sampler <hangs>', collectors: [] };
 
   it('says so first and loudly, and shows none that are old', async () => {
     const history = recordedOnce(sampled(RICH_NAMESPACE));
     const html = await page(FAILED, { history });
     const text = textOf(html);
     expect(html).toMatch(/<div id="problem" class="problem" role="alert">/);
-    expect(text).toContain('Do not trust this page: the sampling thread &lt;hangs&gt;');
+    expect(text).toContain('Do not trust this page: the sampler &lt;hangs&gt;');
     expect(text).toContain('No data.');
     expect(text).not.toMatch(/ left of |Fullest destinations|sampled \d/);
     expect(text).toContain('The last hour of host');

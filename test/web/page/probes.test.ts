@@ -34,7 +34,7 @@ describe('probes on the page', () => {
   });
 
   it('are there without a sample', async () => {
-    const failed: SamplingState = { kind: 'failed', reason: 'the sampling thread hangs', collectors: [] };
+    const failed: SamplingState = { kind: 'failed', reason: 'the sampler hangs', collectors: [] };
     expect(textOf(await page(failed, { probes: PROBES }))).toMatch(/No data\..*Probes Target Result/);
   });
 

@@ -1,7 +1,6 @@
-// Preloaded into the program under test: as soon as the file FAIL_WHEN is there, its sampling thread takes the file away
+// Preloaded into the program under test: as soon as the file FAIL_WHEN is there, its sampler takes the file away
 // and fails in the way that FAIL_WITH says.
 import { existsSync, unlinkSync } from 'node:fs';
-import { isMainThread } from 'node:worker_threads';
 
 const WAYS = {
   throw() {
@@ -17,7 +16,7 @@ const WAYS = {
 
 const { FAIL_WITH = '', FAIL_WHEN = '' } = process.env;
 
-if (!isMainThread) {
+if (process.argv[1]?.endsWith('/sampling/sampler.js')) {
   setInterval(() => {
     if (!existsSync(FAIL_WHEN)) return;
     unlinkSync(FAIL_WHEN);

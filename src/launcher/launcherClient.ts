@@ -1,0 +1,83 @@
+import { EventEmitter } from 'node:events';
+import type { Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { hasEnded } from '../kernel/ownProcess.ts';
+import type { LauncherNews, LauncherRequest } from './launcherMessage.ts';
+
+/** What a sampler started by the launcher tells of itself. */
+interface LaunchedEvents {
+  /** The socket on which it speaks, and its process id. */
+  started: [socket: Socket, pid: number];
+  /** `how` completes a sentence: `exited with code 1`. Nothing comes after it. */
+  ended: [how: string];
+}
+
+export interface Launched extends EventEmitter<LaunchedEvents> {
+  kill(): void;
+}
+
+/** One that is told to end is gone within milliseconds, unless a sampler hangs in the kernel. */
+const END_WITHIN_MS = 500;
+const END_STEP_MS = 5;
+
+/** The launcher of this process. */
+export class Launcher {
+  readonly #pid: number;
+  readonly #launched = new Map<number, Launched>();
+  #last = 0;
+  readonly #waiting: LauncherRequest[] = [];
+  #isReady = false;
+  #isEnding = false;
+
+  /** @param onGone the launcher ended unasked, and nothing can be started any more */
+  constructor(pid: number, onGone: () => void) {
+    this.#pid = pid;
+    process.on('message', (news: LauncherNews, socket?: Socket) => this.#hear(news, socket));
+    process.on('disconnect', () => {
+      if (!this.#isEnding) onGone();
+    });
+  }
+
+  /** @param options SamplingOptions as text */
+  start(options: string): Launched {
+    const id = ++this.#last;
+    const launched: Launched = Object.assign(new EventEmitter<LaunchedEvents>(), {
+      kill: () => this.#ask({ kind: 'kill', id }),
+    });
+    this.#launched.set(id, launched);
+    this.#ask({ kind: 'start', id, options });
+    return launched;
+  }
+
+  /** Ends the launcher and all that it started: nothing of them is left. */
+  async end(): Promise<void> {
+    this.#isEnding = true;
+    // While it begins it has started nothing, and hears nothing.
+    if (!this.#isReady) process.kill(this.#pid, 'SIGKILL');
+    // Not by disconnecting: while a socket is on its way, the other end does not notice.
+    this.#ask({ kind: 'end' });
+    for (let waited = 0; !hasEnded(this.#pid) && waited < END_WITHIN_MS; waited += END_STEP_MS) {
+      await sleep(END_STEP_MS);
+    }
+  }
+
+  #ask(request: LauncherRequest): void {
+    // Where nobody hears it any more, `disconnect` follows.
+    if (!this.#isReady) this.#waiting.push(request);
+    else process.send?.(request, undefined, {}, () => {});
+  }
+
+  #hear(news: LauncherNews, socket: Socket | undefined): void {
+    if (news.kind === 'ready') {
+      this.#isReady = true;
+      for (const request of this.#waiting.splice(0)) this.#ask(request);
+      return;
+    }
+    const launched = this.#launched.get(news.id);
+    if (news.kind === 'ended') {
+      this.#launched.delete(news.id);
+      launched?.emit('ended', news.how);
+    } else if (launched === undefined || socket === undefined) socket?.destroy();
+    else launched.emit('started', socket, news.pid);
+  }
+}

@@ -1,0 +1,17 @@
+/** What the process that serves asks of the launcher. */
+export type LauncherRequest =
+  /** `options`: SamplingOptions as text. Answered by `started` and at last `ended`, or by `ended` alone. */
+  | { readonly kind: 'start'; readonly id: number; readonly options: string }
+  /** By SIGKILL, which also ends what hangs or is stopped. */
+  | { readonly kind: 'kill'; readonly id: number }
+  /** All of them, and then itself. */
+  | { readonly kind: 'end' };
+
+/** What the launcher says. */
+export type LauncherNews =
+  /** It hears what it is asked. */
+  | { readonly kind: 'ready' }
+  /** With it comes the socket on which the sampler speaks. */
+  | { readonly kind: 'started'; readonly id: number; readonly pid: number }
+  /** `how` completes a sentence: `exited with code 1`. */
+  | { readonly kind: 'ended'; readonly id: number; readonly how: string };
