@@ -57,7 +57,12 @@ export async function startDaemon(options: Options, log: Logger, samplers: Sampl
     page: options.web.page ? openPage(supervisor, probes, options) : undefined,
     readme: readReadme(),
   });
-  const service = createService({ environment: process.env, state: () => supervisor.state, log });
+  const service = createService({
+    environment: process.env,
+    state: () => supervisor.state,
+    log,
+    announcing: samplers.announcing,
+  });
   const places = options.web.systemdSocket
     ? takeListenFds(process.env, process.pid).map((fd) => ({ fd }))
     : options.web.listenAddresses;

@@ -83,8 +83,7 @@ describe('the seam between the processes', () => {
       ),
     ).toEqual([]);
     const sampling = loadedBy('sampling/sampler.ts', 'launcher/launcher.ts');
-    const others =
-      /^(web|cli|probes|metrics|systemd|reports)\/|^(hono|yaml|zod|yargs|node:(https?|tls|dgram|dns))\b/;
+    const others = /^(web|cli|probes|metrics|reports)\/|^(hono|yaml|zod|yargs|node:(https?|tls|dgram|dns))\b/;
     expect(sampling.filter((name) => others.test(name))).toEqual([]);
     expect(sampling).toContain('sampling/session.ts');
   });

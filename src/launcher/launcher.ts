@@ -7,10 +7,11 @@ import { errorLine } from '../base/errors.ts';
 import { dieWithParent } from '../kernel/ownProcess.ts';
 import { socketPair } from '../kernel/socketPair.ts';
 import { howItEnded, spawnSampler } from '../sampling/spawnSampler.ts';
+import { notifyFor } from '../systemd/notifyCommand.ts';
 import type { LauncherNews, LauncherRequest } from './launcherMessage.ts';
 
 // A program of its own: it keeps the capabilities that the process that serves has given up, does nothing but start and kill
-// samplers, and reads nothing that a stranger wrote. It ends with that process, and the samplers with it.
+// samplers and run systemd-notify, and reads nothing that a stranger wrote. It ends with that process, and the samplers with it.
 
 const END_WITHIN_MS = 400;
 const samplers = new Map<number, ChildProcess>();
@@ -20,6 +21,7 @@ let isEnding = false;
 for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => {});
 process.on('message', (request: LauncherRequest) => {
   if (request.kind === 'start') start(request);
+  else if (request.kind === 'notify') notify(request);
   else if (request.kind === 'end') endAll();
   else samplers.get(request.id)?.kill('SIGKILL');
 });
@@ -47,6 +49,14 @@ function start({ id, options }: Extract<LauncherRequest, { kind: 'start' }>): vo
   } catch (error) {
     end(id, `could not be started: ${errorLine(error)}`);
   }
+}
+
+function notify({ id, announcement }: Extract<LauncherRequest, { kind: 'notify' }>): void {
+  const answer = (error?: string) => say({ kind: 'notified', id, error });
+  notifyFor(process.ppid, announcement).then(
+    () => answer(),
+    (error: unknown) => answer(errorLine(error)),
+  );
 }
 
 function end(id: number, how: string): void {

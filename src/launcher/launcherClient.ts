@@ -1,7 +1,11 @@
 import { EventEmitter } from 'node:events';
+import { readFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { ifReadable } from '../base/ifReadable.ts';
+import { holds } from '../kernel/capabilities.ts';
 import { hasEnded } from '../kernel/ownProcess.ts';
+import type { Announcement, Announcing } from '../systemd/notifyCommand.ts';
 import type { LauncherNews, LauncherRequest } from './launcherMessage.ts';
 
 /** What a sampler started by the launcher tells of itself. */
@@ -24,6 +28,7 @@ const END_STEP_MS = 5;
 export class Launcher {
   readonly #pid: number;
   readonly #launched = new Map<number, Launched>();
+  readonly #notifying = new Map<number, (error: string | undefined) => void>();
   #last = 0;
   readonly #waiting: LauncherRequest[] = [];
   #isReady = false;
@@ -49,6 +54,15 @@ export class Launcher {
     return launched;
   }
 
+  /** The command systemd-notify, run by the launcher. */
+  get announcing(): Announcing {
+    const status = ifReadable(() => readFileSync(`/proc/${this.#pid}/status`, 'latin1'));
+    return {
+      command: (announcement) => this.#notify(announcement),
+      mayVouch: holds('CAP_SYS_ADMIN', status ?? ''),
+    };
+  }
+
   /** Ends the launcher and all that it started: nothing of them is left. */
   async end(): Promise<void> {
     this.#isEnding = true;
@@ -61,6 +75,14 @@ export class Launcher {
     }
   }
 
+  #notify(announcement: Announcement): Promise<void> {
+    const id = ++this.#last;
+    return new Promise((resolve, reject) => {
+      this.#notifying.set(id, (error) => (error === undefined ? resolve() : reject(new Error(error))));
+      this.#ask({ kind: 'notify', id, announcement });
+    });
+  }
+
   #ask(request: LauncherRequest): void {
     // Where nobody hears it any more, `disconnect` follows.
     if (!this.#isReady) this.#waiting.push(request);
@@ -71,6 +93,11 @@ export class Launcher {
     if (news.kind === 'ready') {
       this.#isReady = true;
       for (const request of this.#waiting.splice(0)) this.#ask(request);
+      return;
+    }
+    if (news.kind === 'notified') {
+      this.#notifying.get(news.id)?.(news.error);
+      this.#notifying.delete(news.id);
       return;
     }
     const launched = this.#launched.get(news.id);

@@ -1,9 +1,13 @@
+import type { Announcement } from '../systemd/notifyCommand.ts';
+
 /** What the process that serves asks of the launcher. */
 export type LauncherRequest =
   /** `options`: SamplingOptions as text. Answered by `started` and at last `ended`, or by `ended` alone. */
   | { readonly kind: 'start'; readonly id: number; readonly options: string }
   /** By SIGKILL, which also ends what hangs or is stopped. */
   | { readonly kind: 'kill'; readonly id: number }
+  /** To the service manager, in the name of the process that serves. Answered by `notified`. */
+  | { readonly kind: 'notify'; readonly id: number; readonly announcement: Announcement }
   /** All of them, and then itself. */
   | { readonly kind: 'end' };
 
@@ -14,4 +18,5 @@ export type LauncherNews =
   /** With it comes the socket on which the sampler speaks. */
   | { readonly kind: 'started'; readonly id: number; readonly pid: number }
   /** `how` completes a sentence: `exited with code 1`. */
-  | { readonly kind: 'ended'; readonly id: number; readonly how: string };
+  | { readonly kind: 'ended'; readonly id: number; readonly how: string }
+  | { readonly kind: 'notified'; readonly id: number; readonly error: string | undefined };

@@ -70,7 +70,7 @@ function startLauncher(channel: number): number {
   try {
     const launcher = spawn(process.execPath, [...process.execArgv, program], {
       stdio: ['ignore', 'ignore', 'inherit', channel],
-      env: { ...environmentOfChild(process.env), [CHANNEL]: '3' },
+      env: { ...environmentOfChild(process.env), ...notifySocket(process.env), [CHANNEL]: '3' },
     });
     launcher.on('error', () => {});
     if (launcher.pid === undefined)
@@ -80,6 +80,11 @@ function startLauncher(channel: number): number {
   } finally {
     closeSync(channel);
   }
+}
+
+/** For the command that speaks in the name of this process. */
+function notifySocket({ NOTIFY_SOCKET }: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return NOTIFY_SOCKET === undefined ? {} : { NOTIFY_SOCKET };
 }
 
 function listenFds({ LISTEN_FDS: count = '', LISTEN_PID: pid }: NodeJS.ProcessEnv): number[] {

@@ -2,10 +2,12 @@ import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { errorLine } from '../base/errors.ts';
+import { holds } from '../kernel/capabilities.ts';
 import type { Launcher } from '../launcher/launcherClient.ts';
 import { writeOptions } from '../sampling/handover.ts';
 import type { SamplingOptions } from '../sampling/samplingOptions.ts';
 import { howItEnded, spawnSampler } from '../sampling/spawnSampler.ts';
+import { type Announcing, notifyFor } from '../systemd/notifyCommand.ts';
 import { hear, newSampler, type SamplerProcess } from './samplerProcess.ts';
 
 /** Where samplers come from. */
@@ -13,6 +15,8 @@ export interface Samplers {
   start(options: SamplingOptions): SamplerProcess;
   /** Ends all of them, and waits until they are gone, but not for one that hangs in the kernel. */
   end(): Promise<void>;
+  /** How the service manager is told of the daemon. */
+  readonly announcing: Announcing;
 }
 
 const END_WITHIN_MS = 500;
@@ -40,6 +44,10 @@ export function ownSamplers(): Samplers {
       for (const sampler of running) sampler.kill();
       await Promise.race([ended, sleep(END_WITHIN_MS)]);
     },
+    announcing: {
+      command: (announcement) => notifyFor(process.pid, announcement),
+      mayVouch: holds('CAP_SYS_ADMIN'),
+    },
   };
 }
 
@@ -61,5 +69,6 @@ export function launchedSamplers(launcher: Launcher): Samplers {
       return sampler;
     },
     end: () => launcher.end(),
+    announcing: launcher.announcing,
   };
 }

@@ -1,12 +1,12 @@
 import { execFile } from 'node:child_process';
-import notify from 'systemd-notify';
 import { errorLine } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
+import type { Announcement, Announcing } from './notifyCommand.ts';
 import type { Send } from './notifySocket.ts';
 
 export interface Manager {
   /** Sets the status, and says READY. Waits until it was taken; never rejects. */
-  announce(message: { readonly ready?: boolean; readonly status: string }): Promise<void>;
+  announce(announcement: Announcement): Promise<void>;
   /** Says that this process lives. */
   keepAlive(): void;
   /** Says that this process ends. */
@@ -14,11 +14,15 @@ export interface Manager {
 }
 
 /**
- * The ways to the service manager. READY and status go through the package systemd-notify, and where its command is
- * missing or fails as datagrams. Keep-alives, which it cannot send, are datagrams; only where `send` is undefined, because the
+ * The ways to the service manager. READY and status go through the package systemd-notify. Its command is heard as this process only
+ * where it may vouch for that: where it may not (`mayVouch`), is missing or fails, they are datagrams too. Keep-alives, which it cannot send, are datagrams; only where `send` is undefined, because the
  * FFI library is missing, each of them is a process: without any the manager would kill a healthy exporter.
  */
-export function createManager(send: Send | undefined, log: Logger): Manager {
+export function createManager(
+  send: Send | undefined,
+  log: Logger,
+  { command, mayVouch }: Announcing,
+): Manager {
   let isCommandUsable = true;
   /** What cannot be done is said once, until it could be done again. */
   const refused = new Set<string>();
@@ -42,8 +46,8 @@ export function createManager(send: Send | undefined, log: Logger): Manager {
     async announce({ ready = false, status }) {
       if (isCommandUsable) {
         try {
-          await notify({ ready, status });
-          return;
+          await command({ ready, status });
+          if (mayVouch) return;
         } catch (error) {
           isCommandUsable = false;
           settle('the command systemd-notify', error);

@@ -4,6 +4,7 @@ import { loadLibc } from '../kernel/libc.ts';
 import type { SamplingState } from '../snapshot/samplingState.ts';
 import { isFresh } from '../status/readiness.ts';
 import { createManager } from './manager.ts';
+import type { Announcing } from './notifyCommand.ts';
 import { openNotifySocket, type Send } from './notifySocket.ts';
 import { statusOf } from './status.ts';
 import { isNews, STATUS_CHECK_MS } from './statusNews.ts';
@@ -24,11 +25,13 @@ export function createService(options: {
   readonly environment: NodeJS.ProcessEnv;
   readonly state: () => SamplingState;
   readonly log: Logger;
+  /** The command to announce by, and whether it may speak in the name of this process. */
+  readonly announcing: Announcing;
 }): Service {
-  const { environment, state, log } = options;
+  const { environment, state, log, announcing } = options;
   const path = environment['NOTIFY_SOCKET'] ?? '';
   if (path === '') return noService;
-  const manager = createManager(openSocket(path, log), log);
+  const manager = createManager(openSocket(path, log), log, announcing);
   let status = statusOf(state(), Date.now());
   let saidAt = performance.now();
   let endWatchdog = () => {};

@@ -137,17 +137,43 @@ describe.skipIf(isSkipped)(`under systemd as PID 1${isSkipped ? ` (skipped: ${mi
       expect(Number(score)).toBeLessThanOrEqual(most);
     });
 
-    it('gives its process those capabilities that it names, and the user is nobody of the machine', async () => {
+    it('gives those capabilities that it names to what samples, none to what serves, and the user is nobody', async () => {
       await machine.ask('systemctl', 'start', UNIT);
-      const status = await machine.ask('cat', `/proc/${await mainPid()}/status`);
-      const [, uid] = /^Uid:\t(\d+)/m.exec(status) ?? [];
+      const [main = '', launcher = '', sampler = ''] = await processes();
+      const setsOf = async (pid: string, sets: readonly string[]) => {
+        const statuses = await machine.ask('sh', '-c', `cat /proc/${pid}/task/*/status`);
+        const found = statuses.matchAll(new RegExp(`^(?:${sets.join('|')}):\\t0*(.*)$`, 'gm'));
+        return [...new Set([...found].map(([, bits]) => bits))];
+      };
+      const [, uid] = /^Uid:\t(\d+)/m.exec(await machine.ask('cat', `/proc/${main}/status`)) ?? [];
       expect(Number(uid)).toBeGreaterThanOrEqual(61_184);
+      // What is inheritable is so by files alone, which NoNewPrivileges= has the kernel ignore.
+      expect(await setsOf(main, ['CapPrm', 'CapEff', 'CapAmb'])).toEqual(['']);
       // CAP_SYS_PTRACE is 19, CAP_SYS_ADMIN 21 (linux/capability.h).
-      const sets = ['CapPrm', 'CapEff', 'CapBnd', 'CapAmb'].map(
-        (set) => new RegExp(`^${set}:\t0*280000$`, 'm'),
-      );
-      for (const set of sets) expect(status).toMatch(set);
+      const all = ['CapPrm', 'CapEff', 'CapBnd', 'CapAmb'];
+      for (const pid of [launcher, sampler]) expect(await setsOf(pid, all)).toEqual(['280000']);
     });
+
+    it('has nobody write the memory of a process, not even what may trace all of them', async () => {
+      await machine.ask('systemctl', 'start', UNIT);
+      // Into its mount namespace alone, as root: what is refused there is refused by the mount.
+      const inside = async (pid: string, path: string) =>
+        machine.run('nsenter', `--mount=/proc/${pid}/ns/mnt`, 'sh', '-c', `exec 3<>${path}`);
+      for (const pid of await processes()) {
+        for (const path of ['/proc/1/mem', '/proc/1/oom_score_adj']) {
+          expect((await inside(pid, path)).stderr).toContain('Read-only file system');
+        }
+        expect((await machine.run('sh', '-c', `exec 3<>/proc/${pid}/mem`)).code).toBe(0);
+      }
+    });
+
+    /** The process that serves, its launcher, and the sampler. */
+    async function processes(): Promise<string[]> {
+      const main = (await mainPid()) ?? '';
+      const childOf = async (pid: string) => (await machine.ask('pgrep', '--parent', pid)).trim();
+      const launcher = await childOf(main);
+      return [main, launcher, await childOf(launcher)];
+    }
   });
 
   describe('the watchdog', () => {
@@ -321,7 +347,7 @@ describe.skipIf(isSkipped)(`under systemd as PID 1${isSkipped ? ` (skipped: ${mi
       ['CAP_SYS_ADMIN', { blue: false, process: 'peer' }],
       ['CAP_SYS_PTRACE', { blue: true, process: '' }],
     ])('need %s', async (capability, expected) => {
-      const less = `[Service]\nAmbientCapabilities=~${capability}\nCapabilityBoundingSet=~${capability}\nNotifyAccess=all\n`;
+      const less = `[Service]\nAmbientCapabilities=~${capability}\nCapabilityBoundingSet=~${capability}\n`;
       await configure({ less, thorough: environment({ ...thorough, SAMPLE_INTERVAL: '200ms' }) });
       await machine.ask('systemctl', 'start', UNIT);
       const series = await scrape();
