@@ -111,7 +111,7 @@ describe('deploy/kubernetes', () => {
     });
     expect(spec.hostIPC).toBeUndefined();
     for (const { readOnly } of container.volumeMounts ?? []) expect(readOnly).toBe(true);
-    expect(spec.volumes?.map(({ hostPath }) => hostPath?.path)).toEqual(['/sys/fs/cgroup']);
+    expect(spec.volumes?.map(({ hostPath }) => hostPath?.path)).toEqual(['/sys/fs/cgroup', '/proc']);
     expect(container.resources).toMatchObject({
       requests: { cpu: expect.any(String), memory: expect.any(String) },
       limits: { memory: expect.any(String) },

@@ -1,5 +1,6 @@
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
+import { readdirSync, readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 import type { IDaemonSet } from 'kubernetes-models/apps/v1/DaemonSet';
@@ -30,6 +31,26 @@ const HERE = {
 const missing = missingKubectl ?? missingRuntime ?? missingNobody;
 const LISTEN =
   "require('net').createServer().listen(0, '127.0.0.1', function () { console.log(this.address().port) })";
+
+const OPEN = `
+  try { fs.openSync(process.argv[1], 'r+'); process.stdout.write('opened'); } catch (error) { process.stdout.write(error.code); }
+`;
+
+/** The pod's process that serves, its launcher, and the sampler, with their effective capabilities. */
+function processesOf({ child }: Daemon): { pid: number; capabilities: string }[] {
+  const childrenOf = (pid: number | undefined): number[] => {
+    const tasks = readdirSync(`/proc/${pid}/task`).map((tid) => `/proc/${pid}/task/${tid}/children`);
+    return tasks.flatMap((path) => readFileSync(path, 'latin1').split(' ').filter(Boolean).map(Number));
+  };
+  const descend = (pid: number | undefined): number[] =>
+    childrenOf(pid).flatMap((below) => [below, ...descend(below)]);
+  return descend(child.pid)
+    .filter((pid) => /\/(?:main|launcher|sampler)\.js/.test(readFileSync(`/proc/${pid}/cmdline`, 'latin1')))
+    .map((pid) => ({
+      pid,
+      capabilities: /^CapEff:\t0*(\w+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1] ?? '',
+    }));
+}
 
 /** A process in a namespace of its own, and one that listens in the node's; both in the cgroup of another pod. */
 class Neighbours {
@@ -191,6 +212,33 @@ describeInCgroups("The DaemonSet's container, run by an OCI runtime on this mach
       expect(await statusOf('/nothing')).toBe(404);
     },
   );
+
+  itNeeding(missing, 'serves without any capability, and samples with those that are added', async () => {
+    const pod = await startPod(daemonSet(), { env: HERE });
+    const processes = processesOf(pod);
+    const bits = processes.map(({ capabilities }) => capabilities);
+    // SYS_PTRACE is 19, SYS_ADMIN 21 (linux/capability.h).
+    expect(bits).toEqual(['0', '280000', '280000']);
+  });
+
+  itNeeding(missing, "cannot write the memory of the node's processes, nor its settings", async () => {
+    const inside = (pid: number, path: string) =>
+      spawnSync('nsenter', [`--mount=/proc/${pid}/ns/mnt`, '/nodejs/bin/node', '-e', OPEN, path], {
+        encoding: 'utf8',
+      }).stdout;
+    const memory = `/proc/${process.pid}/mem`;
+    const writable = daemonSet((container) => {
+      container.volumeMounts = container.volumeMounts?.filter(({ name }) => name !== 'proc') ?? [];
+    });
+    for (const { pid } of processesOf(await startPod(writable, { env: HERE }))) {
+      expect(inside(pid, memory)).toBe('opened');
+    }
+    for (const { pid } of processesOf(await startPod(daemonSet(), { env: HERE }))) {
+      for (const path of [memory, '/proc/1/oom_score_adj', '/proc/sys/kernel/core_pattern']) {
+        expect(inside(pid, path), path).toBe('EROFS');
+      }
+    }
+  });
 
   itNeeding(missing, 'ends when it is told to', async () => {
     const pod = await startPod(daemonSet(), { env: HERE });

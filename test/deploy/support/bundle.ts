@@ -31,13 +31,13 @@ export function writeBundle(directory: string, { spec }: IDaemonSet, node: Node)
   if (pod === undefined || container === undefined) throw new Error('the DaemonSet has no container');
   const { securityContext = {}, volumeMounts = [], env = [], args = [] } = container;
   const capabilities = (securityContext.capabilities?.add ?? []).map((name) => `CAP_${name}`);
-  const volumes = volumeMounts.map(({ name, mountPath, readOnly, mountPropagation }) => ({
+  const volumes = volumeMounts.map(({ name, mountPath, readOnly, recursiveReadOnly, mountPropagation }) => ({
     source: pod.volumes?.find((volume) => volume.name === name)?.hostPath?.path,
     destination: mountPath,
     type: 'bind',
     options: [
       'rbind',
-      readOnly === true ? 'ro' : 'rw',
+      readOnlyOption(readOnly, recursiveReadOnly),
       mountPropagation === 'HostToContainer' ? 'rslave' : 'rprivate',
     ],
   }));
@@ -63,7 +63,8 @@ export function writeBundle(directory: string, { spec }: IDaemonSet, node: Node)
       noNewPrivileges: securityContext.allowPrivilegeEscalation === false,
     },
     root: { path: node.rootfs, readonly: securityContext.readOnlyRootFilesystem },
-    mounts: [
+    // One of the pod takes the place of the runtime's own, and what lies deeper is mounted later.
+    mounts: withVolumes(volumes, [
       { destination: '/proc', type: 'proc', source: 'proc', options: ['nosuid', 'noexec', 'nodev'] },
       { destination: '/dev', type: 'tmpfs', source: 'tmpfs', options: ['nosuid', 'mode=755', 'size=65536k'] },
       { destination: '/sys', type: 'sysfs', source: 'sysfs', options: ['nosuid', 'noexec', 'nodev', 'ro'] },
@@ -78,8 +79,7 @@ export function writeBundle(directory: string, { spec }: IDaemonSet, node: Node)
         type: 'bind',
         options: ['rbind', 'ro', 'rprivate'],
       })),
-      ...volumes,
-    ],
+    ]),
     linux: {
       cgroupsPath: node.cgroup,
       resources: { memory: { limit: bytes(container.resources?.limits?.['memory']) } },
@@ -97,6 +97,20 @@ export function writeBundle(directory: string, { spec }: IDaemonSet, node: Node)
   };
   mkdirSync(directory, { recursive: true });
   writeFileSync(join(directory, 'config.json'), JSON.stringify(config));
+}
+
+function readOnlyOption(readOnly: boolean | undefined, recursive: string | undefined): string {
+  if (readOnly !== true) return 'rw';
+  return recursive === 'IfPossible' ? 'rro' : 'ro';
+}
+
+function withVolumes<T extends { readonly destination: string }>(
+  volumes: readonly T[],
+  own: readonly T[],
+): T[] {
+  const kept = own.filter(({ destination }) => !volumes.some((volume) => volume.destination === destination));
+  const depth = ({ destination }: T) => destination.split('/').length;
+  return [...kept, ...volumes].toSorted((a, b) => depth(a) - depth(b));
 }
 
 function readProfile(): SeccompProfile {
