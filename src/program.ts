@@ -1,8 +1,9 @@
-import { createLogger, type Logger } from './base/logger.ts';
+import type { Logger } from './base/logger.ts';
 import type { Invocation } from './cli/command.ts';
 import { parseCommandLine } from './cli/commandLine.ts';
 import { exit, exitWithError } from './cli/exit.ts';
 import { HangUps } from './cli/hangUps.ts';
+import { openLog } from './cli/log.ts';
 import type { Options } from './cli/options.ts';
 import { print, show } from './cli/output.ts';
 import { quietUnlessAsked } from './cli/quietUnlessAsked.ts';
@@ -40,7 +41,7 @@ async function invoke(invocation: Invocation): Promise<void> {
       const { options } = invocation;
       // What takes samples is not for the process that serves, nor what renders for who asks.
       const { renderOnce } = await import('./once.ts');
-      await print(await renderOnce(options, createLogger(quietUnlessAsked(options))));
+      await print(await renderOnce(options, openLog(quietUnlessAsked(options))));
       // So would a probe that hangs.
       return exit(0);
     }
@@ -52,7 +53,7 @@ async function invoke(invocation: Invocation): Promise<void> {
 /** The daemon, until a signal ends it. */
 async function run(options: Options): Promise<void> {
   const privileges = separatePrivileges();
-  const log = createLogger(options.log);
+  const log = openLog(options.log);
   // Until there is something to reload it must not end the program either, which is what it does by default.
   const hangUps = new HangUps(log);
   const ended = new Promise<NodeJS.Signals>((resolve) => {

@@ -36,4 +36,4 @@ export const PEERS = [
 ];
 
 /** Do what they can to make the machine slow: nothing else runs beside them. */
-export const ALONE = ['test/e2e/attacks.test.ts', 'test/live/zoo.test.ts'];
+export const ALONE = ['test/e2e/attacks.test.ts', 'test/hostile/**/*.test.ts', 'test/live/zoo.test.ts'];

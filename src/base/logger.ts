@@ -22,14 +22,8 @@ export interface Logger {
   readonly error: Log;
 }
 
-/**
- * A logger of whole lines, written synchronously so that the last ones before an exit are not lost. `write` gets one
- * line with its newline; without it the lines go to stderr.
- */
-export function createLogger(
-  { level, format }: LogOptions,
-  write: (line: string) => void = stderrWriter(),
-): Logger {
+/** A logger of whole lines. `write` gets one line with its newline, before the call that logs it returns. */
+export function createLogger({ level, format }: LogOptions, write: (line: string) => void): Logger {
   const encode = format === 'json' ? (json: string) => json : logfmtOfJson;
   const sink = pino(
     {
@@ -51,14 +45,6 @@ const nothing: Log = () => {};
 
 /** For whoever must be given a logger and has nothing to say. */
 export const silentLogger: Logger = { debug: nothing, info: nothing, warn: nothing, error: nothing };
-
-/** Unlike fs.writeSync this also waits for a stderr that is a full pipe, and is quiet about one that was closed. */
-function stderrWriter(): (line: string) => void {
-  const stderr = pino.destination({ dest: 2, sync: true });
-  return (line) => {
-    stderr.write(line);
-  };
-}
 
 function logfmtOfJson(json: string): string {
   const { time, level, msg, ...fields }: Record<string, unknown> = JSON.parse(json);

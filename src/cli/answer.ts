@@ -1,11 +1,12 @@
 import { ExporterError, errorLine } from '../base/errors.ts';
-import { createLogger, type Logger, silentLogger } from '../base/logger.ts';
+import { type Logger, silentLogger } from '../base/logger.ts';
 import { loadLibc } from '../kernel/libc.ts';
 import { NamespaceSwitcher, whyNoneIsEntered } from '../namespaces/namespaceSwitcher.ts';
 import type { Report } from '../reports/report.ts';
 import type { SamplingOptions } from '../sampling/samplingOptions.ts';
 import { openSession, type SamplingSession } from '../sampling/session.ts';
 import { CollectorReporter } from '../supervisor/collectorReporter.ts';
+import { openLog } from './log.ts';
 import { ALL, beginInNetns, enterNetns } from './netns.ts';
 import type { Asked, Query } from './query.ts';
 import { quietUnlessAsked } from './quietUnlessAsked.ts';
@@ -19,7 +20,7 @@ export async function answer({ options, netns, connects, ask }: Query): Promise<
   const isAll = netns === ALL;
   if (isAll) mayEnter(procfs);
   const entered = netns === undefined || isAll || connects ? undefined : enterNetns(netns, procfs)?.path;
-  const log = createLogger(quietUnlessAsked(options));
+  const log = openLog(quietUnlessAsked(options));
   const session = openSession(isAll ? everywhere(sampling) : sampling, log);
   try {
     return await ask(askedOf(session, sampling, { isAll, entered, log }));

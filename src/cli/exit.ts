@@ -1,9 +1,12 @@
+import { inspect } from 'node:util';
 import { ExporterError, errorLine } from '../base/errors.ts';
 import { escapeInvisible } from '../base/logfmt.ts';
 import { exitNow } from '../kernel/ownProcess.ts';
+import { flushStderr, stderrLines } from '../kernel/stderr.ts';
 
 /** Ends the process at once. process.exit() joins every thread, and so waits for ever for one that hangs in a system call. */
 export function exit(code: number): never {
+  flushStderr();
   try {
     exitNow(code);
   } catch {
@@ -14,7 +17,7 @@ export function exit(code: number): never {
 
 /** Says in one line on stderr what went wrong, and exits with 1. */
 export function exitWithError(thrown: unknown): never {
-  process.stderr.write(`port-exporter: ${escapeInvisible(lineOf(thrown))}\n`);
+  stderrLines().write(`port-exporter: ${escapeInvisible(lineOf(thrown))}\n`);
   exit(1);
 }
 
@@ -22,7 +25,7 @@ export function exitWithError(thrown: unknown): never {
 function lineOf(thrown: unknown): string {
   if (thrown instanceof ExporterError) return errorLine(thrown);
   const isDebugging = process.env['PORT_EXPORTER_LOG_LEVEL'] === 'debug';
-  if (isDebugging) console.error(thrown);
+  if (isDebugging) stderrLines().write(`${inspect(thrown)}\n`);
   const request = isDebugging
     ? 'report it with the stack trace above'
     : 'set PORT_EXPORTER_LOG_LEVEL=debug for the stack trace and report it';

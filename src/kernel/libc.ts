@@ -1,3 +1,4 @@
+import { endianness } from 'node:os';
 import { ExporterError, KernelError } from '../base/errors.ts';
 import { type Koffi, loadKoffi } from './koffi.ts';
 
@@ -78,6 +79,24 @@ export function threadCpuTime(): () => number {
     const [seconds = 0n, nanoseconds = 0n] = timespec;
     return Number(seconds) * 1000 + Number(nanoseconds) / 1e6;
   };
+}
+
+/** `asm-generic/poll.h` */
+const POLLOUT = 4;
+const POLLFD_BYTES = 8;
+
+/**
+ * poll(2) of one descriptor → whether a write would begin at once, be it with an error. Throws an ExporterError as
+ * `loadLibc` does.
+ */
+export function canWrite(fd: number): () => boolean {
+  const poll = loadKoffi().load(null).func('int poll(uint8_t *, unsigned long, int)');
+  // struct pollfd: int fd; short events; short revents
+  const asked = new DataView(new ArrayBuffer(POLLFD_BYTES));
+  const isLittle = endianness() === 'LE';
+  asked.setInt32(0, fd, isLittle);
+  asked.setInt16(4, POLLOUT, isLittle);
+  return () => poll(new Uint8Array(asked.buffer), 1, 0) > 0;
 }
 
 /** strerror(3) in the C locale: `Connection refused`. Throws an ExporterError as `loadLibc` does. */

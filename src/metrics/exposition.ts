@@ -1,4 +1,5 @@
 import { collectDefaultMetrics, type Registry } from 'prom-client';
+import { droppedStderrLines } from '../kernel/stderr.ts';
 import { NO_PROBES, type ProbesState } from '../probes/openProbes.ts';
 import type { SamplingState } from '../snapshot/samplingState.ts';
 import { defineCanary } from './canary.ts';
@@ -7,6 +8,7 @@ import { defineExhaustion } from './exhaustion.ts';
 import { defineExporter } from './exporter.ts';
 import { defineListeners } from './listeners.ts';
 import { defineLocalAddresses } from './localAddresses.ts';
+import { defineLog } from './log.ts';
 import type { DefineMetricGroup } from './metricGroup.ts';
 import { defineNamespaces } from './namespaces.ts';
 import { defineOwners } from './owners.ts';
@@ -36,51 +38,70 @@ const METRIC_GROUPS: readonly DefineMetricGroup[] = [
 const PROCESS_AGE_MS = 250;
 
 export interface Exposition {
-  /** The whole exposition of one state, and of the probes as they are now. What has not changed is the same text, made once. */
+  /**
+   * The whole exposition of one state, and of the probes and the log as they are now. What has not changed is the same text,
+   * made once.
+   */
   render(state: SamplingState, format: ExpositionFormat): Promise<string>;
 }
 
 /**
  * @param withProcess also the metrics of this process (prom-client's defaults)
  * @param probes asked anew for every exposition
+ * @param droppedLines of the log, so far; asked anew too
  */
 export function createExposition({
   withProcess,
   probes = () => NO_PROBES,
+  droppedLines = droppedStderrLines,
 }: {
   withProcess: boolean;
   probes?: () => ProbesState;
+  droppedLines?: () => number;
 }): Exposition {
   const sampled = new PaintedPart(METRIC_GROUPS);
   const probing = new PaintedPart([defineProbes]);
+  const logging = new PaintedPart([defineLog]);
   const own = newRegistries();
   if (withProcess) for (const register of Object.values(own)) collectProcessMetrics(register);
   const whole = new Map<ExpositionFormat, Whole>();
 
-  function renderWhole(state: SamplingState, probed: ProbesState, format: ExpositionFormat): Promise<string> {
+  function renderWhole({ state, probed, dropped }: Shown, format: ExpositionFormat): Promise<string> {
     // All begun before the first is waited for: they tell of the same moment.
-    const parts = [sampled.render(state, format), probing.render(probed, format)];
+    const parts = [
+      sampled.render(state, format),
+      logging.render(dropped, format),
+      probing.render(probed, format),
+    ];
     if (withProcess) parts.push(own[format].metrics());
     return Promise.all(parts).then(joined);
   }
   return {
     async render(state, format) {
-      const probed = probes();
+      const [probed, dropped] = [probes(), droppedLines()];
       const last = whole.get(format);
       const atMs = performance.now();
       const isFresh = !withProcess || (last !== undefined && atMs - last.atMs < PROCESS_AGE_MS);
-      if (last?.state === state && last.probed === probed && isFresh) return last.text;
-      const text = renderWhole(state, probed, format);
-      whole.set(format, { state, probed, atMs, text });
+      const isSame = last?.state === state && last.probed === probed && last.dropped === dropped;
+      if (isSame && isFresh) return last.text;
+      const shown = { state, probed, dropped };
+      const text = renderWhole(shown, format);
+      whole.set(format, { ...shown, atMs, text });
       return text;
     },
   };
 }
 
-/** What was exposed last, and when. */
-interface Whole {
+/** What an exposition tells of. */
+interface Shown {
   readonly state: SamplingState;
   readonly probed: ProbesState;
+  /** Lines of the log. */
+  readonly dropped: number;
+}
+
+/** What was exposed last, and when. */
+interface Whole extends Shown {
   readonly atMs: number;
   readonly text: Promise<string>;
 }

@@ -1,4 +1,3 @@
-import { spawnSync } from 'node:child_process';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ExporterError } from '../../src/base/errors.ts';
@@ -73,23 +72,6 @@ describe.each(['logfmt', 'json'] as const)('a logger of %s', (format) => {
         },
       ),
     );
-  });
-});
-
-describe('the logger without a writer', () => {
-  it('has written to stderr before the process ends', () => {
-    const script = `
-      import { createLogger } from ${JSON.stringify(new URL('../../src/base/logger.ts', import.meta.url).href)};
-      createLogger({ level: 'info', format: 'logfmt' }).info('last words');
-      process.exit(0);`;
-    const { stderr } = spawnSync(
-      process.execPath,
-      ['--import', 'tsx', '--input-type=module', '--eval', script],
-      {
-        encoding: 'utf8',
-      },
-    );
-    expect(stderr).toMatch(/^time=\S+ level=info msg="last words"\n$/);
   });
 });
 

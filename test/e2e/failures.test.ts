@@ -50,6 +50,7 @@ async function expectNothingSampled(daemon: Daemon): Promise<void> {
   const { names, success } = await metrics(daemon);
   expect([...names].sort()).toEqual([
     'port_exporter_build_info',
+    'port_exporter_log_lines_dropped_total',
     'port_exporter_sample_success',
     'port_probe_targets',
   ]);

@@ -42,6 +42,7 @@ const SERIES: Readonly<Record<string, number>> = {
   port_exporter_sampled_sockets: 1,
   port_exporter_source_info: 1,
   port_exporter_omitted_series: 15,
+  port_exporter_log_lines_dropped_total: 1,
   port_probe_targets: 1,
 };
 

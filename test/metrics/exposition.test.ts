@@ -58,6 +58,7 @@ describe('a whole sample', () => {
         ],
         ...['port_exporter_sample_timestamp_seconds', 'port_exporter_sample_interval_seconds'],
         'port_exporter_sample_interval_configured_seconds',
+        'port_exporter_log_lines_dropped_total',
         ...['port_exporter_sampled_sockets', 'port_exporter_source_info', 'port_exporter_omitted_series'],
       ]),
     );
@@ -257,6 +258,7 @@ describe('where sampling failed', () => {
       ['port_exporter_sample_success', 'tcp', 0],
       ['port_exporter_sample_success', 'udp', 0],
       ['port_exporter_sample_success', 'owners', 0],
+      ['port_exporter_log_lines_dropped_total', undefined, 0],
       ['port_probe_targets', undefined, 0],
     ]);
   });
