@@ -2,6 +2,7 @@ import { hostname } from 'node:os';
 import type { Logger } from './base/logger.ts';
 import { REVISION, VERSION } from './base/version.ts';
 import type { Options } from './cli/options.ts';
+import { bootTimeMs, monotonicMs } from './kernel/clock.ts';
 import { createExposition } from './metrics/exposition.ts';
 import { openProbes, type Probes } from './probes/openProbes.ts';
 import { fullResults } from './snapshot/sample.ts';
@@ -53,7 +54,7 @@ export async function startDaemon(options: Options, log: Logger, samplers: Sampl
     maxRequests: options.web.maxRequests,
     config,
     render: (format) => exposition.render(supervisor.state, format),
-    readiness: () => readinessOf(supervisor.state, Date.now()),
+    readiness: () => readinessOf(supervisor.state, monotonicMs()),
     page: options.web.page ? openPage(supervisor, probes, options) : undefined,
     readme: readReadme(),
   });
@@ -111,7 +112,7 @@ export async function startDaemon(options: Options, log: Logger, samplers: Sampl
 /** The status page, and the last hour, which is remembered for it alone. */
 function openPage(supervisor: Supervisor, probes: Probes, options: Options): StatusPage {
   const history = new RecordedHistory();
-  supervisor.onSample((snapshot) => history.record(snapshot, performance.now()));
+  supervisor.onSample((snapshot) => history.record(snapshot, bootTimeMs()));
   return createStatusPage({
     hostname: hostname(),
     version: VERSION,
@@ -121,7 +122,7 @@ function openPage(supervisor: Supervisor, probes: Probes, options: Options): Sta
     assets: loadAssets(),
     status: (wanted) =>
       statusOf(supervisor.state, history, {
-        ...{ nowMs: Date.now(), clockMs: performance.now(), wanted },
+        ...{ nowMs: monotonicMs(), bootMs: bootTimeMs(), wanted },
         probes: probes.state,
       }),
   });

@@ -1,6 +1,7 @@
 import { ExporterError } from './base/errors.ts';
 import type { Logger } from './base/logger.ts';
 import type { Options } from './cli/options.ts';
+import { monotonicMs } from './kernel/clock.ts';
 import type { Recorder } from './kernel/recorder.ts';
 import { createExposition } from './metrics/exposition.ts';
 import { openProbes, type Probes } from './probes/openProbes.ts';
@@ -52,7 +53,7 @@ async function sampleOnce({
     if (failed !== undefined) throw new ExporterError(`collector ${failed.collector}: ${failed.error}`);
     for (const Reporter of [CollectorReporter, CanaryReporter]) new Reporter(log).report(snapshot);
     const exposition = createExposition({ withProcess: false, probes: () => probes.state });
-    return await exposition.render({ kind: 'sampled', snapshot }, 'text');
+    return await exposition.render({ kind: 'sampled', snapshot, receivedAtMs: monotonicMs() }, 'text');
   } finally {
     probes.stop();
     session?.close();

@@ -8,7 +8,7 @@ export class PeakWindow {
     this.#windowMs = windowMs;
   }
 
-  /** Adds a value seen at `atMs`, on a clock that never steps back → the highest of the window that ends there. */
+  /** Adds a value seen at `atMs`, by bootTimeMs() → the highest of the window that ends there. */
   add(atMs: number, value: number): number {
     const kept = this.#entries.filter((entry) => entry.value > value && entry.atMs > atMs - this.#windowMs);
     kept.push({ atMs, value });

@@ -64,18 +64,29 @@ export function loadLibc(): Libc {
 
 /** `include/uapi/linux/time.h` */
 const CLOCK_THREAD_CPUTIME_ID = 3;
+const CLOCK_BOOTTIME = 7;
+
+/** The calling thread's CPU time, in milliseconds. Throws as `readClock` does. */
+export function threadCpuTime(): () => number {
+  return readClock(CLOCK_THREAD_CPUTIME_ID);
+}
+
+/** The time since the machine booted, suspended or not, in milliseconds. Throws as `readClock` does. */
+export function bootTime(): () => number {
+  return readClock(CLOCK_BOOTTIME);
+}
 
 /**
- * clock_gettime(2) of the calling thread's CPU time, in milliseconds. Throws an ExporterError as `loadLibc` does, and on
- * machines of 32 bits, whose struct timespec is another.
+ * clock_gettime(2) in milliseconds. Throws an ExporterError as `loadLibc` does, and on machines of 32 bits, whose struct
+ * timespec is another.
  */
-export function threadCpuTime(): () => number {
+function readClock(clock: number): () => number {
   const koffi = loadKoffi();
   if (koffi.sizeof('long') !== 8) throw new ExporterError('clock_gettime(): expected a 64-bit machine');
   const read = koffi.load(null).func('int clock_gettime(int, int64_t *)');
   const timespec = new BigInt64Array(2);
   return () => {
-    if (read(CLOCK_THREAD_CPUTIME_ID, timespec) < 0) throw new KernelError('clock_gettime()', koffi.errno());
+    if (read(clock, timespec) < 0) throw new KernelError('clock_gettime()', koffi.errno());
     const [seconds = 0n, nanoseconds = 0n] = timespec;
     return Number(seconds) * 1000 + Number(nanoseconds) / 1e6;
   };

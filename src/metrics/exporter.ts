@@ -96,7 +96,7 @@ export const defineExporter: DefineMetricGroup = (registers) => {
       for (const namespace of namespaces) {
         const { netns, outcomes, detail: read, sampledAtMs } = namespace;
         detail.set({ netns }, read === 'full' ? 1 : 0);
-        age.set({ netns }, Math.max(0, state.snapshot.timestampMs - sampledAtMs) / 1000);
+        age.set({ netns }, Math.max(0, state.snapshot.completedAtMs - sampledAtMs) / 1000);
         for (const { collector, seconds, error } of outcomes) {
           success.set({ netns, collector }, error === undefined ? 1 : 0);
           duration.set({ netns, collector }, seconds);

@@ -53,13 +53,13 @@ export const defineProbes: DefineMetricGroup<ProbesState> = (registers) => {
     paint({ results, fileIsGood }) {
       targets.set({}, results.targets);
       reloaded.setKnown({}, fileIsGood === undefined ? undefined : Number(fileIsGood));
-      for (const { target, outcome, endedAtMs } of results.probed) {
+      for (const { target, outcome, timestampMs } of results.probed) {
         const labels = { target: target.name };
         success.set(labels, outcome.failure === undefined ? 1 : 0);
         duration.setKnown({ ...labels, phase: 'resolve' }, outcome.resolveSeconds);
         duration.setKnown({ ...labels, phase: 'connect' }, outcome.connectSeconds);
         if (outcome.failure !== undefined) error.set({ ...labels, reason: outcome.failure.reason }, 1);
-        timestamp.set(labels, endedAtMs / 1000);
+        timestamp.set(labels, timestampMs / 1000);
         interval.set(labels, target.intervalMs / 1000);
       }
     },

@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import { monotonicMs } from '../kernel/clock.ts';
 import type { ProbeOutcome } from './probe.ts';
 import type { ProbeReporter } from './probeReporter.ts';
 import type { ProbeTarget } from './target.ts';
@@ -14,7 +15,9 @@ export interface ProbeResults {
 export interface Probed {
   readonly target: ProbeTarget;
   readonly outcome: ProbeOutcome;
-  /** When it ended, since the epoch. */
+  /** When it ended, in milliseconds since the epoch: to be shown. */
+  readonly timestampMs: number;
+  /** The same by monotonicMs(). */
   readonly endedAtMs: number;
 }
 
@@ -96,7 +99,7 @@ export class Prober {
     const { target } = scheduled;
     const outcome = await this.#probe(target);
     if (!this.#isCurrent(scheduled)) return;
-    scheduled.last = { target, outcome, endedAtMs: Date.now() };
+    scheduled.last = { target, outcome, timestampMs: Date.now(), endedAtMs: monotonicMs() };
     this.#results = undefined;
     this.#reporter.report(target, outcome);
   }

@@ -1,4 +1,5 @@
 import { estimatedHolders } from '../aggregate/estimated.ts';
+import { bootTimeMs } from '../kernel/clock.ts';
 import type { SocketTotals } from '../kernel/sockstat.ts';
 import type { FoundNamespace } from '../namespaces/found.ts';
 import type { NamespaceIdentity } from '../namespaces/labels.ts';
@@ -66,7 +67,7 @@ export class ForeignNamespace {
     this.missed();
     this.#estimated = {
       detail: 'estimated',
-      sampledAtMs: Date.now(),
+      sampledAtMs: bootTimeMs(),
       outcomes: [{ collector: 'enter', finds: 'names', seconds: 0, error }],
       results: {},
       peaks: [],

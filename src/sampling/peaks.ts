@@ -1,5 +1,6 @@
 import type { Regime } from '../aggregate/exhaustion.ts';
 import { PeakWindow } from '../aggregate/peak.ts';
+import { bootTimeMs } from '../kernel/clock.ts';
 import type { Protocol } from '../snapshot/protocol.ts';
 import type { Peak, Scope } from '../snapshot/sample.ts';
 
@@ -18,7 +19,7 @@ export class Peaks {
 
   /** Adds a sample → the peaks of what was sampled. */
   add(sampled: Regimes): Peak[] {
-    const now = performance.now();
+    const now = bootTimeMs();
     return this.#windows.flatMap(({ protocol, scope, window }) => {
       const regime = sampled[protocol]?.[scope];
       return regime === undefined ? [] : [{ protocol, scope, ratio: window.add(now, regime.ratio) }];

@@ -2,6 +2,7 @@ import { DestinationHolders } from '../aggregate/destinationHolders.ts';
 import type { Destination } from '../aggregate/destinations.ts';
 import { DroppedTotals } from '../aggregate/droppedTotals.ts';
 import { EstimatedSockets } from '../aggregate/estimated.ts';
+import { bootTimeMs } from '../kernel/clock.ts';
 import type { SocketTotals } from '../kernel/sockstat.ts';
 import type { NamedHolders } from '../snapshot/owners.ts';
 import type { Results } from '../snapshot/results.ts';
@@ -52,7 +53,7 @@ export class SampledNamespace {
     }
     return {
       detail: 'full',
-      sampledAtMs: Date.now(),
+      sampledAtMs: bootTimeMs(),
       outcomes,
       results: round.results,
       peaks: this.#peaks.add(round.results),
@@ -72,7 +73,7 @@ export class SampledNamespace {
     });
     return {
       detail: 'estimated',
-      sampledAtMs: Date.now(),
+      sampledAtMs: bootTimeMs(),
       outcomes,
       results: { ...(range && { range }), ...estimated },
       peaks: this.#estimatedPeaks.add(estimated ?? {}),

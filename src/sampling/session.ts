@@ -3,6 +3,7 @@ import { ExporterError, errorLine } from '../base/errors.ts';
 import { isRefused } from '../base/ifReadable.ts';
 import type { Logger } from '../base/logger.ts';
 import { holds } from '../kernel/capabilities.ts';
+import { bootTimeMs } from '../kernel/clock.ts';
 import { type Libc, loadLibc } from '../kernel/libc.ts';
 import type { Recorder } from '../kernel/recorder.ts';
 import { readPortSysctls } from '../kernel/sysctl.ts';
@@ -87,6 +88,7 @@ export function openSession(
       const durationMs = performance.now() - startedAt;
       return {
         timestampMs: Date.now(),
+        completedAtMs: bootTimeMs(),
         durationSeconds: durationMs / 1000,
         intervalSeconds: guardedIntervalMs(options, cpuMs) / 1000,
         configuredIntervalSeconds: options.intervalMs / 1000,

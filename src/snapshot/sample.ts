@@ -18,7 +18,7 @@ export interface EstimatedSample extends SampleBase {
 }
 
 interface SampleBase {
-  /** In milliseconds since the epoch: namespaces take turns. */
+  /** By bootTimeMs(): namespaces take turns. */
   readonly sampledAtMs: number;
   /** One of each collector that ran. */
   readonly outcomes: readonly CollectorOutcome[];

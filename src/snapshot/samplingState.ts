@@ -3,7 +3,12 @@ import type { Snapshot } from './snapshot.ts';
 
 /** What there is to show: the last complete sample, or why there is none. */
 export type SamplingState =
-  | { readonly kind: 'sampled'; readonly snapshot: Snapshot }
+  | {
+      readonly kind: 'sampled';
+      readonly snapshot: Snapshot;
+      /** When it arrived, by monotonicMs() of the thread that asks how old it is. */
+      readonly receivedAtMs: number;
+    }
   | {
       readonly kind: 'failed';
       /** One line. */
@@ -11,6 +16,11 @@ export type SamplingState =
       /** What sampled before the failure, and does not now. */
       readonly collectors: readonly { readonly netns: string; readonly collector: CollectorName }[];
     };
+
+/** How long ago a sample was complete, in milliseconds; `nowMs` by monotonicMs(). */
+export function ageOf({ receivedAtMs }: { readonly receivedAtMs: number }, nowMs: number): number {
+  return Math.max(0, Math.round(nowMs - receivedAtMs));
+}
 
 /** Namespaces of the last sample; none where there is no sample. */
 export function namespacesOf(state: SamplingState): Snapshot['namespaces'] {

@@ -5,8 +5,10 @@ import type { NamespaceSample } from './sample.ts';
 
 /** One whole sample: plain data, because it crosses from the sampler to the one that serves it. */
 export interface Snapshot {
-  /** When it was complete, in milliseconds since the epoch. */
+  /** When it was complete, in milliseconds since the epoch: to be shown. */
   readonly timestampMs: number;
+  /** The same by bootTimeMs(). */
+  readonly completedAtMs: number;
   /** Wall time of the whole round. */
   readonly durationSeconds: number;
   /** From the start of this sample to that of the next, after the cost guard. */

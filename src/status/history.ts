@@ -37,7 +37,7 @@ export interface History {
 
 /**
  * The last hour of the own namespace and of those others that came nearest to exhaustion, in bounded memory however many
- * come and go. Times are those of a clock that never goes back: performance.now().
+ * come and go. Times are by bootTimeMs(): an hour that the machine slept through has passed.
  */
 export class RecordedHistory implements History {
   /** In the order they were admitted; the own one is the first. */

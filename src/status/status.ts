@@ -5,7 +5,7 @@ import type { DescribedListener } from '../snapshot/describedListener.ts';
 import { type CollectorFailure, failuresOf } from '../snapshot/failure.ts';
 import type { NamedDestinations } from '../snapshot/results.ts';
 import { fullResults, listenersOf as listenersTable } from '../snapshot/sample.ts';
-import type { SamplingState } from '../snapshot/samplingState.ts';
+import { ageOf, type SamplingState } from '../snapshot/samplingState.ts';
 import type { NamespaceSnapshot, Snapshot } from '../snapshot/snapshot.ts';
 import type { SourceKind } from '../sockets/source.ts';
 import { type CanaryStatus, canaryOf } from './canary.ts';
@@ -90,10 +90,10 @@ export interface NamespaceStatus extends NamespaceRow {
 
 /** The moment to show, and what of it. */
 export interface Asked {
-  /** Since the epoch, as the sample's times are. */
+  /** By monotonicMs(). */
   readonly nowMs: number;
-  /** The clock of the history. */
-  readonly clockMs: number;
+  /** By bootTimeMs(), the clock of the history. */
+  readonly bootMs: number;
   /** Name of the namespace to show in full; undefined for the worst. */
   readonly wanted?: string | undefined;
   readonly probes?: ProbesState | undefined;
@@ -102,21 +102,23 @@ export interface Asked {
 export function statusOf(
   state: SamplingState,
   history: History,
-  { nowMs, clockMs, wanted, probes }: Asked,
+  { nowMs, bootMs, wanted, probes }: Asked,
 ): Status {
   const { ready, reason } = readinessOf(state, nowMs);
-  const snapshot = state.kind === 'sampled' ? state.snapshot : undefined;
-  const peaks = history.peaks(clockMs);
+  const sampled = state.kind === 'sampled' ? state : undefined;
+  const snapshot = sampled?.snapshot;
+  const ageMs = sampled === undefined ? 0 : ageOf(sampled, nowMs);
+  const peaks = history.peaks(bootMs);
   const rows = (snapshot?.namespaces ?? [])
-    .map((namespace) => ({ namespace, row: rowOf(namespace, nowMs, peaks) }))
+    .map((namespace) => ({ namespace, row: rowOf(namespace, ageMs + turnOf(namespace, snapshot), peaks) }))
     .toSorted((a, b) => nearnessOf(b.row.worst) - nearnessOf(a.row.worst));
   const shown = wanted === undefined ? rows[0] : rows.find(({ row }) => row.netns === wanted);
   // Without a sample, the own namespace's hour is what is left.
   const name = wanted ?? shown?.row.netns ?? peaks[0]?.netns;
-  const timeline = name === undefined ? undefined : history.timeline(name, clockMs);
+  const timeline = name === undefined ? undefined : history.timeline(name, bootMs);
   return {
     problem: ready ? undefined : reason,
-    sample: snapshot && sampleStatus(snapshot, nowMs),
+    sample: snapshot && sampleStatus(snapshot, ageMs),
     namespaces: rows.map(({ row }) => row),
     shown: shown && namespaceStatus(shown.namespace, shown.row),
     absent: shown === undefined ? wanted : undefined,
@@ -126,10 +128,15 @@ export function statusOf(
   };
 }
 
-function sampleStatus(snapshot: Snapshot, nowMs: number): SampleStatus {
-  const { timestampMs, intervalSeconds, durationSeconds, source } = snapshot;
+/** How old the sample of a namespace was when the round was complete. */
+function turnOf({ sampledAtMs }: NamespaceSnapshot, round: Snapshot | undefined): number {
+  return Math.max(0, (round?.completedAtMs ?? sampledAtMs) - sampledAtMs);
+}
+
+function sampleStatus(snapshot: Snapshot, ageMs: number): SampleStatus {
+  const { intervalSeconds, durationSeconds, source } = snapshot;
   return {
-    ageMs: Math.max(0, nowMs - timestampMs),
+    ageMs,
     intervalMs: intervalSeconds * 1000,
     durationMs: durationSeconds * 1000,
     source,
@@ -139,13 +146,13 @@ function sampleStatus(snapshot: Snapshot, nowMs: number): SampleStatus {
   };
 }
 
-function rowOf(namespace: NamespaceSnapshot, nowMs: number, peaks: readonly HourPeak[]): NamespaceRow {
-  const { netns, detail, sampledAtMs, listeners } = namespace;
+function rowOf(namespace: NamespaceSnapshot, ageMs: number, peaks: readonly HourPeak[]): NamespaceRow {
+  const { netns, detail, listeners } = namespace;
   const { tcp, udp, canary = [] } = fullResults(namespace);
   return {
     netns,
     detail,
-    ageMs: Math.max(0, nowMs - sampledAtMs),
+    ageMs,
     worst: worstOf(regimesOf(namespace)),
     hourPeak: peaks.find((peak) => peak.netns === netns),
     sockets: tcp && udp && tcp.sampledSockets + udp.sampledSockets,

@@ -1,6 +1,7 @@
 import { formatDuration } from '../base/duration.ts';
 import { ExporterError, errorLine } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
+import { monotonicMs } from '../kernel/clock.ts';
 import type { SamplerMessage, SamplerUsage } from '../snapshot/samplerMessage.ts';
 import type { SamplingState } from '../snapshot/samplingState.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
@@ -135,7 +136,7 @@ export class Supervisor {
   }
 
   #take(snapshot: Snapshot): void {
-    this.#state = { kind: 'sampled', snapshot };
+    this.#state = { kind: 'sampled', snapshot, receivedAtMs: monotonicMs() };
     this.#backOffMs = FIRST_BACK_OFF_MS;
     for (const reporter of this.#reporters) reporter.report(snapshot);
     this.#hasSampled = true;

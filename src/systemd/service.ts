@@ -1,5 +1,6 @@
 import { errorLine } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
+import { monotonicMs } from '../kernel/clock.ts';
 import { loadLibc } from '../kernel/libc.ts';
 import type { SamplingState } from '../snapshot/samplingState.ts';
 import { isFresh } from '../status/readiness.ts';
@@ -32,22 +33,22 @@ export function createService(options: {
   const path = environment['NOTIFY_SOCKET'] ?? '';
   if (path === '') return noService;
   const manager = createManager(openSocket(path, log), log, announcing);
-  let status = statusOf(state(), Date.now());
-  let saidAt = performance.now();
+  let status = statusOf(state(), monotonicMs());
+  let saidAt = monotonicMs();
   let endWatchdog = () => {};
   let statusTimer: NodeJS.Timeout | undefined;
   let isStopping = false;
 
   async function announce(ready: boolean): Promise<void> {
-    status = statusOf(state(), Date.now());
-    saidAt = performance.now();
+    status = statusOf(state(), monotonicMs());
+    saidAt = monotonicMs();
     await manager.announce({ ready, status: status.words });
   }
   /** The next look is after the last word was taken, so that words never overtake each other. */
   function lookAgainLater(): void {
     if (isStopping) return;
     statusTimer = setTimeout(async () => {
-      if (isNews(statusOf(state(), Date.now()), status, performance.now() - saidAt)) await announce(false);
+      if (isNews(statusOf(state(), monotonicMs()), status, monotonicMs() - saidAt)) await announce(false);
       lookAgainLater();
     }, STATUS_CHECK_MS);
   }
@@ -58,7 +59,7 @@ export function createService(options: {
       if (periodMs === undefined) return;
       endWatchdog = startWatchdog(
         periodMs,
-        () => isFresh(state(), Date.now()),
+        () => isFresh(state(), monotonicMs()),
         () => manager.keepAlive(),
       );
     },

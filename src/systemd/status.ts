@@ -18,7 +18,7 @@ export interface Status {
 /** A message of sd_notify(3) is at most 4096 bytes, and a character up to 3. */
 const LONGEST_WORDS = 1000;
 
-/** What is worst now, or why that is not known. */
+/** What is worst now, or why that is not known. `nowMs` is by monotonicMs(). */
 export function statusOf(state: SamplingState, nowMs: number): Status {
   const { words, ...status } = describe(state, nowMs);
   // Namespaces have names that others chose: a line break in one would begin another message.

@@ -18,7 +18,8 @@ export function watchdogPeriodMs(environment: NodeJS.ProcessEnv, ownPid: number)
 
 /**
  * Keeps alive at once and every `periodMs` from now on, as long as `isAlive` at the time → what ends it. A process is not
- * kept alive that is frozen or busy for ever, or whose samples no longer arrive although its thread was replaced.
+ * kept alive that is frozen or busy for ever, or whose samples no longer arrive although its thread was replaced. The manager's own timeout and this timer both stand still while the
+ * machine is suspended (CLOCK_MONOTONIC).
  */
 export function startWatchdog(periodMs: number, isAlive: () => boolean, keepAlive: () => void): () => void {
   const check = () => {

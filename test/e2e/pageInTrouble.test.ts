@@ -163,7 +163,7 @@ function serve(state: SamplingState, asked: Partial<Asked>): Promise<Web> {
       morph: newAsset('morph.js', 'text/javascript', ''),
       refresh: newAsset('refresh.js', 'text/javascript', ''),
     },
-    status: (wanted) => statusOf(state, history, { nowMs: SAMPLED_AT, clockMs: 0, wanted, ...asked }),
+    status: (wanted) => statusOf(state, history, { nowMs: SAMPLED_AT, bootMs: 0, wanted, ...asked }),
   });
   const app = createApp({
     ...{ telemetryPath: '/metrics', version: '1.2.3', log: silentLogger, maxRequests: 0, page },

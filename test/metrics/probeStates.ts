@@ -26,6 +26,7 @@ function probed(name: string, changes: Partial<ProbeOutcome>): Probed {
       ...{ failure: undefined, resolveSeconds: undefined, connectSeconds: 0, attempts: [] },
       ...changes,
     },
+    timestampMs: 1_700_000_000_500,
     endedAtMs: 1_700_000_000_500,
   };
 }

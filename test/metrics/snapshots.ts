@@ -70,6 +70,7 @@ export const EMPTY_NAMESPACE = namespaceOf('host', EMPTY, {
 export function sampled(...namespaces: NamespaceSnapshot[]): SamplingState {
   const times = {
     timestampMs: 1_700_000_000_500,
+    completedAtMs: 1_700_000_000_500,
     durationSeconds: 0.25,
     intervalSeconds: 5,
     configuredIntervalSeconds: 5,
@@ -81,7 +82,7 @@ export function sampled(...namespaces: NamespaceSnapshot[]): SamplingState {
     namespacesFound: namespaces.length,
     namespacesOmitted: 0,
   };
-  return { kind: 'sampled', snapshot };
+  return { kind: 'sampled', snapshot, receivedAtMs: snapshot.completedAtMs };
 }
 
 /** A namespace that was read whole, and of which nothing failed. */

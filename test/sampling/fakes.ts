@@ -31,6 +31,7 @@ export function snapshotOf(
   const outcomes = Object.entries(errors).map(([collector, error]) => outcomeOf(collector, error));
   return {
     timestampMs: 0,
+    completedAtMs: 0,
     durationSeconds: 0.01,
     intervalSeconds: 5,
     configuredIntervalSeconds: 5,

@@ -36,7 +36,10 @@ export async function replay(recording: Recording): Promise<string> {
     for (const { collector, error } of snapshot.namespaces.flatMap(({ outcomes }) => outcomes)) {
       if (error !== undefined) throw new Error(`collector ${collector}: ${error}`);
     }
-    return await createExposition({ withProcess: false }).render({ kind: 'sampled', snapshot }, 'text');
+    return await createExposition({ withProcess: false }).render(
+      { kind: 'sampled', snapshot, receivedAtMs: 0 },
+      'text',
+    );
   } finally {
     session.close();
   }

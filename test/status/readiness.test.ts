@@ -5,7 +5,7 @@ import { snapshotOf } from '../sampling/fakes.ts';
 
 function sampled(intervalSeconds: number, tcpError?: string): SamplingState {
   const outcomes = { range: undefined, tcp: tcpError };
-  return { kind: 'sampled', snapshot: snapshotOf(outcomes, { timestampMs: 1000, intervalSeconds }) };
+  return { kind: 'sampled', snapshot: snapshotOf(outcomes, { intervalSeconds }), receivedAtMs: 1000 };
 }
 
 it.each<[string, SamplingState, number, Readiness]>([

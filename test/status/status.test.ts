@@ -21,7 +21,7 @@ function status(
   state: SamplingState,
   { wanted, nowMs = SAMPLED_AT }: { wanted?: string; nowMs?: number } = {},
 ) {
-  return statusOf(state, new RecordedHistory(), { nowMs, clockMs: 0, wanted });
+  return statusOf(state, new RecordedHistory(), { nowMs, bootMs: 0, wanted });
 }
 
 function named<Namespace extends NamespaceSnapshot>(netns: string, namespace: Namespace): Namespace {
@@ -189,10 +189,10 @@ describe('a problem', () => {
   it('without a sample leaves no number, but the hour before', () => {
     const history = new RecordedHistory();
     history.record({ namespaces: [at('host', 0.7), at('a', 0.9)], intervalSeconds: 5 }, 0);
-    const shown = statusOf(FAILED, history, { nowMs: SAMPLED_AT, clockMs: 60_000 });
+    const shown = statusOf(FAILED, history, { nowMs: SAMPLED_AT, bootMs: 60_000 });
     expect(shown).toMatchObject({ sample: undefined, namespaces: [], shown: undefined, gone: [] });
     expect(shown.hour?.netns).toBe('host');
-    const asked = statusOf(FAILED, history, { nowMs: SAMPLED_AT, clockMs: 60_000, wanted: 'a' });
+    const asked = statusOf(FAILED, history, { nowMs: SAMPLED_AT, bootMs: 60_000, wanted: 'a' });
     expect(asked.hour?.netns).toBe('a');
   });
 });
@@ -202,7 +202,7 @@ describe('the last hour', () => {
   history.record({ namespaces: [at('host', 0.1), at('a', 0.9), at('b', 0.4)], intervalSeconds: 5 }, 0);
   history.record({ namespaces: [at('host', 0.1)], intervalSeconds: 5 }, 20_000);
   const seen = (wanted?: string) =>
-    statusOf(sampled(at('host', 0.1)), history, { nowMs: SAMPLED_AT, clockMs: 20_000, wanted });
+    statusOf(sampled(at('host', 0.1)), history, { nowMs: SAMPLED_AT, bootMs: 20_000, wanted });
 
   it('is that of the namespace shown', () => {
     expect(seen().hour).toMatchObject({ netns: 'host' });
@@ -222,7 +222,7 @@ describe('the last hour', () => {
       0,
     );
     both.record({ namespaces: [at('host', 0.1)], intervalSeconds: 5 }, 20_000);
-    const { gone } = statusOf(sampled(at('host', 0.1)), both, { nowMs: SAMPLED_AT, clockMs: 20_000 });
+    const { gone } = statusOf(sampled(at('host', 0.1)), both, { nowMs: SAMPLED_AT, bootMs: 20_000 });
     expect(gone.map(({ netns, ratio, isEstimated }) => [netns, ratio, isEstimated])).toEqual([
       ['b', 0.887, false],
       ['a', 1, true],
@@ -314,7 +314,7 @@ describe("the kernel's answers", () => {
 
 describe('probes', () => {
   const probesAt = (probes: typeof PROBES) =>
-    statusOf(FAILED, new RecordedHistory(), { nowMs: SAMPLED_AT + 3000, clockMs: 0, probes }).probes;
+    statusOf(FAILED, new RecordedHistory(), { nowMs: SAMPLED_AT + 3000, bootMs: 0, probes }).probes;
 
   it('come with those that failed first, of which those that found no port are the first', () => {
     const probes = probesAt(PROBES);

@@ -60,7 +60,7 @@ describe('until the first sample', () => {
     newest().say({ kind: 'sampling', nextWithinMs: 10_000 });
     newest().sample(snapshot);
     expect(await first).toBe(snapshot);
-    expect(sampler.state).toEqual({ kind: 'sampled', snapshot });
+    expect(sampler.state).toEqual({ kind: 'sampled', snapshot, receivedAtMs: expect.any(Number) });
   });
 
   it.each<[string, (process: FakeSampler) => unknown, string]>([
@@ -204,7 +204,7 @@ describe('one that fails after a sample', () => {
     const snapshot = snapshotOf();
     newest().sample(snapshot);
     sayAll();
-    expect(sampler.state).toEqual({ kind: 'sampled', snapshot });
+    expect(sampler.state).toEqual({ kind: 'sampled', snapshot, receivedAtMs: expect.any(Number) });
     expect(samplers).toHaveLength(2);
     expect(lines).toHaveLength(1);
   });

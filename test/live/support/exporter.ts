@@ -32,7 +32,7 @@ export class Exporter {
   /** Takes a sample and exposes it. */
   async sample(): Promise<Snapshot> {
     const snapshot = this.sampleOnly();
-    this.#text = await this.#exposition.render({ kind: 'sampled', snapshot }, 'text');
+    this.#text = await this.#exposition.render({ kind: 'sampled', snapshot, receivedAtMs: 0 }, 'text');
     this.#series = parseExposition(this.#text);
     return snapshot;
   }

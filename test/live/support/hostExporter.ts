@@ -42,7 +42,9 @@ export class HostExporter {
   async sample(): Promise<Snapshot> {
     const snapshot = this.#session.sample();
     this.#reporter.report(snapshot);
-    this.#series = parseExposition(await this.#exposition.render({ kind: 'sampled', snapshot }, 'text'));
+    this.#series = parseExposition(
+      await this.#exposition.render({ kind: 'sampled', snapshot, receivedAtMs: 0 }, 'text'),
+    );
     return snapshot;
   }
 

@@ -34,7 +34,7 @@ export function app(state: SamplingState, seen: Seen = {}) {
     version: '1.2.3',
     page: createStatusPage({
       ...{ hostname, telemetryPath, version: '1.2.3', revision: 'abc', peakWindowMs: 60_000, assets: ASSETS },
-      status: (wanted) => statusOf(state, history, { nowMs, clockMs: 0, wanted, probes: seen.probes }),
+      status: (wanted) => statusOf(state, history, { nowMs, bootMs: 0, wanted, probes: seen.probes }),
     }),
   });
 }

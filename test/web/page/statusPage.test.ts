@@ -24,7 +24,7 @@ describe('a page asked for many times at once', () => {
         asked.push(wanted);
         return statusOf(sampled(RICH_NAMESPACE), new RecordedHistory(), {
           nowMs: SAMPLED_AT,
-          clockMs: 0,
+          bootMs: 0,
           wanted,
         });
       },

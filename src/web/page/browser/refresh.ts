@@ -6,6 +6,7 @@ declare const Idiomorph: typeof Morpher;
 /** An exporter that takes longer does not answer. */
 const ANSWER_WITHIN_MS = 10_000;
 
+/** By the clock on the wall: that of performance.now() may stand still while the computer is suspended, and the page ages. */
 let receivedAt = Date.now();
 let timer = 0;
 
