@@ -1,9 +1,19 @@
 #!/usr/bin/env node
 import './base/noInspector.ts';
 import './base/v8Flags.ts';
+import { writeSync } from 'node:fs';
+import { errorLine } from './base/errors.ts';
+import { checkLimits } from './base/processLimits.ts';
 import { looksLikeDaemon } from './cli/looksLikeDaemon.ts';
 import { separatePrivileges } from './launcher/separatePrivileges.ts';
 
-// Before anything else is loaded: the daemon begins anew without its capabilities.
+// The rest is loaded later: all its modules are opened side by side, and without descriptors for that there is a stack trace.
+try {
+  checkLimits();
+} catch (error) {
+  writeSync(2, `port-exporter: ${errorLine(error)}\n`);
+  process.exit(1);
+}
+// Before the rest, because the daemon begins anew without its capabilities.
 if (looksLikeDaemon(process.argv.slice(2), process.env)) separatePrivileges();
 await import('./program.ts');

@@ -1,4 +1,5 @@
 import type { Logger } from './base/logger.ts';
+import { checkServingLimits } from './base/processLimits.ts';
 import type { Invocation } from './cli/command.ts';
 import { parseCommandLine } from './cli/commandLine.ts';
 import { exit, exitWithError } from './cli/exit.ts';
@@ -52,6 +53,7 @@ async function invoke(invocation: Invocation): Promise<void> {
 
 /** The daemon, until a signal ends it. */
 async function run(options: Options): Promise<void> {
+  checkServingLimits();
   const privileges = separatePrivileges();
   const log = openLog(options.log);
   // Until there is something to reload it must not end the program either, which is what it does by default.

@@ -5,6 +5,7 @@
  */
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -13,7 +14,7 @@ import { get } from '../e2e/support/http.ts';
 import { parseExposition } from '../support/exposition.ts';
 import { Connections, Namespaces } from './soak/churn.ts';
 import { parseSoakOptions, type SoakOptions } from './soak/options.ts';
-import { usageOf } from './soak/processes.ts';
+import { childrenOf, usageOf } from './soak/processes.ts';
 import { type Look, SoakRecord } from './soak/record.ts';
 
 const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
@@ -25,6 +26,8 @@ const SCRAPE_EVERY_SECONDS = 5;
 const RELOAD_EVERY_SECONDS = 60;
 /** Stopped for less than what a supervisor takes for a hang, which would be a fault that is not looked for here. */
 const STOP = { everySeconds: 120, seconds: 3 };
+/** sysconf(_SC_CLK_TCK), on every architecture of Linux that Node.js runs on. */
+const TICKS_PER_SECOND = 100;
 /** No answer is waited for longer, but for one to somebody who is stopped. */
 const ANSWER_WITHIN_MS = 5000;
 
@@ -38,9 +41,14 @@ async function goInside(): Promise<number> {
   const child = spawn(
     'unshare',
     ['--net', '--mount', '--pid', '--fork', '--kill-child', '--mount-proc', ...node],
-    { env: { ...process.env, SOAK_INSIDE: '1' }, stdio: 'inherit' },
+    // A group of its own: Ctrl-C is for this process, which hands it on.
+    { env: { ...process.env, SOAK_INSIDE: '1' }, stdio: 'inherit', detached: true },
   );
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => child.kill('SIGTERM'));
+  // The script in there ends with its table; unshare(1) itself would take it down.
+  const end = () => {
+    for (const inside of childrenOf(child.pid ?? 0)) process.kill(inside, 'SIGTERM');
+  };
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, end);
   const [code] = await once(child, 'exit');
   return code ?? 1;
 }
@@ -79,6 +87,10 @@ async function soak({ minutes, everySeconds, main, csv }: SoakOptions): Promise<
   let lags: number[] = [];
   let wasStopped = false;
   let ticks = 0;
+  let lookedAt = 0;
+  // As prom-client does.
+  const ownLag = monitorEventLoopDelay({ resolution: 10 });
+  ownLag.enable();
 
   async function scrape(): Promise<void> {
     const askedAt = performance.now();
@@ -116,18 +128,23 @@ async function soak({ minutes, everySeconds, main, csv }: SoakOptions): Promise<
 
   function look(): void {
     const usage = usageOf(pid);
-    ticks = usage?.ticks ?? ticks;
     const seen: Look = {
       'resident memory, MiB': usage?.ownMib,
       'resident memory of children, MiB': usage?.childrenMib,
       descriptors: usage?.ownFds,
       'descriptors of children': usage?.childrenFds,
-      'event loop lag, ms': wasStopped || lags.length === 0 ? undefined : quantile(lags, 0.5),
-      'scrape, ms': wasStopped || scrapes.length === 0 ? undefined : quantile(scrapes, 0.5),
+      'CPU time, % of a core':
+        usage && ((usage.ticks - ticks) * 100) / TICKS_PER_SECOND / (seconds() - lookedAt),
+      // A machine that is busy with other things delays this process as well.
+      'event loop lag beyond that of this script, ms':
+        wasStopped || lags.length === 0 ? undefined : quantile(lags, 0.5) - ownLag.mean / 1e6,
+      'fastest scrape, ms': wasStopped || scrapes.length === 0 ? undefined : Math.min(...scrapes),
       'deleted namespaces still alive': namespaces.held(),
     };
     record.add(seconds() / 3600, seen);
     [scrapes, lags, wasStopped] = [[], [], isStopped];
+    [ticks, lookedAt] = [usage?.ticks ?? ticks, seconds()];
+    ownLag.reset();
   }
 
   let isAsked = false;
@@ -153,7 +170,7 @@ async function soak({ minutes, everySeconds, main, csv }: SoakOptions): Promise<
   const ended = await Promise.race([once(daemon, 'exit'), sleep(10_000, undefined)]);
   if (daemon.exitCode !== 0 || ended === undefined) fault(`SIGTERM: ended with ${ended}`);
   const { table, rising } = record.verdict();
-  const cpu = ((ticks / 100 / ran) * 100).toFixed(1);
+  const cpu = ((ticks * 100) / TICKS_PER_SECOND / ran).toFixed(1);
   console.log(`${(ran / 60).toFixed(1)} minutes, ${cpu} % of a core, ${faults.length} faults\n${table}`);
   return rising.length === 0 && faults.length === 0 ? 0 : 1;
 }
