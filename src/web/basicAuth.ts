@@ -111,9 +111,14 @@ export function requirePassword(config: () => WebConfig, passwords = new Passwor
         : await passwords.check(users, credentials.username, credentials.password);
     if (verdict === 'granted') return next();
     if (verdict === 'busy') {
-      return c.text('503 Service Unavailable: too many passwords to check\n', 503, { 'Retry-After': '1' });
+      return c.text('503 Service Unavailable: too many passwords to check\n', 503, {
+        'Retry-After': '1',
+        Connection: 'close',
+      });
     }
     return c.text('401 Unauthorized\n', 401, {
+      // Who has no password keeps no connection either.
+      Connection: 'close',
       'WWW-Authenticate': 'Basic realm="port-exporter", charset="UTF-8"',
     });
   };

@@ -1,9 +1,11 @@
-import type { IncomingMessage, Server } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { createServer, type TLSSocket, type Server as TlsServer } from 'node:tls';
+import { createServer, TLSSocket, type Server as TlsServer } from 'node:tls';
+import { errorLine } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
 import { refusalOf } from './clientCertificate.ts';
 import type { TlsSettings, WebConfig } from './config/webConfig.ts';
+import type { Slots } from './slots.ts';
 
 /** Milliseconds for the TLS handshake. */
 const HANDSHAKE_MS = 10_000;
@@ -12,27 +14,37 @@ const HANDSHAKE_MS = 10_000;
 export class Connections {
   readonly #config: () => WebConfig;
   readonly #log: Logger;
+  readonly #slots: Slots;
   readonly #serve: (socket: Socket) => void;
   readonly #open = new Set<Socket>();
   readonly #madeUnder = new WeakMap<Socket, TlsSettings | undefined>();
   #tls: { readonly settings: TlsSettings; readonly server: TlsServer } | undefined;
 
-  /** @param server one that speaks plain HTTP and has no connection yet */
-  constructor(server: Server, config: () => WebConfig, log: Logger) {
+  /**
+   * @param server one that speaks plain HTTP and has no connection yet
+   * @param slots those of all listen addresses
+   */
+  constructor(server: Server, config: () => WebConfig, log: Logger, slots: Slots) {
     this.#config = config;
     this.#log = log;
+    this.#slots = slots;
     // What node:http does with a new connection, and node:https with one that has shaken hands.
     const listeners = server.listeners('connection');
     server.removeAllListeners('connection');
     this.#serve = (socket) => {
       for (const listener of listeners) listener.call(server, socket);
     };
-    server.on('connection', (socket: Socket) => this.#meet(socket));
+    server.on('connection', (socket: Socket) => this.#orDestroy(socket, () => this.#meet(socket)));
   }
 
   /** Whether it was made under TLS settings (or none) that have changed since. */
   isOutdated({ socket }: IncomingMessage): boolean {
     return this.#madeUnder.get(socket) !== this.#config().tls;
+  }
+
+  /** Its connection is not idle until it is answered. */
+  begin({ socket }: IncomingMessage, response: ServerResponse): void {
+    response.once('close', this.#slots.begin(acceptedOf(socket)));
   }
 
   /** Destroys all connections, those in the handshake too, which node:http does not know of. */
@@ -41,11 +53,20 @@ export class Connections {
   }
 
   #meet(socket: Socket): void {
+    if (!this.#slots.take(socket)) {
+      this.#refuse(socket, 'too many connections are open');
+      return;
+    }
     this.#open.add(socket);
     socket.once('close', () => this.#open.delete(socket));
     const { tls } = this.#config();
-    if (tls === undefined) this.#admit(socket, undefined);
-    else this.#tlsServer(tls).emit('connection', socket);
+    if (tls === undefined) {
+      this.#admit(socket, undefined);
+    } else {
+      // As in node:https: who ends within the handshake is gone, and not waited for until its end.
+      socket.allowHalfOpen = false;
+      this.#tlsServer(tls).emit('connection', socket);
+    }
   }
 
   #admit(socket: Socket, settings: TlsSettings | undefined): void {
@@ -58,18 +79,35 @@ export class Connections {
     if (this.#tls?.settings === settings) return this.#tls.server;
     const server = createServer({ ...settings.options, handshakeTimeout: HANDSHAKE_MS });
     server.on('secureConnection', (socket) => {
-      const refusal = refusalOf(socket, settings);
-      if (refusal === undefined) this.#admit(socket, settings);
-      else this.#refuse(socket, refusal);
+      this.#orDestroy(socket, () => {
+        const refusal = refusalOf(socket, settings);
+        if (refusal === undefined) this.#admit(socket, settings);
+        else this.#refuse(socket, refusal);
+      });
     });
     server.on('tlsClientError', (error, socket) => this.#refuse(socket, error.message));
     this.#tls = { settings, server };
     return server;
   }
 
+  /** Whatever a stranger's connection makes fail is the end of that connection, and not of the process. */
+  #orDestroy(socket: Socket, meet: () => void): void {
+    try {
+      meet();
+    } catch (thrown) {
+      this.#refuse(socket, errorLine(thrown));
+    }
+  }
+
   /** Not above debug: strangers could fill the log. */
-  #refuse(socket: TLSSocket, reason: string): void {
-    this.#log.debug('TLS connection refused', { remote: socket.remoteAddress, reason });
+  #refuse(socket: Socket, reason: string): void {
+    const what = socket instanceof TLSSocket ? 'TLS connection' : 'connection';
+    this.#log.debug(`${what} refused`, { remote: socket.remoteAddress, reason });
     socket.destroy();
   }
+}
+
+/** What was accepted; under TLS node:tls has it as the parent of what HTTP sees. */
+function acceptedOf(socket: Socket): Socket {
+  return (Reflect.get(socket, '_parent') as Socket | undefined | null) ?? socket;
 }

@@ -9,6 +9,7 @@ import type { WebConfig } from './config/webConfig.ts';
 import { Connections } from './connections.ts';
 import { formatListenAddress, type ListenAddress } from './listenAddress.ts';
 import { refusal, refuse, refuseBroken, refusedStatus } from './refusals.ts';
+import { Slots } from './slots.ts';
 
 /** A socket that is bound already, as a file descriptor of this process. */
 export interface HandedOver {
@@ -32,8 +33,8 @@ const LIMITS = {
 } as const;
 
 /**
- * Open connections of one address; more are closed at once. Scrapers have a handful. The usual limit of open files is
- * 1024 for a process, and sampling needs some of them.
+ * Open connections, over all addresses. Scrapers have a handful. The usual limit of open files is 1024 for a process, and
+ * sampling needs some of them.
  */
 const MOST_CONNECTIONS = 512;
 
@@ -65,13 +66,14 @@ export async function startWeb(
     },
   });
   const opened: Opened[] = [];
+  const slots = new Slots(MOST_CONNECTIONS);
   const close = async () => {
     await Promise.all(opened.map(closeServer));
   };
   try {
     for (const place of places) {
       const server = createServer({ ...LIMITS, requireHostHeader: false });
-      const connections = new Connections(server, config, log);
+      const connections = new Connections(server, config, log, slots);
       server.on('request', guarded(listener, connections, config));
       refuseBroken(server, config);
       opened.push({ server: await open(server, place), connections });
@@ -83,9 +85,6 @@ export async function startWeb(
   const servers = opened.map(({ server }) => server);
   for (const server of servers) {
     server.on('error', (error) => log.warn('failed to accept a connection', { error }));
-    server.on('drop', () =>
-      log.debug('connection refused', { reason: `${MOST_CONNECTIONS} connections are open` }),
-    );
   }
   return { addresses: servers.map(boundAddress), close };
 }
@@ -101,6 +100,7 @@ function guarded(
   config: () => WebConfig,
 ): RequestListener {
   return (request, response) => {
+    connections.begin(request, response);
     const status = refusedStatus(request);
     // Nobody reads on who was let in by rules that no longer hold. Scrapers connect again without being told.
     if (connections.isOutdated(request)) request.socket.destroy();
@@ -111,7 +111,6 @@ function guarded(
 
 async function open(server: Server, place: ListenAddress | HandedOver): Promise<Server> {
   server.setTimeout(SILENCE_MS);
-  server.maxConnections = MOST_CONNECTIONS;
   server.listen({ ...place });
   try {
     await once(server, 'listening');

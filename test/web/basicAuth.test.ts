@@ -43,6 +43,13 @@ function counting(answer: (password: string, hash: string) => boolean | Promise<
 }
 
 describe('basic authentication', () => {
+  it('keeps no connection of whom it refuses', async () => {
+    const { headers } = await app().request('/metrics');
+    expect(headers.get('connection')).toBe('close');
+    const right = { authorization: basic('prometheus', 'right') };
+    expect((await app().request('/metrics', { headers: right })).headers.get('connection')).toBeNull();
+  });
+
   it.each([
     ['a user and the right password', basic('prometheus', 'right'), 200],
     ['letters beyond ASCII', basic('schlüssel', 'pässwörd'), 200],

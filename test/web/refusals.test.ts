@@ -180,15 +180,18 @@ describe('requests at a time', () => {
 });
 
 describe('open connections', () => {
-  it('that do nothing leave room for others, up to a bound that is closed at once', async () => {
+  it('that do nothing leave room for others, and those idle longest are closed for it', async () => {
     const port = await start();
     const idle = Array.from({ length: 500 }, () => open(port));
     await Promise.all(idle.map((socket) => once(socket, 'connect')));
     expect(await status(port, '/metrics')).toBe(200);
     const more = Array.from({ length: 50 }, () => open(port));
-    await vi.waitFor(() => expect(more.filter(({ closed }) => closed).length).toBeGreaterThanOrEqual(38), {
+    for (const socket of idle) socket.resume();
+    await vi.waitFor(() => expect(idle.filter(({ closed }) => closed).length).toBeGreaterThanOrEqual(38), {
       timeout: 20_000,
     });
+    expect(await status(port, '/metrics')).toBe(200);
+    expect(more.filter(({ closed }) => closed)).toEqual([]);
     for (const socket of idle) socket.destroy();
     await vi.waitFor(async () => expect(await status(port, '/metrics')).toBe(200), { timeout: 20_000 });
   });

@@ -252,6 +252,8 @@ describe('when settings change', () => {
     expect(refused.headers['strict-transport-security']).toBe('max-age=1');
     expect(refused.headers['x-frame-options']).toBeUndefined();
     expect(refused.headers['x-content-type-options']).toBe('nosniff');
+    // A 401 is the end of its connection.
+    expect(await get('a:right')).toMatchObject({ status: 200, reused: false });
     expect(await get('a:right')).toMatchObject({ status: 200, reused: true });
     await change(`${TLS}basic_auth_users:\n  b: ${HASH}\n`);
     expect(await get('a:right')).toMatchObject({ status: 401, reused: true });
