@@ -9,7 +9,7 @@ import { fullResults } from './snapshot/sample.ts';
 import type { Snapshot } from './snapshot/snapshot.ts';
 import { RecordedHistory } from './status/history.ts';
 import { readinessOf } from './status/readiness.ts';
-import { statusOf } from './status/status.ts';
+import { isSampled, statusOf } from './status/status.ts';
 import type { Samplers } from './supervisor/samplers.ts';
 import { Supervisor } from './supervisor/supervisor.ts';
 import { takeListenFds } from './systemd/listenFds.ts';
@@ -120,6 +120,7 @@ function openPage(supervisor: Supervisor, probes: Probes, options: Options): Sta
     telemetryPath: options.web.telemetryPath,
     peakWindowMs: options.sampling.peakWindowMs,
     assets: loadAssets(),
+    knows: (netns) => isSampled(supervisor.state, netns) || history.remembers(netns),
     status: (wanted) =>
       statusOf(supervisor.state, history, {
         ...{ nowMs: monotonicMs(), bootMs: bootTimeMs(), wanted },

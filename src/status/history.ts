@@ -65,6 +65,10 @@ export class RecordedHistory implements History {
     }
   }
 
+  remembers(netns: string): boolean {
+    return this.#rings.has(netns);
+  }
+
   timeline(netns: string, nowMs: number): Timeline | undefined {
     const until = Math.max(bucketOf(nowMs), this.#newest);
     return this.#rings.get(netns)?.read(this.#newest, until, nowMs <= this.#holdsUntilMs);

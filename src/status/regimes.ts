@@ -48,13 +48,20 @@ export type WorstKey =
   /** Not told: limits leave it out, or not every socket was read. */
   | { readonly kind: 'unknown' };
 
+/** What does not change is found once: of 500 namespaces it is most of what a page costs. */
+const found = new WeakMap<NamespaceSnapshot, readonly RegimeStatus[]>();
+
 /** Always all four, in the order of REGIMES. */
-export function regimesOf(namespace: NamespaceSnapshot): RegimeStatus[] {
-  return REGIMES.map((regime) => ({
+export function regimesOf(namespace: NamespaceSnapshot): readonly RegimeStatus[] {
+  const known = found.get(namespace);
+  if (known !== undefined) return known;
+  const regimes = REGIMES.map((regime) => ({
     ...regime,
     isCalled: isCalled(namespace, regime),
     numbers: numbersOf(namespace, regime),
   }));
+  found.set(namespace, regimes);
+  return regimes;
 }
 
 /**

@@ -99,6 +99,11 @@ export interface Asked {
   readonly probes?: ProbesState | undefined;
 }
 
+/** Whether a namespace of this name is in the last sample. */
+export function isSampled(state: SamplingState, netns: string): boolean {
+  return state.kind === 'sampled' && state.snapshot.namespaces.some((one) => one.netns === netns);
+}
+
 export function statusOf(
   state: SamplingState,
   history: History,

@@ -2,15 +2,17 @@ import { type Context, Hono } from 'hono';
 import { methodNotAllowed } from 'hono/method-not-allowed';
 import { errorLine } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
-import { requirePassword } from './basicAuth.ts';
+import { PasswordCheck, requirePassword } from './basicAuth.ts';
 import type { WebConfig } from './config/webConfig.ts';
 import { landingPage } from './landingPage.ts';
-import { acceptsGzip, chooseFormat, type ExpositionFormat } from './negotiate.ts';
+import { chooseFormat, type ExpositionFormat } from './negotiate.ts';
+import { answerPacked, Packed } from './packed.ts';
 import { servePage } from './page/routes.ts';
 import type { StatusPage } from './page/statusPage.ts';
 import { limitRequests } from './requestLimit.ts';
-import { ScrapeBytes } from './scrapeBytes.ts';
+import { Scrapes } from './scrapes.ts';
 import { withSecurityHeaders } from './securityHeaders.ts';
+import { takeTurns } from './turns.ts';
 
 export interface AppOptions {
   /** Absolute path of the metrics, made of plain segments: `/metrics`. */
@@ -41,11 +43,14 @@ const HEALTH = ['/-/healthy', '/-/ready'] as const;
 /** Every route the exporter answers. Each GET route also answers HEAD, and other methods get 405. */
 export function createApp(parts: AppOptions): Hono {
   const { telemetryPath, version, log, maxRequests, config, readiness, page, readme } = parts;
-  const scrapes = new ScrapeBytes(parts.render);
+  const scrapes = new Scrapes(parts.render);
+  const passwords = new PasswordCheck();
+  const first: ReadonlySet<string> = new Set([telemetryPath, ...HEALTH]);
   const app = new Hono();
   app.use(withSecurityHeaders(config));
+  app.use(takeTurns(({ req }) => first.has(req.path) && passwords.isRemembered(config().users, req.raw)));
   // Before the limit: who has no password takes no place from who has.
-  app.use(requirePassword(config));
+  app.use(requirePassword(config, passwords));
   app.use(limitRequests(maxRequests, HEALTH));
   app.use(
     methodNotAllowed({
@@ -59,8 +64,11 @@ export function createApp(parts: AppOptions): Hono {
   } else {
     servePage(app, page);
   }
-  app.get('/readme', (c) =>
-    c.text(readme ?? '404 Not Found: README.md is not installed\n', readme ? 200 : 404),
+  const packedReadme = readme === undefined ? undefined : new Packed(readme);
+  app.get('/readme', async (c) =>
+    packedReadme === undefined
+      ? c.text('404 Not Found: README.md is not installed\n', 404)
+      : await answerPacked(c, packedReadme, { 'Content-Type': 'text/plain; charset=UTF-8' }),
   );
   app.get('/-/healthy', (c) => c.text('healthy\n'));
   app.get('/-/ready', (c) => {
@@ -69,9 +77,11 @@ export function createApp(parts: AppOptions): Hono {
   });
   app.get(telemetryPath, async (c) => {
     const format = chooseFormat(c.req.header('accept'));
-    const zipped = acceptsGzip(c.req.header('accept-encoding'));
     try {
-      return answer(c, CONTENT_TYPES[format], await scrapes.get(format, zipped), zipped);
+      return await answerPacked(c, await scrapes.get(format), {
+        'Content-Type': CONTENT_TYPES[format],
+        Vary: 'Accept',
+      });
     } catch (thrown) {
       return failed(c, 'failed to render the metrics', thrown);
     }
@@ -84,14 +94,4 @@ export function createApp(parts: AppOptions): Hono {
     return c.text(`${what}: ${errorLine(thrown)}\n`, 500);
   }
   return app;
-}
-
-/** The length is stated, so that a scraper notices an answer that was cut off. */
-function answer(c: Context, contentType: string, body: Uint8Array<ArrayBuffer>, zipped: boolean): Response {
-  return c.body(body, 200, {
-    'Content-Type': contentType,
-    'Content-Length': String(body.length),
-    Vary: 'Accept, Accept-Encoding',
-    ...(zipped ? { 'Content-Encoding': 'gzip' } : {}),
-  });
 }

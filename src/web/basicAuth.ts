@@ -52,6 +52,14 @@ export class PasswordCheck {
     return 'granted';
   }
 
+  /** Whether it was right before, or nobody is asked for one. */
+  isRemembered(users: WebConfig['users'], request: Request): boolean {
+    if (users.size === 0) return true;
+    const { username, password } = auth(request) ?? {};
+    if (username === undefined || password === undefined) return false;
+    return this.#granted.has(this.#markOf(username, password, users.get(username)));
+  }
+
   /**
    * Every refusal costs what the most expensive hash costs, whether the user is known or not: after a hash of cost c,
    * dummies of cost c, c+1, ... up to one below the highest add up to just that, since each cost is twice the one before.
@@ -100,7 +108,7 @@ function dummyHash(cost: number): string {
 }
 
 /** Lets nobody through without one of the users' passwords, as long as there are users. */
-export function requirePassword(config: () => WebConfig, passwords = new PasswordCheck()): MiddlewareHandler {
+export function requirePassword(config: () => WebConfig, passwords: PasswordCheck): MiddlewareHandler {
   return async (c, next) => {
     const { users } = config();
     if (users.size === 0) return next();

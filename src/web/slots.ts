@@ -101,10 +101,11 @@ export class Slots {
       fullest = client;
       most = sizeOf(client);
     }
-    const idle = first(fullest?.idle) ?? first(this.#idle);
-    if (idle !== undefined || fullest === undefined) return idle;
+    // As many clients as connections: none has more than another.
+    if (fullest === undefined) return first(this.#idle);
+    const idle = first(fullest.idle);
     const busy = first(fullest.busy);
-    if (busy === undefined || fullest !== own) return busy;
+    if (idle !== undefined || busy === undefined || fullest !== own) return idle ?? busy;
     return performance.now() - busy.busySinceMs >= PATIENCE_MS ? busy : undefined;
   }
 }

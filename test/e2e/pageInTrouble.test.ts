@@ -163,6 +163,7 @@ function serve(state: SamplingState, asked: Partial<Asked>): Promise<Web> {
       morph: newAsset('morph.js', 'text/javascript', ''),
       refresh: newAsset('refresh.js', 'text/javascript', ''),
     },
+    knows: () => true,
     status: (wanted) => statusOf(state, history, { nowMs: SAMPLED_AT, bootMs: 0, wanted, ...asked }),
   });
   const app = createApp({

@@ -43,6 +43,21 @@ function counting(answer: (password: string, hash: string) => boolean | Promise<
 }
 
 describe('basic authentication', () => {
+  it('knows without computing who was right before, or whom nobody asks', async () => {
+    const { counted, check } = counting((password) => password === 'right');
+    const request = (password: string) =>
+      new Request('http://x/', { headers: { authorization: basic('prometheus', password) } });
+    expect(check.isRemembered(USERS, request('right'))).toBe(false);
+    for (const password of ['right', 'wrong']) await check.check(USERS, 'prometheus', password);
+    const { calls } = counted;
+    expect(check.isRemembered(USERS, request('right'))).toBe(true);
+    expect(check.isRemembered(USERS, request('wrong'))).toBe(false);
+    expect(check.isRemembered(USERS, new Request('http://x/'))).toBe(false);
+    expect(check.isRemembered(new Map([['prometheus', hashSync('right', 4)]]), request('right'))).toBe(false);
+    expect(check.isRemembered(new Map(), new Request('http://x/'))).toBe(true);
+    expect(counted.calls).toBe(calls);
+  });
+
   it('keeps no connection of whom it refuses', async () => {
     const { headers } = await app().request('/metrics');
     expect(headers.get('connection')).toBe('close');

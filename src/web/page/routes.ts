@@ -1,6 +1,7 @@
 import type { Hono } from 'hono';
-import { compress } from 'hono/compress';
 import { etag } from 'hono/etag';
+import { answerPacked, Packed } from '../packed.ts';
+import { clientOf } from '../turns.ts';
 import type { StatusPage } from './statusPage.ts';
 
 /** Nothing but what the exporter serves itself, and no script or style inside of the HTML. */
@@ -12,17 +13,24 @@ const POLICY = [
 
 /** `/`, with a policy of its own, and what it refers to. */
 export function servePage(app: Hono, page: StatusPage): void {
-  const zipped = compress({ encoding: 'gzip' });
-  app.get('/', zipped, (c) =>
-    c.html(page.render(c.req.query('netns')), 200, {
+  app.get('/', async (c) => {
+    const rendered = await page.render(c.req.query('netns'), clientOf(c));
+    if (rendered === undefined) {
+      return c.text('503 Service Unavailable: too many pages to render\n', 503, { 'Retry-After': '1' });
+    }
+    return await answerPacked(c, rendered, {
+      'Content-Type': 'text/html; charset=UTF-8',
       'Content-Security-Policy': POLICY,
       'Cache-Control': 'no-store',
-    }),
-  );
+    });
+  });
   for (const { path, contentType, text, hash } of Object.values(page.assets)) {
-    app.get(path, zipped, etag(), (c) =>
-      c.body(text, 200, {
+    const packed = new Packed(text);
+    app.get(path, etag(), (c) =>
+      answerPacked(c, packed, {
         'Content-Type': contentType,
+        // Weak: zipped or not.
+        ETag: `W/"${hash}"`,
         // Under the address that the page has for it, which changes with what it holds, it may be kept for ever.
         'Cache-Control': c.req.query('v') === hash ? 'private, max-age=31536000, immutable' : 'no-cache',
       }),

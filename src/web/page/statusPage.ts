@@ -1,23 +1,33 @@
+import { html } from 'hono/html';
 import type { Status } from '../../status/status.ts';
+import { Packed } from '../packed.ts';
 import { type Assets, assetUrl } from './assets.ts';
 import { type PageFrame, statusDocument } from './document.ts';
+import { PageCache } from './pageCache.ts';
 
 /** The status page at `/`. */
 export interface StatusPage {
   readonly assets: Assets;
-  /** The whole document. `netns`: which namespace is shown in full; undefined for the worst. */
-  render(netns: string | undefined): string;
+  /**
+   * The whole document; undefined where there is no time to make it now.
+   *
+   * @param netns which namespace is shown in full; undefined for the worst
+   * @param client who asks
+   */
+  render(netns: string | undefined, client: string): Promise<Packed | undefined>;
 }
-
-/** With hundreds of namespaces a page takes 20 ms: however many ask for it, scrapes do not wait for that. */
-const SAME_FOR_MS = 250;
 
 export interface StatusPageOptions extends Omit<PageFrame, 'assets' | 'build'> {
   readonly assets: Assets;
   status(netns: string | undefined): Status;
+  /** Whether a page of this namespace says more than that it is not there. */
+  knows(netns: string): boolean;
 }
 
-export function createStatusPage({ assets, status, ...rest }: StatusPageOptions): StatusPage {
+/** Stands for any namespace that is not known: a name that none has. */
+const NOBODY = '\u{10fffd}';
+
+export function createStatusPage({ assets, status, knows, ...rest }: StatusPageOptions): StatusPage {
   const { style, icon, morph, refresh } = assets;
   const frame: PageFrame = {
     ...rest,
@@ -29,14 +39,14 @@ export function createStatusPage({ assets, status, ...rest }: StatusPageOptions)
       refresh: assetUrl(refresh),
     },
   };
-  let last: { readonly netns: string | undefined; readonly html: string; readonly atMs: number } | undefined;
+  const pages = new PageCache<string | undefined>((netns) => statusDocument(status(netns), frame), undefined);
   return {
     assets,
-    render(netns) {
-      const atMs = performance.now();
-      if (last === undefined || last.netns !== netns || atMs - last.atMs >= SAME_FOR_MS)
-        last = { netns, html: statusDocument(status(netns), frame), atMs };
-      return last.html;
+    async render(netns, client) {
+      if (netns === undefined || knows(netns)) return await pages.get(netns, client);
+      // Whatever strangers make up costs one page.
+      const page = await pages.get(NOBODY, client);
+      return page && new Packed(page.text.replaceAll(NOBODY, () => String(html`${netns}`)));
     },
   };
 }

@@ -1,7 +1,7 @@
 import type { ProbesState } from '../../../src/probes/openProbes.ts';
 import type { SamplingState } from '../../../src/snapshot/samplingState.ts';
 import { RecordedHistory } from '../../../src/status/history.ts';
-import { statusOf } from '../../../src/status/status.ts';
+import { isSampled, statusOf } from '../../../src/status/status.ts';
 import { newAsset } from '../../../src/web/page/assets.ts';
 import { createStatusPage } from '../../../src/web/page/statusPage.ts';
 import { plainApp } from '../served.ts';
@@ -34,6 +34,7 @@ export function app(state: SamplingState, seen: Seen = {}) {
     version: '1.2.3',
     page: createStatusPage({
       ...{ hostname, telemetryPath, version: '1.2.3', revision: 'abc', peakWindowMs: 60_000, assets: ASSETS },
+      knows: (netns) => isSampled(state, netns) || history.remembers(netns),
       status: (wanted) => statusOf(state, history, { nowMs, bootMs: 0, wanted, probes: seen.probes }),
     }),
   });
