@@ -23,17 +23,26 @@ export function refusalOf(socket: TLSSocket, settings: TlsSettings): string | un
 
 /**
  * The DNS names, IP addresses, e-mail addresses and URIs of what node:crypto writes in one line:
- * `DNS:a.example, IP Address:192.0.2.1, URI:"spiffe://a,b"`. It quotes as JSON what could be mistaken for more.
+ * `DNS:a.example, IP Address:192.0.2.1, URI:"spiffe://a,b"`. It quotes as JSON what could be mistaken for more. What it
+ * quotes in another way is no name.
  */
 export function subjectAltNames(line: string | undefined): string[] {
   const entries = (line ?? '').matchAll(/(?:^|, )([^:",]+):("(?:[^"\\]|\\.)*"|[^,]*)/g);
   return [...entries].flatMap(([, kind = '', value = '']) =>
-    ['DNS', 'IP Address', 'email', 'URI'].includes(kind) ? [nameOf(kind, value)] : [],
+    ['DNS', 'IP Address', 'email', 'URI'].includes(kind) ? namesOf(kind, value) : [],
   );
 }
 
-function nameOf(kind: string, value: string): string {
-  if (value.startsWith('"')) return String(JSON.parse(value));
+function namesOf(kind: string, value: string): string[] {
+  if (value.startsWith('"')) return unquoted(value);
   // OpenSSL writes an IPv6 address in eight groups of capitals.
-  return kind === 'IP Address' && isIPv6(value) ? ipaddr.parse(value).toString() : value;
+  return [kind === 'IP Address' && isIPv6(value) ? ipaddr.parse(value).toString() : value];
+}
+
+function unquoted(value: string): string[] {
+  try {
+    return [String(JSON.parse(value))];
+  } catch {
+    return [];
+  }
 }

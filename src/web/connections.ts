@@ -42,9 +42,11 @@ export class Connections {
     return this.#madeUnder.get(socket) !== this.#config().tls;
   }
 
-  /** Its connection is not idle until it is answered. */
-  begin({ socket }: IncomingMessage, response: ServerResponse): void {
-    response.once('close', this.#slots.begin(acceptedOf(socket)));
+  /** Its connection is not idle until it is answered. False where that has too many to answer, or is closed already. */
+  begin({ socket }: IncomingMessage, response: ServerResponse): boolean {
+    const end = this.#slots.begin(acceptedOf(socket));
+    if (end !== undefined) response.once('close', end);
+    return end !== undefined;
   }
 
   /** Destroys all connections, those in the handshake too, which node:http does not know of. */

@@ -7,6 +7,9 @@ export interface Occupant {
   once(event: 'close', listener: () => void): void;
 }
 
+/** Requests under way on one connection: those after the first were sent without waiting for an answer, which hardly anybody does. */
+const MOST_REQUESTS = 8;
+
 /** Milliseconds an answer may be under way before its connection goes for the sake of another from the same client. */
 const PATIENCE_MS = 1_000;
 
@@ -62,10 +65,10 @@ export class Slots {
     return true;
   }
 
-  /** A request has come on it. What is returned is to be called once it is answered. */
-  begin(occupant: Occupant): () => void {
+  /** A request has come on it. What is returned is to be called once it is answered; undefined where that is too many. */
+  begin(occupant: Occupant): (() => void) | undefined {
     const slot = this.#slots.get(occupant);
-    if (slot === undefined) return () => {};
+    if (slot === undefined || slot.requests >= MOST_REQUESTS) return undefined;
     if (slot.requests++ === 0) {
       slot.client.idle.delete(slot);
       this.#idle.delete(slot);

@@ -100,10 +100,10 @@ function guarded(
   config: () => WebConfig,
 ): RequestListener {
   return (request, response) => {
-    connections.begin(request, response);
     const status = refusedStatus(request);
+    const isWelcome = connections.begin(request, response) && !connections.isOutdated(request);
     // Nobody reads on who was let in by rules that no longer hold. Scrapers connect again without being told.
-    if (connections.isOutdated(request)) request.socket.destroy();
+    if (!isWelcome) request.socket.destroy();
     else if (status !== undefined) refuse(response, status, config());
     else listener(request, response);
   };

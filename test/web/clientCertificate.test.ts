@@ -25,6 +25,7 @@ describe('the subject alternative names of a certificate', () => {
     ['DNS:"a.example, DNS:admin.example"', ['a.example, DNS:admin.example']],
     ['URI:"http://x/\\", DNS:admin.example", DNS:b', ['http://x/", DNS:admin.example', 'b']],
     ['othername:<unsupported>, DirName:"CN = x, DNS:admin.example", DNS:c', ['c']],
+    ['DNS:"\\x", DNS:"\u0001", DNS:a', ['a']],
   ])('of %j are %j: no value can pass for another name', (line, names) => {
     expect(subjectAltNames(line)).toEqual(names);
   });

@@ -109,3 +109,52 @@ describe('a connection under TLS', () => {
     expect(await text(socket)).toContain('late 1\n');
   });
 });
+
+describe('a connection with many requests at once', () => {
+  it('is closed beyond eight of them', async () => {
+    const port = portOf(await served({ render: () => new Promise(() => {}) }));
+    const [few, many] = [open(port), open(port)];
+    few.write('GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(8));
+    many.write('GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(9));
+    many.resume();
+    await once(many, 'end');
+    expect(few.readyState).toBe('open');
+  });
+});
+
+describe('a defect met by a connection', () => {
+  it('ends that connection alone', async () => {
+    let broken = false;
+    const config = () => {
+      if (broken) throw new TypeError('defect');
+      return NO_WEB_CONFIG;
+    };
+    const port = portOf(await served({ config }));
+    broken = true;
+    expect(await text(open(port)).catch(String)).not.toContain('HTTP');
+    broken = false;
+    expect(await get(port, '/-/healthy')).toBe('healthy\n');
+  });
+
+  itNeeding(missing, 'ends that connection alone, once it has shaken hands too', async () => {
+    const authority = new Authority(newDirectory());
+    const { cert, key } = authority.issue('client');
+    let refused = 0;
+    const allowedSans = new Proxy(['a'], {
+      get() {
+        refused++;
+        throw new TypeError('defect');
+      },
+    });
+    const config = tls(authority, { clientAuth: 'RequireAnyClientCert', allowedSans });
+    Object.assign(config.tls?.options ?? {}, { requestCert: true, rejectUnauthorized: false });
+    const port = portOf(await served({ config: () => config }));
+    for (const connection of [1, 2]) {
+      const socket = connectSecurely({ host: '127.0.0.1', port, ca: authority.cert, cert, key });
+      socket.on('error', () => {});
+      socket.resume();
+      await new Promise((resolve) => socket.once('close', resolve));
+      expect(refused).toBe(connection);
+    }
+  });
+});
