@@ -6,7 +6,7 @@ import { PasswordCheck, requirePassword } from './basicAuth.ts';
 import type { WebConfig } from './config/webConfig.ts';
 import { landingPage } from './landingPage.ts';
 import { chooseFormat, type ExpositionFormat } from './negotiate.ts';
-import { answerPacked, Packed } from './packed.ts';
+import { Answers, Packed } from './packed.ts';
 import { servePage } from './page/routes.ts';
 import type { StatusPage } from './page/statusPage.ts';
 import { limitRequests } from './requestLimit.ts';
@@ -43,6 +43,7 @@ const HEALTH = ['/-/healthy', '/-/ready'] as const;
 /** Every route the exporter answers. Each GET route also answers HEAD, and other methods get 405. */
 export function createApp(parts: AppOptions): Hono {
   const { telemetryPath, version, log, maxRequests, config, readiness, page, readme } = parts;
+  const answers = new Answers();
   const scrapes = new Scrapes(parts.render);
   const passwords = new PasswordCheck();
   const first: ReadonlySet<string> = new Set([telemetryPath, ...HEALTH]);
@@ -51,7 +52,7 @@ export function createApp(parts: AppOptions): Hono {
   app.use(takeTurns(({ req }) => first.has(req.path) && passwords.isRemembered(config().users, req.raw)));
   // Before the limit: who has no password takes no place from who has.
   app.use(requirePassword(config, passwords));
-  app.use(limitRequests(maxRequests, HEALTH));
+  app.use(limitRequests(maxRequests, telemetryPath, HEALTH));
   app.use(
     methodNotAllowed({
       app,
@@ -62,13 +63,13 @@ export function createApp(parts: AppOptions): Hono {
   if (page === undefined) {
     app.get('/', (c) => c.html(landingPage(version, [telemetryPath, ...HEALTH])));
   } else {
-    servePage(app, page);
+    servePage(app, page, answers);
   }
   const packedReadme = readme === undefined ? undefined : new Packed(readme);
   app.get('/readme', async (c) =>
     packedReadme === undefined
       ? c.text('404 Not Found: README.md is not installed\n', 404)
-      : await answerPacked(c, packedReadme, { 'Content-Type': 'text/plain; charset=UTF-8' }),
+      : await answers.send(c, packedReadme, { 'Content-Type': 'text/plain; charset=UTF-8' }),
   );
   app.get('/-/healthy', (c) => c.text('healthy\n'));
   app.get('/-/ready', (c) => {
@@ -78,7 +79,7 @@ export function createApp(parts: AppOptions): Hono {
   app.get(telemetryPath, async (c) => {
     const format = chooseFormat(c.req.header('accept'));
     try {
-      return await answerPacked(c, await scrapes.get(format), {
+      return await answers.send(c, await scrapes.get(format), {
         'Content-Type': CONTENT_TYPES[format],
         Vary: 'Accept',
       });

@@ -1,6 +1,8 @@
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
+import type { HttpBindings } from '@hono/node-server';
 import type { Context } from 'hono';
+import { Backlog } from './backlog.ts';
 import { acceptsGzip } from './negotiate.ts';
 
 export type Bytes = Uint8Array<ArrayBuffer>;
@@ -28,18 +30,25 @@ export class Packed {
   }
 }
 
-/** Answers with it, zipped for whoever takes that. The length is stated, so that a client notices what was cut off. */
-export async function answerPacked(
-  c: Context,
-  packed: Packed,
-  { Vary, ...headers }: Readonly<Record<string, string>>,
-): Promise<Response> {
-  const zipped = acceptsGzip(c.req.header('accept-encoding'));
-  const body = zipped ? await packed.zipped() : packed.plain;
-  return c.body(body, 200, {
-    ...headers,
-    'Content-Length': String(body.length),
-    Vary: Vary === undefined ? 'Accept-Encoding' : `${Vary}, Accept-Encoding`,
-    ...(zipped ? { 'Content-Encoding': 'gzip' } : {}),
-  });
+/** Sends packed texts, of which only so much may wait to be read. */
+export class Answers {
+  readonly #backlog = new Backlog();
+
+  /** Zipped for whoever takes that. The length is stated, so that a client notices what was cut off. */
+  async send(
+    c: Context,
+    packed: Packed,
+    { Vary, ...headers }: Readonly<Record<string, string>>,
+  ): Promise<Response> {
+    const zipped = acceptsGzip(c.req.header('accept-encoding'));
+    const body = zipped ? await packed.zipped() : packed.plain;
+    const { outgoing }: Partial<HttpBindings> = c.env ?? {};
+    if (outgoing !== undefined) this.#backlog.add(body, outgoing);
+    return c.body(body, 200, {
+      ...headers,
+      'Content-Length': String(body.length),
+      Vary: Vary === undefined ? 'Accept-Encoding' : `${Vary}, Accept-Encoding`,
+      ...(zipped ? { 'Content-Encoding': 'gzip' } : {}),
+    });
+  }
 }

@@ -177,6 +177,27 @@ describe('requests at a time', () => {
     for (const socket of deaf) socket.destroy();
     await vi.waitFor(async () => expect(await status(port, '/')).toBe(200), { timeout: 20_000 });
   });
+
+  it('are scrapes for a half of the places', async () => {
+    const { port, release, begun } = await holding(4);
+    const running = [status(port, '/metrics'), status(port, '/metrics')];
+    await begun(2);
+    expect(await status(port, '/')).toBe(503);
+    running.push(status(port, '/metrics'), status(port, '/metrics'));
+    await begun(4);
+    release();
+    expect(await Promise.all(running)).toEqual([200, 200, 200, 200]);
+    expect(await status(port, '/')).toBe(200);
+  });
+
+  it('give a scrape the place of who is slow to read', async () => {
+    const exposition = 'port_example 1\n'.repeat(2_000_000);
+    const port = await start({ maxRequests: 2, render: async () => exposition });
+    const deaf = [open(port), open(port)];
+    for (const socket of deaf) socket.write('GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n');
+    await vi.waitFor(async () => expect(await status(port, '/')).toBe(503), { timeout: 20_000 });
+    await vi.waitFor(async () => expect(await status(port, '/metrics')).toBe(200), { timeout: 10_000 });
+  });
 });
 
 describe('open connections', () => {

@@ -1,6 +1,6 @@
 import type { Hono } from 'hono';
 import { etag } from 'hono/etag';
-import { answerPacked, Packed } from '../packed.ts';
+import { type Answers, Packed } from '../packed.ts';
 import { clientOf } from '../turns.ts';
 import type { StatusPage } from './statusPage.ts';
 
@@ -12,13 +12,13 @@ const POLICY = [
 ].join('; ');
 
 /** `/`, with a policy of its own, and what it refers to. */
-export function servePage(app: Hono, page: StatusPage): void {
+export function servePage(app: Hono, page: StatusPage, answers: Answers): void {
   app.get('/', async (c) => {
     const rendered = await page.render(c.req.query('netns'), clientOf(c));
     if (rendered === undefined) {
       return c.text('503 Service Unavailable: too many pages to render\n', 503, { 'Retry-After': '1' });
     }
-    return await answerPacked(c, rendered, {
+    return await answers.send(c, rendered, {
       'Content-Type': 'text/html; charset=UTF-8',
       'Content-Security-Policy': POLICY,
       'Cache-Control': 'no-store',
@@ -27,7 +27,7 @@ export function servePage(app: Hono, page: StatusPage): void {
   for (const { path, contentType, text, hash } of Object.values(page.assets)) {
     const packed = new Packed(text);
     app.get(path, etag(), (c) =>
-      answerPacked(c, packed, {
+      answers.send(c, packed, {
         'Content-Type': contentType,
         // Weak: zipped or not.
         ETag: `W/"${hash}"`,
