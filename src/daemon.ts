@@ -52,6 +52,7 @@ export async function startDaemon(options: Options, log: Logger, samplers: Sampl
     version: VERSION,
     log,
     maxRequests: options.web.maxRequests,
+    allowedHosts: options.web.allowedHosts,
     config,
     render: (format) => exposition.render(supervisor.state, format),
     readiness: () => readinessOf(supervisor.state, monotonicMs()),

@@ -2,6 +2,7 @@ import { type Context, Hono } from 'hono';
 import { methodNotAllowed } from 'hono/method-not-allowed';
 import { errorLine } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
+import { requireAllowedHost } from './allowedHosts.ts';
 import { PasswordCheck, requirePassword } from './basicAuth.ts';
 import type { WebConfig } from './config/webConfig.ts';
 import { landingPage } from './landingPage.ts';
@@ -21,6 +22,8 @@ export interface AppOptions {
   readonly log: Logger;
   /** Requests to answer at a time, 0 for any number; the health pages always answer. */
   readonly maxRequests: number;
+  /** As parseAllowedHost makes them; empty for any host. */
+  readonly allowedHosts: readonly string[];
   /** What is in force now: users and headers. */
   config(): WebConfig;
   /** One whole exposition. A rejection becomes a 500 with its one line. */
@@ -49,6 +52,7 @@ export function createApp(parts: AppOptions): Hono {
   const first: ReadonlySet<string> = new Set([telemetryPath, ...HEALTH]);
   const app = new Hono();
   app.use(withSecurityHeaders(config));
+  app.use(requireAllowedHost(parts.allowedHosts));
   app.use(takeTurns(({ req }) => first.has(req.path) && passwords.isRemembered(config().users, req.raw)));
   // Before the limit: who has no password takes no place from who has.
   app.use(requirePassword(config, passwords));

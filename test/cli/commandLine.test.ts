@@ -32,6 +32,7 @@ const FLAGS: readonly (readonly [flag: string, value: string, changed: object, b
   ['web.telemetry-path', '/m', { web: { telemetryPath: '/m' } }, '/-/m'],
   ['web.config.file', '/etc/web.yml', { web: { configFile: '/etc/web.yml' } }, ''],
   ['web.max-requests', '0', { web: { maxRequests: 0 } }, '-1'],
+  ['web.allowed-hosts', '.Example.org', { web: { allowedHosts: ['.example.org'] } }, 'a b'],
   ['sample.interval', '500ms', { sampling: { intervalMs: 500 } }, '5'],
   ['sample.max-duty', '1', { sampling: { maxDuty: 1 } }, '0'],
   ['sample.source', 'procfs', { sampling: { source: 'procfs' } }, 'proc'],
@@ -64,7 +65,7 @@ const SWITCHES: readonly (readonly [flag: string, isOn: (options: Options) => bo
   ['no-canary', ({ sampling }) => !sampling.canary],
   ['once', ({ sampling }) => !sampling.hasBudget],
 ];
-const REPEATABLE = ['web.listen-address', 'probe'];
+const REPEATABLE = ['web.listen-address', 'web.allowed-hosts', 'probe'];
 
 describe('without flags', () => {
   it('the defaults hold', async () => {
@@ -75,6 +76,7 @@ describe('without flags', () => {
         telemetryPath: '/metrics',
         configFile: undefined,
         maxRequests: 40,
+        allowedHosts: [],
         page: true,
       },
       sampling: {

@@ -168,6 +168,7 @@ function serve(state: SamplingState, asked: Partial<Asked>): Promise<Web> {
   });
   const app = createApp({
     ...{ telemetryPath: '/metrics', version: '1.2.3', log: silentLogger, maxRequests: 0, page },
+    allowedHosts: [],
     config: () => NO_WEB_CONFIG,
     render: async () => '',
     readiness: () => ({ ready: true, reason: '' }),

@@ -12,6 +12,7 @@ export function plainApp(parts: Partial<AppOptions> = {}) {
     version: '0',
     log: silentLogger,
     maxRequests: 0,
+    allowedHosts: [],
     config: () => NO_WEB_CONFIG,
     render: async () => 'port_example 1\n',
     readiness: () => ({ ready: true, reason: 'fresh' }),

@@ -1,3 +1,4 @@
+import { parseAllowedHost } from '../../web/allowedHosts.ts';
 import { type ListenAddress, parseListenAddress } from '../../web/listenAddress.ts';
 import { optional, repeatable, single, toggle } from '../flag.ts';
 import type { FlagValues } from '../readFlags.ts';
@@ -14,6 +15,8 @@ export interface WebOptions {
   readonly configFile: string | undefined;
   /** At a time; 0 for any number. */
   readonly maxRequests: number;
+  /** Host names that are answered, a leading dot for all below it; empty for any. */
+  readonly allowedHosts: readonly string[];
   /** Whether `/` is the status page. */
   readonly page: boolean;
 }
@@ -45,6 +48,14 @@ export const WEB_FLAGS = {
     { group: WEB, describe: 'Maximum concurrent requests; 0 means unlimited', default: '40' },
     parseLimit,
   ),
+  'web.allowed-hosts': repeatable(
+    {
+      group: WEB,
+      describe: 'Host name to answer to, or .DOMAIN for all names below it; others get a 421; repeatable',
+      default: '',
+    },
+    parseAllowedHost,
+  ),
   'no-web.page': toggle({
     group: WEB,
     describe: 'Serve only links at /, without status page and history',
@@ -58,6 +69,7 @@ export function webOptions(values: FlagValues<typeof WEB_FLAGS>): WebOptions {
     telemetryPath: values['web.telemetry-path'],
     configFile: values['web.config.file'],
     maxRequests: values['web.max-requests'],
+    allowedHosts: values['web.allowed-hosts'],
     page: !values['no-web.page'],
   };
 }
