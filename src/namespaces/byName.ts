@@ -37,7 +37,8 @@ interface Named {
 function namesOf(procfs: string, found: readonly FoundNamespace[], own: OwnNamespace): Named[] {
   const labels = new NamespaceLabels(procfs);
   const isOwn = ({ inode }: FoundNamespace) => inode === own.inode;
-  const ordered = [...found.filter(isOwn), ...found.filter((namespace) => !isOwn(namespace))];
+  const others = found.filter((namespace) => !isOwn(namespace));
+  const ordered = [...found.filter(isOwn), ...labels.inOrder(others)];
   return ordered.map((namespace) => ({
     netns: labels.identify(namespace, isOwn(namespace) ? own.name === 'host' : undefined).netns,
     namespace,

@@ -11,6 +11,8 @@ export class NamespaceRegistry {
   readonly #own: NamespaceIdentity;
   readonly #wanted: RegExp | undefined;
   readonly #members = new Map<number, ForeignNamespace>();
+  /** Inodes of those seen once. */
+  readonly #new = new Set<number>();
 
   /** @param options.wanted which names to sample; undefined for all */
   constructor(options: {
@@ -46,7 +48,8 @@ export class NamespaceRegistry {
     const { found, obstacles } = discoverNamespaces(this.#procfs, this.#netnsDirectory);
     const present = new Set(found.map(({ inode }) => inode));
     for (const [inode, member] of this.#members) if (!present.has(inode)) this.#drop(member);
-    for (const namespace of found) if (namespace.inode !== this.#own.inode) this.#see(namespace);
+    const others = found.filter(({ inode }) => inode !== this.#own.inode);
+    for (const namespace of this.#labels.inOrder(others)) this.#see(namespace);
     return obstacles;
   }
 
@@ -64,6 +67,7 @@ export class NamespaceRegistry {
     const known = this.#members.get(namespace.inode);
     if (known === undefined) {
       this.#members.set(namespace.inode, new ForeignNamespace(namespace, this.#labels.identify(namespace)));
+      this.#new.add(namespace.inode);
       return;
     }
     const { pid, name } = known.found;
@@ -75,12 +79,15 @@ export class NamespaceRegistry {
       return;
     }
     known.found = namespace;
-    if (hasChanged) known.identity = this.#labels.identify(namespace);
+    // At the first look its process may not have been what it was about to become.
+    const wasNew = this.#new.delete(namespace.inode);
+    if (hasChanged || wasNew) known.identity = this.#labels.identify(namespace);
   }
 
   #drop(member: ForeignNamespace): void {
     member.closeSource();
     this.#members.delete(member.identity.inode);
+    this.#new.delete(member.identity.inode);
     this.#labels.forget(member.identity.inode);
   }
 }

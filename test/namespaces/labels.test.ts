@@ -1,10 +1,11 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { FoundNamespace } from '../../src/namespaces/found.ts';
 import { NamespaceLabels } from '../../src/namespaces/labels.ts';
+import { cpuMs } from '../support/cpu.ts';
 
 const ID = 'c0ffee'.repeat(10).padEnd(64, '0');
 const SHORT_ID = ID.slice(0, 12);
@@ -16,10 +17,12 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(procfs, { recursive: true }));
 
-function addProcess(pid: number, name: string, cgroup = '/'): void {
+/** A process that started at its pid, or so many clock ticks after boot, in the namespace with that inode. */
+function addProcess(pid: number, name: string, cgroup = '/', { startTime = pid, inode = 0 } = {}): void {
   const directory = join(procfs, String(pid));
-  mkdirSync(directory, { recursive: true });
-  writeFileSync(join(directory, 'stat'), `${pid} (${name}) S ${'0 '.repeat(50)}\n`);
+  mkdirSync(join(directory, 'ns'), { recursive: true });
+  writeFileSync(join(directory, 'stat'), `${pid} (${name}) S ${'0 '.repeat(18)}${startTime} 0\n`);
+  if (inode !== 0) symlinkSync(`net:[${inode}]`, join(directory, 'ns/net'));
   writeFileSync(join(directory, 'cgroup'), `0::${cgroup}\n`);
 }
 
@@ -44,8 +47,9 @@ describe('a namespace is called', () => {
     );
     addProcess(11, 'b', `/system.slice/docker-${ID}.scope`);
     addProcess(12, 'c', '/system.slice/nginx.service');
+    addProcess(13, 'd', `/docker/${'a'.repeat(64)}`);
     const labels = new NamespaceLabels(procfs);
-    const names = [found(1, 10, 'blue'), found(2, 10), found(3, 11), found(4, 12), found(5), found(6, 99)];
+    const names = [found(1, 13, 'blue'), found(2, 10), found(3, 11), found(4, 12), found(5), found(6, 99)];
     expect(names.map((one) => labels.identify(one).netns)).toEqual([
       ...['blue', UID, SHORT_ID, 'net:[4]', 'net:[5]', 'net:[6]'],
     ]);
@@ -104,5 +108,78 @@ describe('a namespace is called', () => {
         expect(new Set(living.values()).size).toBe(living.size);
       }),
     );
+  });
+});
+
+describe('of several namespaces of one pod', () => {
+  const POD = `/kubepods.slice/kubepods-pod${UID.replaceAll('-', '_')}.slice/cri-containerd-${ID}.scope`;
+  const nameAll = (labels: NamespaceLabels, ...namespaces: FoundNamespace[]) =>
+    Object.fromEntries(
+      labels.inOrder(namespaces).map((one) => [one.inode, labels.identify(one).netns] as const),
+    );
+
+  it.each([
+    ['whatever the order', [2, 1]],
+    ['in order', [1, 2]],
+  ])('that of its oldest process has its name, %s', (_, order) => {
+    // Pids began anew: the lowest of each say nothing.
+    addProcess(900, 'pause', POD, { startTime: 50, inode: 1 });
+    addProcess(30, 'worker', POD, { startTime: 400, inode: 1 });
+    addProcess(20, 'intruder', POD, { startTime: 300, inode: 2 });
+    const both = [found(1, 30), found(2, 20)];
+    const ordered = order.map((inode) => both.find((one) => one.inode === inode) as FoundNamespace);
+    expect(nameAll(new NamespaceLabels(procfs), ...ordered)).toEqual({ 1: UID, 2: `${UID}/net:[2]` });
+  });
+
+  it('the first seen keeps its name', () => {
+    addProcess(30, 'pause', POD, { inode: 1 });
+    addProcess(20, 'intruder', POD, { startTime: 300, inode: 2 });
+    const labels = new NamespaceLabels(procfs);
+    expect(nameAll(labels, found(1, 30))).toEqual({ 1: UID });
+    expect(nameAll(labels, found(2, 20), found(1, 30))).toEqual({ 1: UID, 2: `${UID}/net:[2]` });
+  });
+
+  it.each([
+    ['by ip netns', '/', 'cni-1', 'cni-1'],
+    ['before its process was put into its cgroup', '/', undefined, 'net:[1]'],
+  ])('none has its name where the oldest got another: %s', (_, cgroup, name, netns) => {
+    addProcess(30, 'runc', cgroup, { inode: 1 });
+    const labels = new NamespaceLabels(procfs);
+    expect(nameAll(labels, found(1, 30, name))).toEqual({ 1: netns });
+    writeFileSync(join(procfs, '30/cgroup'), `0::${POD}\n`);
+    labels.identify(found(1, 30, name));
+    addProcess(40, 'intruder', POD, { inode: 2 });
+    expect(nameAll(labels, found(1, 30, name), found(2, 40))).toEqual({ 1: netns, 2: `${UID}/net:[2]` });
+    labels.forget(1);
+    labels.forget(2);
+    expect(nameAll(labels, found(2, 40))).toEqual({ 2: UID });
+  });
+
+  it('costs next to nothing, however many there are', () => {
+    addProcess(30, 'pause', POD, { inode: 1 });
+    const many = Array.from({ length: 20_000 }, (_, index) => found(index + 1));
+    const labels = new NamespaceLabels(procfs);
+    expect(cpuMs(() => nameAll(labels, ...many))).toBeLessThan(2000);
+  });
+});
+
+it.each([
+  ['of a user', '/user.slice/user-1000.slice/user@1000.service'],
+  ['of a service', '/system.slice/web.service'],
+  ['of a container', `/docker/${'a'.repeat(64)}`],
+])('a program in a cgroup %s gives its namespace no name of others', (_, cgroup) => {
+  const claims = [
+    `kubepods/pod${UID}/${ID}`,
+    `kubepods-pod${UID.replaceAll('-', '_')}.slice/crio-${ID}.scope`,
+    ...[ID, `docker-${ID}.scope`, `libpod-payload-${ID}`, 'lxc.payload.web'],
+  ];
+  claims.forEach((claim, index) => {
+    const pid = index + 10;
+    addProcess(pid, 'intruder', `${cgroup}/${claim}`);
+    const { netns, container, podUid } = new NamespaceLabels(procfs).identify(found(7, pid));
+    const own = cgroup.startsWith('/docker') ? 'aaaaaaaaaaaa' : '';
+    expect({ claim, netns, container, podUid }).toEqual({
+      ...{ claim, netns: own || 'net:[7]', container: own, podUid: '' },
+    });
   });
 });

@@ -8,8 +8,8 @@ import { describe } from 'vitest';
 /** Real cgroups for a test, all below one of their own, in the cgroup v2 hierarchy wherever it is mounted. */
 export class CgroupSandbox {
   readonly mount: string;
-  /** `/port-exporter-test-123` */
-  readonly base = `/port-exporter-test-${process.pid}`;
+  /** `/port-exporter-test-123.slice` */
+  readonly base = `/port-exporter-test-${process.pid}.slice`;
   readonly #isMountOurs: boolean;
   readonly #made: string[] = [];
 

@@ -12,8 +12,10 @@ const STATIC = '36b6d6be73b1065af369b3985edafa09';
 
 const container: Owner = { owner: `container/${SHORT}`, containerId: SHORT };
 const inPod: Owner = { owner: `pod/${UID}/${SHORT}`, podUid: UID, containerId: SHORT };
-const unit = (name: string): Owner => ({ owner: name, unit: name });
-const userUnit = (name: string): Owner => ({ owner: `user@1000.service/${name}`, unit: name });
+const unit = (name: string): Owner => ({ owner: name });
+const userUnit = (name: string): Owner => ({ owner: `user@1000.service/${name}` });
+const usersContainer = userUnit(`container/${SHORT}`);
+const outermost: Owner = { owner: `container/${OTHER.slice(0, 12)}`, containerId: OTHER.slice(0, 12) };
 const USER = '/user.slice/user-1000.slice/user@1000.service';
 
 describe.each<[string, [path: string, owner: Owner][]]>([
@@ -93,22 +95,47 @@ describe.each<[string, [path: string, owner: Owner][]]>([
     ],
   ],
   [
-    'Kubernetes in a container, or as a user',
+    'Kubernetes with a cgroup root of its own, as in kind',
     [
       [
         `/kubelet.slice/kubelet-kubepods.slice/kubelet-kubepods-besteffort.slice/kubelet-kubepods-besteffort-pod${UID_}.slice/cri-containerd-${ID}.scope`,
         inPod,
       ],
+      [`/kubelet/kubepods/burstable/pod${UID}/${ID}`, inPod],
+    ],
+  ],
+  [
+    'Kubernetes in a container, which is the owner: any container could make the same',
+    [
       [
         `/system.slice/docker-${OTHER}.scope/kubelet.slice/kubelet-kubepods.slice/kubelet-kubepods-pod${UID_}.slice/cri-containerd-${ID}.scope`,
-        inPod,
+        outermost,
       ],
       [
         `/docker/${OTHER}/kubepods.slice/kubepods-besteffort.slice/kubepods-besteffort-pod${UID_}.slice/crio-${ID}.scope`,
+        outermost,
+      ],
+      [`/docker/${OTHER}/kubelet/kubepods/burstable/pod${UID}/${ID}`, outermost],
+    ],
+  ],
+  [
+    'what the kernel shows to a container of what is beside it',
+    [
+      [`/../../kubepods-besteffort-pod${UID_}.slice/cri-containerd-${ID}.scope`, inPod],
+      [
+        `/../../../kubepods-burstable.slice/kubepods-burstable-pod${UID_}.slice/cri-containerd-${ID}.scope`,
         inPod,
       ],
-      [`/docker/${OTHER}/kubelet/kubepods/burstable/pod${UID}/${ID}`, inPod],
-      [`${USER}/u7s-rootlesskit.service/kubepods/burstable/pod${UID}/${ID}`, inPod],
+      [`/../../pod${UID}/${ID}`, inPod],
+      [`/../../../burstable/pod${UID}/${ID}`, inPod],
+      [`/../../../../kubepods/burstable/pod${UID}/${ID}`, inPod],
+      [`/../cri-containerd-${ID}.scope`, container],
+      [`/../${ID}`, container],
+      ['/../../../../system.slice/nginx.service', unit('nginx.service')],
+      [`/../../../../system.slice/nginx.service/kubepods/pod${UID}/${ID}`, unit('nginx.service')],
+      [`/../../../..${USER}/kubepods/pod${UID}/${ID}`, unit('user@1000.service')],
+      [`/../../../../srv/pod${UID}/x`, { owner: `/../../../../srv/pod${UID}/x` }],
+      ['/../..', { owner: '/../..' }],
     ],
   ],
   [
@@ -124,16 +151,19 @@ describe.each<[string, [path: string, owner: Owner][]]>([
     [
       [`/docker/${ID}`, container],
       [`/system.slice/docker-${ID}.scope`, container],
-      [`${USER}/user.slice/docker-${ID}.scope`, container],
+      [`${USER}/user.slice/docker-${ID}.scope`, usersContainer],
       [`/system.slice/containerd.service/default/${ID}`, container],
       [`/default/${ID}`, container],
       [`/k8s.io/${ID}`, container],
       [`/system.slice/nerdctl-${ID}.scope`, container],
-      [`${USER}/user.slice/nerdctl-${ID}.scope`, container],
+      [`${USER}/user.slice/nerdctl-${ID}.scope`, usersContainer],
       [`/ecs/f9b3c1d2e4a5968778695a4b3c2d1e0f/${ID}`, container],
-      [`/docker/${OTHER}/docker/${ID}`, container],
+      [`/ecs/main/f9b3c1d2e4a5968778695a4b3c2d1e0f/${ID}`, container],
+      [`/actions_job/${ID}`, container],
+      [`/${ID}`, container],
+      [`/docker/${OTHER}/docker/${ID}`, outermost],
       [`/docker/${ID}/init`, container],
-      [`/docker/${ID}/system.slice/nginx.service`, { ...container, unit: 'nginx.service' }],
+      [`/docker/${ID}/system.slice/nginx.service`, container],
     ],
   ],
   [
@@ -142,18 +172,15 @@ describe.each<[string, [path: string, owner: Owner][]]>([
       [`/machine.slice/libpod-${ID}.scope`, container],
       [`/machine.slice/libpod-${ID}.scope/container`, container],
       [`/machine.slice/machine-libpod_pod_${OTHER}.slice/libpod-${ID}.scope/container`, container],
-      [`${USER}/user.slice/libpod-${ID}.scope/container`, container],
-      [`${USER}/user.slice/user-libpod_pod_${OTHER}.slice/libpod-${ID}.scope/container`, container],
+      [`${USER}/user.slice/libpod-${ID}.scope/container`, usersContainer],
+      [`${USER}/user.slice/user-libpod_pod_${OTHER}.slice/libpod-${ID}.scope/container`, usersContainer],
       [`/libpod_parent/libpod-${ID}`, container],
       [`/libpod_parent/libpod-${ID}/ctr`, container],
       [`/libpod_parent/${OTHER}/libpod-${ID}`, container],
       [`/machine.slice/libpod-conmon-${ID}.scope`, unit(`libpod-conmon-${ID}.scope`)],
-      [`/system.slice/web.service/libpod-payload-${ID}`, { ...unit('web.service'), containerId: SHORT }],
+      [`/system.slice/web.service/libpod-payload-${ID}`, unit('web.service')],
       [`/system.slice/web.service/runtime`, unit('web.service')],
-      [
-        `${USER}/app.slice/web.service/libpod-payload-${ID}`,
-        { ...userUnit('web.service'), containerId: SHORT },
-      ],
+      [`${USER}/app.slice/web.service/libpod-payload-${ID}`, userUnit('web.service')],
     ],
   ],
   [
@@ -166,14 +193,11 @@ describe.each<[string, [path: string, owner: Owner][]]>([
       ],
       [
         '/lxc.payload.focal/system.slice/avahi-daemon.service',
-        { owner: 'container/focal', containerId: 'focal', unit: 'avahi-daemon.service' },
+        { owner: 'container/focal', containerId: 'focal' },
       ],
       ['/lxc.payload/c1', { owner: 'container/c1', containerId: 'c1' }],
-      [
-        '/lxc/101/ns/system.slice/ssh.service',
-        { owner: 'container/101', containerId: '101', unit: 'ssh.service' },
-      ],
-      [`/lxc.payload.101/docker/${ID}`, container],
+      ['/lxc/101/ns/system.slice/ssh.service', { owner: 'container/101', containerId: '101' }],
+      [`/lxc.payload.101/docker/${ID}`, { owner: 'container/101', containerId: '101' }],
       ['/lxc.monitor.web-1', { owner: '/lxc.monitor.web-1' }],
     ],
   ],
@@ -213,6 +237,109 @@ describe.each<[string, [path: string, owner: Owner][]]>([
 ])('%s', (_, table) => {
   it.each(table)('%s', (path, owner) => {
     expect(ownerOf(path)).toEqual(owner);
+  });
+});
+
+describe('whoever has a cgroup', () => {
+  /** Cgroups that somebody may be given, and whose they are. */
+  const TENANTS: [path: string, owner: string][] = [
+    ['/system.slice/web.service', 'web.service'],
+    ['/system.slice/system-web.slice/web@1.service', 'web@1.service'],
+    ['/srv.slice/build.scope', 'build.scope'],
+    ['/user.slice/user-1000.slice/session-4.scope', 'session-4.scope'],
+    [`${USER}/app.slice/web.service`, 'user@1000.service/web.service'],
+    [`/docker/${OTHER}`, outermost.owner],
+    [`/system.slice/docker-${OTHER}.scope`, outermost.owner],
+    [`/machine.slice/libpod-${OTHER}.scope`, outermost.owner],
+    [`/libpod_parent/libpod-${OTHER}`, outermost.owner],
+    [`/system.slice/containerd.service/default/${OTHER}`, outermost.owner],
+    [`/ecs/f9b3c1d2e4a5968778695a4b3c2d1e0f/${OTHER}`, outermost.owner],
+    ['/lxc.payload.web-1', 'container/web-1'],
+    ['/lxc/web-1', 'container/web-1'],
+    [`/kubepods/burstable/pod${STATIC}/${OTHER}`, `pod/${STATIC}/${OTHER.slice(0, 12)}`],
+    [
+      `/kubepods.slice/kubepods-pod${STATIC}.slice/crio-${OTHER}.scope`,
+      `pod/${STATIC}/${OTHER.slice(0, 12)}`,
+    ],
+    [
+      `/../../kubepods-besteffort-pod${STATIC}.slice/cri-containerd-${OTHER}.scope`,
+      `pod/${STATIC}/${OTHER.slice(0, 12)}`,
+    ],
+    ['/machine.slice/machine-debian.scope', 'machine-debian.scope'],
+  ];
+  const name = fc.oneof(
+    fc.constantFrom(
+      ...[
+        'system.slice',
+        'user.slice',
+        'user-1000.slice',
+        'user@1000.service',
+        'kubepods',
+        'burstable',
+        'kubelet',
+      ],
+      ...[
+        'docker',
+        'default',
+        'lxc',
+        'lxc.payload',
+        'lxc.payload.a',
+        'libpod_parent',
+        'ecs',
+        'containerd.service',
+      ],
+      ...[
+        ID,
+        `pod${UID}`,
+        `kubepods-pod${UID_}.slice`,
+        `docker-${ID}.scope`,
+        `libpod-${ID}`,
+        'nginx.service',
+      ],
+      ...[
+        `kubepods-pod${UID_}.slice:cri-containerd:${ID}`,
+        `libpod-payload-${ID}`,
+        'init.scope',
+        '..',
+        '...',
+      ],
+    ),
+    fc.string({ unit: 'binary', minLength: 1 }).map((text) => text.replaceAll(/[/\n\0]/g, '-')),
+  );
+
+  it('keeps its name, whatever it makes below', () => {
+    fc.assert(
+      fc.property(fc.constantFrom(...TENANTS), fc.array(name, { maxLength: 6 }), ([path, owner], names) => {
+        expect(ownerOf([path, ...names].join('/'))).toEqual({ ...ownerOf(path), owner });
+      }),
+      { numRuns: 3000 },
+    );
+  });
+
+  it.each([
+    [USER, 'user@1000.service'],
+    ['/srv', '/srv'],
+    ['/srv.slice/plain', '/srv.slice/plain'],
+  ])('in %s names nothing but what is its own', (path, prefix) => {
+    fc.assert(
+      fc.property(fc.array(name, { maxLength: 6 }), (names) => {
+        const { owner, ...ids } = ownerOf([path, ...names].join('/'));
+        expect(ids).toEqual({});
+        expect(owner === prefix || owner.startsWith(`${prefix}/`)).toBe(true);
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
+  it('as a user is no pod or container', () => {
+    fc.assert(
+      fc.property(fc.array(name, { maxLength: 6 }), (names) => {
+        const { owner, ...ids } = ownerOf(['/user.slice/user-1000.slice', ...names].join('/'));
+        expect(ids).toEqual({});
+        expect(owner).not.toMatch(/^(?:pod|container)\//);
+      }),
+      { numRuns: 1000 },
+    );
   });
 });
 
