@@ -98,7 +98,7 @@ describe('files', () => {
 
 describe('a test', () => {
   /** Of the whole program, of what is beside it, and of the tests themselves. */
-  const ELSEWHERE = /^(hostile|live|e2e|deploy|kernels|support)\/|^[^/]+$/;
+  const ELSEWHERE = /^(live|e2e|hostile|deploy|kernels|support)\/|^[^/]+$/;
 
   it('stands where its source stands, under the same name', () => {
     const tests = readdirSync(new URL('.', import.meta.url), { recursive: true, encoding: 'utf8' });

@@ -11,7 +11,7 @@ import { PortSet } from './portSet.ts';
  */
 export class ExplicitPorts {
   #known = newConnections();
-  /** Found by the walk that this round made; undefined where it made none. */
+  /** Found by the walk that this round made, or a round before that was broken off; undefined where none was made. */
   #walked: Connections | undefined;
   #next = newConnections();
   /** Ports of all that this round may meet. */
@@ -25,13 +25,11 @@ export class ExplicitPorts {
    */
   begin(usable: PortSet, walk?: (visit: (record: SocketRecord) => void) => void): void {
     const candidates = usable.emptyCopy();
-    const walked = walk && newConnections();
+    const walked = walk === undefined ? this.#walked : newConnections();
     walk?.((record) => {
-      if (!usable.has(record.localPort)) return;
-      put(walked as Connections, record);
-      candidates.add(record.localPort);
+      if (usable.has(record.localPort)) put(walked as Connections, record);
     });
-    for (const table of this.#known) {
+    for (const table of [...this.#known, ...(walked ?? [])]) {
       for (let row = 0; row < table.size; row++) candidates.add(portAt(table, row));
     }
     this.#walked = walked;

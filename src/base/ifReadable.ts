@@ -1,4 +1,4 @@
-import { errorCode } from './errors.ts';
+import { ExporterError, errorCode } from './errors.ts';
 
 const ABSENT: ReadonlySet<string | undefined> = new Set(['ENOENT', 'ENOTDIR', 'ESRCH']);
 const REFUSED: ReadonlySet<string | undefined> = new Set(['EACCES', 'EPERM']);
@@ -13,6 +13,21 @@ export function isRefused(thrown: unknown): boolean {
   return REFUSED.has(errorCode(thrown));
 }
 
+/** Of descriptors or memory, for now. */
+const SHORTAGE: ReadonlySet<string | undefined> = new Set([
+  'EMFILE',
+  'ENFILE',
+  'ENOMEM',
+  'ENOBUFS',
+  'EAGAIN',
+]);
+
+/** Whether something failed, itself or its cause, that may succeed the next time: it tells nothing of what was looked at. */
+export function isShortage(thrown: unknown): boolean {
+  const cause = thrown instanceof Error ? thrown.cause : undefined;
+  return SHORTAGE.has(errorCode(thrown)) || (cause !== undefined && isShortage(cause));
+}
+
 /**
  * What `look` returns; undefined where a system call of it failed, with whatever errno. What is looked at belongs to
  * others: it may end or be hidden meanwhile, have a path longer than PATH_MAX (readlink() of a descriptor: ENAMETOOLONG),
@@ -25,4 +40,15 @@ export function ifReadable<T>(look: () => T): T | undefined {
     if (errorCode(thrown) === undefined) throw thrown;
     return undefined;
   }
+}
+
+/** As `ifReadable`, but throws an ExporterError at a shortage: for what is looked at once, and would stay unknown. */
+export function ifReadableNow<T>(what: string, look: () => T): T | undefined {
+  return ifReadable(() => {
+    try {
+      return look();
+    } catch (cause) {
+      throw isShortage(cause) ? new ExporterError(what, { cause }) : cause;
+    }
+  });
 }

@@ -1,4 +1,5 @@
 import { KernelError } from '../base/errors.ts';
+import { isShortage } from '../base/ifReadable.ts';
 import { HOST_IS_LITTLE_ENDIAN } from './endian.ts';
 import {
   AF_INET,
@@ -54,7 +55,7 @@ export class BlockedPortQuestions {
     }
   }
 
-  /** undefined where the kernel gave no answer; it is not asked again then. */
+  /** undefined where the kernel gave no answer; it is not asked again then, unless it was short of memory. */
   isBlocked(port: number): boolean | undefined {
     if (!this.#works) return undefined;
     try {
@@ -65,12 +66,13 @@ export class BlockedPortQuestions {
     } catch (error) {
       if (!(error instanceof KernelError)) throw error;
       if (error.code === 'EADDRNOTAVAIL') return true;
+      if (isShortage(error)) return undefined;
       this.#works = false;
       return undefined;
     }
   }
 
-  /** Whether every question was answered. */
+  /** Whether every question was answered that the kernel had the memory for. */
   get works(): boolean {
     return this.#works;
   }

@@ -1,7 +1,7 @@
 import { readdirSync, readlinkSync, statfsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { ExporterError, errorCode } from '../base/errors.ts';
-import { isAbsent, isRefused } from '../base/ifReadable.ts';
+import { isAbsent, isRefused, isShortage } from '../base/ifReadable.ts';
 import { whyDenied } from '../kernel/capabilities.ts';
 import type { FoundNamespace } from './found.ts';
 
@@ -10,6 +10,11 @@ export interface Discovery {
   readonly found: readonly FoundNamespace[];
   /** Why some may be missing: a line each, the same as long as the reason is. */
   readonly obstacles: readonly string[];
+  /**
+   * Paths that could not be looked at this time: of a namespace, or of the directory with the names. What was found there
+   * before may still be there.
+   */
+  readonly unread: ReadonlySet<string>;
 }
 
 /** NSFS_MAGIC of `include/uapi/linux/magic.h`: what a file in /run/netns is while a namespace is mounted on it. */
@@ -23,29 +28,35 @@ const NSFS_MAGIC = 0x6e736673;
 export function discoverNamespaces(procfs: string, netnsDirectory: string): Discovery {
   const byInode = new Map<number, FoundNamespace>();
   const obstacles = new Set<string>();
+  const unread = new Set<string>();
   const denied: number[] = [];
   const pids = pidsOf(procfs);
   if (pids[0] !== 1) obstacles.add(`${procfs} hides processes (hidepid=): ${whyDenied(['CAP_SYS_PTRACE'])}`);
   for (const pid of pids) {
     const path = join(procfs, String(pid), 'ns/net');
-    const inode = inodeOfLink(path);
-    if (typeof inode === 'string') denied.push(pid);
-    else if (inode !== undefined && !byInode.has(inode))
+    const inode = lookAt(() => parseNamespaceLink(readlinkSync(path)));
+    if (inode === 'EACCES' || inode === 'EPERM') denied.push(pid);
+    else if (typeof inode === 'string') {
+      // One line for all of them, however many processes there are.
+      if (unread.size === 0) obstacles.add(`readlink() of ${path}: ${inode}`);
+      unread.add(path);
+    } else if (inode !== undefined && !byInode.has(inode))
       byInode.set(inode, { inode, path, pid, name: undefined });
   }
   if (denied[0] !== undefined) obstacles.add(linkObstacle(procfs, denied[0]));
-  const names = namesIn(netnsDirectory);
-  if (typeof names === 'string') obstacles.add(`reading the directory ${netnsDirectory}: ${names}`);
-  for (const name of typeof names === 'string' ? [] : names) {
+  for (const name of namesIn(netnsDirectory, obstacles, unread)) {
     const path = join(netnsDirectory, name);
-    const inode = inodeOfMount(path);
-    if (typeof inode === 'string') obstacles.add(`statfs() of ${path}: ${inode}`);
+    const inode = lookAt(() => (statfsSync(path).type === NSFS_MAGIC ? statSync(path).ino : undefined));
+    if (typeof inode === 'string') {
+      obstacles.add(`statfs() of ${path}: ${inode}`);
+      unread.add(path);
+    }
     if (typeof inode !== 'number') continue;
     // A process may end between the look and the entry, a name seldom goes: it is the better way in.
     const known = byInode.get(inode);
     if (known?.name === undefined) byInode.set(inode, { inode, path, pid: known?.pid, name });
   }
-  return { found: [...byInode.values()], obstacles: [...obstacles] };
+  return { found: [...byInode.values()], obstacles: [...obstacles], unread };
 }
 
 /** Where `ip netns` keeps its names; of another proc than our own, those of its PID 1's machine. */
@@ -76,36 +87,28 @@ function pidsOf(procfs: string): number[] {
   }
 }
 
-/** undefined where the process is gone, an errno's name where the link is not ours to read. */
-function inodeOfLink(path: string): number | string | undefined {
-  try {
-    return parseNamespaceLink(readlinkSync(path));
-  } catch (error) {
-    return refusalOf(error);
-  }
-}
-
-/** An errno's name where the directory, which is root's own, is there and cannot be read. */
-function namesIn(directory: string): string[] | string {
+/** The directory is root's own: whatever the errno, it is told. */
+function namesIn(directory: string, obstacles: Set<string>, unread: Set<string>): string[] {
   try {
     return readdirSync(directory).toSorted();
   } catch (error) {
-    return isAbsent(error) ? [] : (errorCode(error) ?? '');
+    if (isAbsent(error)) return [];
+    obstacles.add(`reading the directory ${directory}: ${errorCode(error) ?? ''}`);
+    unread.add(directory);
+    return [];
   }
 }
 
-/** undefined where no namespace is mounted there, any more or yet, or a loop of links is; an errno's name where one may not look. */
-function inodeOfMount(path: string): number | string | undefined {
+/**
+ * An errno's name where one may not look, or could not this time. undefined for any other, which is of this entry alone: the
+ * process is gone, no namespace is mounted there, any more or yet, or a loop of links is.
+ */
+function lookAt(look: () => number | undefined): number | string | undefined {
   try {
-    return statfsSync(path).type === NSFS_MAGIC ? statSync(path).ino : undefined;
+    return look();
   } catch (error) {
-    return refusalOf(error);
+    const code = errorCode(error);
+    if (code === undefined) throw error;
+    return isRefused(error) || isShortage(error) ? code : undefined;
   }
-}
-
-/** The errno where privilege is missing; undefined for any other, which is of this entry alone. */
-function refusalOf(error: unknown): string | undefined {
-  const code = errorCode(error);
-  if (code === undefined) throw error;
-  return isRefused(error) ? code : undefined;
 }

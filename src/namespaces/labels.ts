@@ -29,6 +29,7 @@ export class NamespaceLabels {
   /**
    * In the order in which to identify them. A program in a pod may have made itself other namespaces, which are of that pod
    * as well: the first to be identified gets its name, and that is the one of the oldest process. A pod begins with its own.
+   * Throws an ExporterError where descriptors or memory are short.
    */
   inOrder(found: readonly FoundNamespace[]): FoundNamespace[] {
     const claimants = new Map<string, FoundNamespace[]>();
@@ -46,7 +47,10 @@ export class NamespaceLabels {
     return [...others, ...oldestFirst(this.#procfs, [...contested])];
   }
 
-  /** `host`, an `ip netns` name, else pod or container, else `net:[inode]`. */
+  /**
+   * `host`, an `ip netns` name, else pod or container, else `net:[inode]`. Throws an ExporterError where descriptors or memory
+   * are short.
+   */
   identify(found: FoundNamespace, isHost = found.pid === 1): NamespaceIdentity {
     const known = this.#byInode.get(found.inode);
     if (known !== undefined) return this.#remember({ ...this.#processOf(found), ...nameOf(known) });

@@ -1,7 +1,7 @@
 import { closeSync, constants, fstatSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { ExporterError, errorCode, errorLine, KernelError } from '../base/errors.ts';
-import { isRefused } from '../base/ifReadable.ts';
+import { isRefused, isShortage } from '../base/ifReadable.ts';
 import { holds, whyDenied } from '../kernel/capabilities.ts';
 import { CLONE_NEWNET, type Libc } from '../kernel/libc.ts';
 import type { FoundNamespace } from './found.ts';
@@ -46,7 +46,7 @@ export class NamespaceSwitcher {
     const fd = openNamespace(path);
     try {
       // The process, or the name, may be another's by now.
-      if (fstatSync(fd).ino !== inode) throw new NamespaceGone(`${path} is not net:[${inode}] any more`);
+      expectNamespace(fd, path, inode);
       this.#enter(fd, path);
       try {
         return act();
@@ -90,7 +90,7 @@ export class NamespaceSwitcher {
 export function enterForGood(libc: Libc, { path, inode }: Pick<FoundNamespace, 'path' | 'inode'>): void {
   const fd = openNamespace(path);
   try {
-    if (fstatSync(fd).ino !== inode) throw new NamespaceGone(`${path} is not net:[${inode}] any more`);
+    expectNamespace(fd, path, inode);
     libc.setns(fd, CLONE_NEWNET);
   } finally {
     closeSync(fd);
@@ -113,16 +113,25 @@ function ownPath(procfs: string): string {
   return join(procfs, 'thread-self/ns/net');
 }
 
-/** What keeps a namespace from being opened that is there: privilege, or a shortage here. Any other errno is the path's. */
-const CANNOT_OPEN: ReadonlySet<string> = new Set(['EACCES', 'EPERM', 'EMFILE', 'ENFILE', 'ENOMEM']);
-
+/** Privilege, or a shortage here, keeps a namespace from being opened that is there. Any other errno is the path's. */
 function openNamespace(path: string): number {
   try {
     // What is a named pipe by now is opened without waiting for somebody who writes to it.
     return openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   } catch (error) {
     const code = errorCode(error) ?? '';
-    if (CANNOT_OPEN.has(code)) throw new ExporterError(`open() of ${path}: ${code}`);
+    if (isShortage(error)) throw new ExporterError(`open() of ${path}`, { cause: error });
+    if (isRefused(error)) throw new ExporterError(`open() of ${path}: ${code}`);
     throw new NamespaceGone(`open() of ${path}: ${code}`);
   }
+}
+
+function expectNamespace(fd: number, path: string, inode: number): void {
+  let opened: number;
+  try {
+    opened = fstatSync(fd).ino;
+  } catch (error) {
+    throw new ExporterError(`fstat() of ${path}: ${errorCode(error)}`);
+  }
+  if (opened !== inode) throw new NamespaceGone(`${path} is not net:[${inode}] any more`);
 }

@@ -1,6 +1,7 @@
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
-import { errorCode } from '../base/errors.ts';
+import { ExporterError, errorCode } from '../base/errors.ts';
+import { isShortage } from '../base/ifReadable.ts';
 import { readUpTo } from '../base/readUpTo.ts';
 
 /** A line of mountinfo for a file system of type cgroup2. */
@@ -25,7 +26,8 @@ export type CgroupMountSearch =
 /**
  * The directory where cgroup v2 is mounted: `/sys/fs/cgroup`, on hybrid hosts a directory below it. The mounts are those
  * of this process, whatever root `procfs` shows the processes of. Where they have none, as with the fresh /sys of
- * `ip netns exec`, it is PID 1's, reached through `/proc/1/root`, which takes CAP_SYS_PTRACE.
+ * `ip netns exec`, it is PID 1's, reached through `/proc/1/root`, which takes CAP_SYS_PTRACE. Throws an ExporterError where
+ * descriptors or memory are short.
  */
 export function findCgroupMount(procfs: string, sysfs: string): CgroupMountSearch {
   for (const directory of ['thread-self', 'self']) {
@@ -54,9 +56,7 @@ function readMounts(path: string, sysfs: string): string[] | string {
     const bytes = readUpTo(path, FILE_LIMIT);
     return rankCgroupMounts(parseCgroupMounts(bytes), sysfs).map(({ mountPoint }) => mountPoint);
   } catch (thrown) {
-    const code = errorCode(thrown);
-    if (code === undefined) throw thrown;
-    return code;
+    return refusalOf(thrown, `reading ${path}`);
   }
 }
 
@@ -71,10 +71,16 @@ function whyNot(path: string): string | undefined {
     statSync(join(path, 'cgroup.controllers'));
     return undefined;
   } catch (thrown) {
-    const code = errorCode(thrown);
-    if (code === undefined) throw thrown;
-    return code;
+    return refusalOf(thrown, `stat() of ${path}`);
   }
+}
+
+/** The errno by name; thrown on where it passes, since nobody looks again. */
+function refusalOf(thrown: unknown, what: string): string {
+  const code = errorCode(thrown);
+  if (code === undefined) throw thrown;
+  if (isShortage(thrown)) throw new ExporterError(what, { cause: thrown });
+  return code;
 }
 
 /**

@@ -34,6 +34,7 @@ export class CgroupPaths {
     if (this.#round % ROUNDS_UNKNOWN === 0) this.#unknown.clear();
   }
 
+  /** Throws an ExporterError, once a round, where descriptors or memory are too short for a walk. */
   path(id: number): string | undefined {
     const path = this.#find(id);
     if (path !== undefined || id === 0 || this.#unknown.has(id)) return path;
@@ -49,8 +50,9 @@ export class CgroupPaths {
 
   #walkAgain(): void {
     const before = this.#present;
-    this.#present = this.#walk();
+    // One that fails is not made again in this round, and tells nothing of what was asked for.
     this.#walked = true;
+    this.#present = this.#walk();
     for (const [id, path] of before) {
       if (!this.#present.has(id)) this.#former.set(id, path);
     }

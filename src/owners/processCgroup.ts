@@ -1,11 +1,15 @@
-import { ifReadable } from '../base/ifReadable.ts';
+import { ifReadableNow } from '../base/ifReadable.ts';
 import { readUpTo } from '../base/readUpTo.ts';
 
 const FILE_LIMIT = 64 * 1024;
 
-/** The cgroup that a process is in, below the v2 mount, else below v1's of systemd; undefined where it cannot be seen. */
+/**
+ * The cgroup that a process is in, below the v2 mount, else below v1's of systemd; undefined where it cannot be seen. Throws
+ * an ExporterError where descriptors or memory are short.
+ */
 export function processCgroup(procfs: string, pid: number): string | undefined {
-  const bytes = ifReadable(() => readUpTo(`${procfs}/${pid}/cgroup`, FILE_LIMIT));
+  const path = `${procfs}/${pid}/cgroup`;
+  const bytes = ifReadableNow(`reading ${path}`, () => readUpTo(path, FILE_LIMIT));
   return bytes === undefined ? undefined : parseProcessCgroup(bytes.toString('utf8'));
 }
 

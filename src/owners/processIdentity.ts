@@ -1,4 +1,4 @@
-import { ifReadable } from '../base/ifReadable.ts';
+import { ifReadableNow } from '../base/ifReadable.ts';
 import { readUpTo } from '../base/readUpTo.ts';
 import { ownerOf } from './ownerName.ts';
 import { processCgroup } from './processCgroup.ts';
@@ -16,8 +16,10 @@ export const UNKNOWN_IDENTITY: ProcessIdentity = { process: '', container: '', p
 
 const STAT_LIMIT = 4096;
 
+/** Throws an ExporterError where descriptors or memory are short: a namespace is named once. */
 export function identifyProcess(procfs: string, pid: number): ProcessIdentity {
-  const stat = ifReadable(() => readUpTo(`${procfs}/${pid}/stat`, STAT_LIMIT));
+  const path = `${procfs}/${pid}/stat`;
+  const stat = ifReadableNow(`reading ${path}`, () => readUpTo(path, STAT_LIMIT));
   const cgroup = processCgroup(procfs, pid);
   const owner = cgroup === undefined ? undefined : ownerOf(cgroup);
   return {

@@ -142,3 +142,14 @@ export function unitName(segment: string): string | undefined {
   const isUnit = segment.length <= 256 && /^[\w:.\\@-]+\.(?:service|scope|socket|mount|swap)$/.test(segment);
   return isUnit ? segment.replace(/^_/, '') : undefined;
 }
+
+/**
+ * Whether it is only root's programs that make cgroups in this directory, and not the tenant whose it is: slices but a user's,
+ * and the runtimes' directories below the root.
+ */
+export function isCommonGround(path: string): boolean {
+  return COMMON.test(path) && !/\/user-\d+\.slice(?:\/|$)/.test(path);
+}
+
+const COMMON =
+  /^(?:(?:\/[\w:.\\@-]+\.slice)*|(?:\/kubelet)?\/kubepods(?:\/burstable|\/besteffort)?|\/(?:kubelet|docker|actions_job|azpl_job|default|k8s\.io|moby|libpod_parent|ecs|lxc|lxc\.payload))$/;

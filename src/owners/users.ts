@@ -27,7 +27,8 @@ export class UserNames {
     const version = stats && [stats.ino, stats.size, stats.mtimeMs, stats.ctimeMs].join();
     if (version === this.#version) return;
     const bytes = stats?.isFile() ? ifReadable(() => readUpTo(this.#path, FILE_LIMIT)) : undefined;
-    this.#version = version;
+    // What could not be read is tried again.
+    this.#version = bytes === undefined ? undefined : version;
     this.#names = bytes === undefined ? new Map() : parsePasswd(bytes);
   }
 

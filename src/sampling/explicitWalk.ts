@@ -1,6 +1,7 @@
 import { ExplicitPorts } from '../aggregate/explicitPorts.ts';
 import type { PortSet } from '../aggregate/portSet.ts';
 import { ExporterError } from '../base/errors.ts';
+import { isShortage } from '../base/ifReadable.ts';
 import type { SocketSource } from '../sockets/source.ts';
 import { WalkTurns } from './walkTurns.ts';
 
@@ -35,6 +36,8 @@ export class ExplicitWalk {
    * Before the connections are walked → what recognises them; undefined where nobody can tell: the source cannot, the
    * kernel refused, which is asked again later, or it was not the turn of this namespace since it was first wanted.
    *
+   * Throws an ExporterError where descriptors or memory are short.
+   *
    * @param isWanted connections hold usable ports: makes the walk if it is due
    */
   begin(usable: PortSet, isWanted: boolean): ExplicitPorts | undefined {
@@ -58,6 +61,8 @@ export class ExplicitWalk {
     } catch (error) {
       if (!(error instanceof ExporterError)) throw error;
       this.#isKnown = false;
+      // A refusal lasts. A shortage does not, and until then numbers would be too good.
+      if (isShortage(error)) throw error;
       this.#refusedUntilMs = startedAt + RETRY_MS;
     }
     this.#turns.took(this, this.#now() - startedAt);

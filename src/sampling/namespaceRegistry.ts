@@ -40,15 +40,25 @@ export class NamespaceRegistry {
   }
 
   /**
-   * Looks again. Those that are gone are closed: nothing but the exporter kept them alive.
+   * Looks again. Those that are gone are closed: nothing but the exporter kept them alive. Throws an ExporterError where that
+   * was not possible to the end.
    *
    * @returns why some may be missing, a line each
    */
   refresh(): readonly string[] {
-    const { found, obstacles } = discoverNamespaces(this.#procfs, this.#netnsDirectory);
+    const { found, obstacles, unread } = discoverNamespaces(this.#procfs, this.#netnsDirectory);
     const present = new Set(found.map(({ inode }) => inode));
-    for (const [inode, member] of this.#members) if (!present.has(inode)) this.#drop(member);
-    const others = found.filter(({ inode }) => inode !== this.#own.inode);
+    const kept = new Set<number>();
+    for (const [inode, member] of this.#members) {
+      // It may well be where it was: it stays as it is.
+      if (
+        unread.has(member.found.path) ||
+        (member.found.name !== undefined && unread.has(this.#netnsDirectory))
+      )
+        kept.add(inode);
+      else if (!present.has(inode)) this.#drop(member);
+    }
+    const others = found.filter(({ inode }) => inode !== this.#own.inode && !kept.has(inode));
     for (const namespace of this.#labels.inOrder(others)) this.#see(namespace);
     return obstacles;
   }
@@ -78,10 +88,10 @@ export class NamespaceRegistry {
       this.#see(namespace);
       return;
     }
-    known.found = namespace;
     // At the first look its process may not have been what it was about to become.
-    const wasNew = this.#new.delete(namespace.inode);
-    if (hasChanged || wasNew) known.identity = this.#labels.identify(namespace);
+    if (hasChanged || this.#new.has(namespace.inode)) known.identity = this.#labels.identify(namespace);
+    this.#new.delete(namespace.inode);
+    known.found = namespace;
   }
 
   #drop(member: ForeignNamespace): void {

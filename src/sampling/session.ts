@@ -1,6 +1,6 @@
 import type { Destination } from '../aggregate/destinations.ts';
 import { ExporterError, errorLine } from '../base/errors.ts';
-import { isRefused } from '../base/ifReadable.ts';
+import { isRefused, isShortage } from '../base/ifReadable.ts';
 import type { Logger } from '../base/logger.ts';
 import { holds } from '../kernel/capabilities.ts';
 import { bootTimeMs } from '../kernel/clock.ts';
@@ -11,7 +11,7 @@ import { type Clock, threadCpuClock } from '../kernel/threadCpu.ts';
 import { discoverNamespaces, netnsDirectoryOf } from '../namespaces/discover.ts';
 import { type NamespaceIdentity, NamespaceLabels } from '../namespaces/labels.ts';
 import { NamespaceSwitcher, whyNoneIsEntered } from '../namespaces/namespaceSwitcher.ts';
-import { ownNamespace } from '../namespaces/ownNamespace.ts';
+import { type OwnNamespace, ownNamespace } from '../namespaces/ownNamespace.ts';
 import type { SocketProcesses } from '../owners/socketProcesses.ts';
 import type { NamedHolders } from '../snapshot/owners.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
@@ -53,10 +53,31 @@ export function openSession(
 ): SamplingSession {
   const { procfs } = options;
   const openLibc = () => recorder?.tap(loadLibc()) ?? loadLibc();
-  const { inode, name } = ownNamespace(procfs);
+  const thread = ownNamespace(procfs);
   // A range that cannot be read now will not be readable later: a wrong --path.procfs, or no proc at all.
   readPortSysctls(procfs);
   const source = chooseSource(options.source, procfs, log, { netlink: () => openNetlinkSource(openLibc()) });
+  try {
+    return openWith(source, options, log, { cpuTime, recorder, openLibc, ...thread });
+  } catch (error) {
+    source.close();
+    throw error;
+  }
+}
+
+function openWith(
+  source: SocketSource,
+  options: SamplingOptions,
+  log: Logger,
+  {
+    inode,
+    name,
+    cpuTime,
+    recorder,
+    openLibc,
+  }: OwnNamespace & { cpuTime: Clock; recorder: Recorder | undefined; openLibc: () => Libc },
+): SamplingSession {
+  const { procfs } = options;
   const labels = new NamespaceLabels(procfs);
   const { found } = discoverNamespaces(procfs, netnsDirectoryOf(procfs));
   const ownFound = found.find((namespace) => namespace.inode === inode);
@@ -124,7 +145,8 @@ function openOthers(
       }),
     };
   } catch (error) {
-    if (!(error instanceof ExporterError)) throw error;
+    // A shortage would else be taken for a refusal as long as the session lasts.
+    if (!(error instanceof ExporterError) || isShortage(error)) throw error;
     const remedy =
       isRefused(error) && !holds('CAP_SYS_ADMIN') ? 'AmbientCapabilities= in a systemd unit grants it, ' : '';
     return (

@@ -1,4 +1,5 @@
 import { ExporterError, errorLine } from '../base/errors.ts';
+import { isShortage } from '../base/ifReadable.ts';
 import type { Logger } from '../base/logger.ts';
 import { openNetlinkSource } from './netlink/source.ts';
 import { openProcfsSource } from './procfs/source.ts';
@@ -23,7 +24,8 @@ interface Source {
 
 /**
  * Opens the source that was asked for; with `auto` the first of SOURCE_KINDS that is not refused. Says in one line which it
- * is. Throws an ExporterError where the one asked for, or each of them, cannot be opened.
+ * is. Throws an ExporterError where the one asked for, or each of them, cannot be opened, and where descriptors or memory are
+ * short.
  *
  * @param openers those to use in place of the usual ones
  */
@@ -52,7 +54,8 @@ function firstOf(
     return open(kind);
   } catch (error) {
     const [next] = others;
-    if (next === undefined || !(error instanceof ExporterError)) throw error;
+    // A shortage passes, and the other source would stay.
+    if (next === undefined || !(error instanceof ExporterError) || isShortage(error)) throw error;
     log.warn(`${kind} unavailable, falling back to ${SOURCES[next].instead}`, { error: errorLine(error) });
     return firstOf(others, open, log);
   }

@@ -36,6 +36,7 @@ describe('discoverNamespaces()', () => {
         { inode: 4026532000, path: join(procfs, '30/ns/net'), pid: 30, name: undefined },
       ],
       obstacles: [],
+      unread: new Set(),
     });
   });
 

@@ -10,7 +10,8 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
+import { ExporterError } from '../../src/base/errors.ts';
 import { CgroupPaths } from '../../src/owners/cgroups.ts';
 import { walkCgroups } from '../../src/owners/cgroupTree.ts';
 import { asNobody } from './asNobody.ts';
@@ -70,6 +71,25 @@ describe('a walk', () => {
       '/e',
       '/g',
     ]);
+  });
+
+  it('whoever makes many hides none of others', () => {
+    const pod = '/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-podab.slice';
+    const honest = [
+      `${pod}/crio-1.scope`,
+      `${pod}/crio-1.scope/system.slice`,
+      '/system.slice/b.service/worker',
+    ];
+    for (const path of honest) make(path);
+    // Wider and less deep than the honest ones.
+    for (let n = 0; n < 300; n++) make(`/system.slice/a.service/${n}`);
+    for (let n = 0; n < 300; n++) make(`/srv/${n}/x`);
+    const paths = [...walkCgroups(mount, { depth: 64, cgroups: 60, pathLength: 1024 }).values()];
+    expect(paths.length).toBeGreaterThan(55);
+    expect(paths.length).toBeLessThanOrEqual(60);
+    expect(paths).toEqual(expect.arrayContaining(honest));
+    const all = walkCgroups(mount, { depth: 64, cgroups: 5000, pathLength: 1024 });
+    expect(all.size).toBe(1 + 5 + 3 + 301 + 601);
   });
 
   it('survives a tree that vanishes while it is walked', async () => {
@@ -155,6 +175,20 @@ describe('the path of a cgroup id', () => {
     for (; paths.path(12) === undefined && rounds < 100; rounds++) paths.beginRound();
     expect(paths.path(12)).toBe('/missed');
     expect(rounds).toBeLessThanOrEqual(40);
+  });
+
+  it('is found in the next round after a walk that failed, which is made once', () => {
+    const walk = vi.fn((): Map<number, string> => {
+      throw new ExporterError('lstat() of /mount: ENOMEM');
+    });
+    const failing = new CgroupPaths('/mount', walk);
+    failing.beginRound();
+    expect(() => failing.path(10)).toThrow('ENOMEM');
+    expect(failing.path(10)).toBeUndefined();
+    expect(walk).toHaveBeenCalledTimes(1);
+    failing.beginRound();
+    walk.mockReturnValue(tree);
+    expect(failing.path(10)).toBe('/a.slice');
   });
 
   it('is one walk a round while new ids keep coming', () => {

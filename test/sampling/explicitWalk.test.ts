@@ -1,6 +1,7 @@
-import { describe, expect, it } from 'vitest';
+import { constants } from 'node:os';
+import { describe, expect, it, vi } from 'vitest';
 import { PortSet } from '../../src/aggregate/portSet.ts';
-import { ExporterError } from '../../src/base/errors.ts';
+import { ExporterError, KernelError } from '../../src/base/errors.ts';
 import { ExplicitWalk } from '../../src/sampling/explicitWalk.ts';
 import { WalkTurns } from '../../src/sampling/walkTurns.ts';
 import { SocketRecord, TcpState, type Visit } from '../../src/sockets/record.ts';
@@ -51,6 +52,19 @@ describe('the walk for ports that were chosen by number', () => {
     const ports = kernel.walk().begin(USABLE, false);
     expect(kernel.walks).toBe(0);
     expect(ports?.recognise(connection(40_001))).toBe(false);
+  });
+
+  it('fails for want of memory, and is made again in the next round', () => {
+    const kernel = new Kernel();
+    const walk = kernel.walk();
+    kernel.ports = [40_001];
+    const { tcpExplicitPorts } = kernel;
+    const short = vi.spyOn(kernel, 'tcpExplicitPorts').mockImplementation(() => {
+      throw new ExporterError('dump', { cause: new KernelError('recv()', constants.errno.ENOMEM) });
+    });
+    expect(() => walk.begin(USABLE, true)).toThrow(ExporterError);
+    short.mockImplementation(tcpExplicitPorts);
+    expect(walk.begin(USABLE, true)?.recognise(connection(40_001))).toBe(true);
   });
 
   it('once refused leaves the evidence unknown, and is made again a minute later', () => {

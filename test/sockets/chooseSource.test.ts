@@ -35,6 +35,13 @@ describe('auto', () => {
     expect(() => choose('auto', openers)).toThrow(refused);
   });
 
+  it('does not take a shortage, which passes, for a refusal', () => {
+    const short = new ExporterError('opening', {
+      cause: new KernelError('socket()', constants.errno.EMFILE),
+    });
+    expect(() => choose('auto', { netlink: () => raise(short) })).toThrow(short);
+  });
+
   it('does not take a defect for a refusal', () => {
     const defect = new TypeError('undefined is not a function');
     expect(() => choose('auto', { netlink: () => raise(defect) })).toThrow(defect);
