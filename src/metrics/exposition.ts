@@ -15,6 +15,7 @@ import { defineOwners } from './owners.ts';
 import { type ExpositionFormat, newRegistries, PaintedPart } from './paintedPart.ts';
 import { defineProbes } from './probes.ts';
 import { defineRange } from './range.ts';
+import { defineSampler } from './sampler.ts';
 import { defineSockets } from './sockets.ts';
 
 /** In the order in which they are exposed. */
@@ -29,6 +30,7 @@ const METRIC_GROUPS: readonly DefineMetricGroup[] = [
   defineOwners,
   defineNamespaces,
   defineExporter,
+  defineSampler,
 ];
 
 /**

@@ -3,7 +3,7 @@ import { ExporterError, errorLine } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
 import { monotonicMs } from '../kernel/clock.ts';
 import type { SamplerMessage, SamplerUsage } from '../snapshot/samplerMessage.ts';
-import type { SamplingState } from '../snapshot/samplingState.ts';
+import type { SamplerProcessState, SamplingState } from '../snapshot/samplingState.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
 import { CanaryReporter } from './canaryReporter.ts';
 import { CollectorReporter } from './collectorReporter.ts';
@@ -40,7 +40,7 @@ export class Supervisor {
   #rejectFirst: (error: ExporterError) => void = () => {};
   #hasSampled = false;
   #usage: SamplerUsage | undefined;
-  #replaced = 0;
+  #restarts = 0;
   readonly #observers: ((snapshot: Snapshot) => void)[] = [];
 
   constructor(startSampler: () => SamplerProcess, log: Logger) {
@@ -77,16 +77,6 @@ export class Supervisor {
     this.#deadline.clear();
     clearTimeout(this.#restart);
     this.#dropSampler();
-  }
-
-  /** What the sampler takes of the machine, as of the last sample. */
-  get usage(): SamplerUsage | undefined {
-    return this.#usage;
-  }
-
-  /** Samplers that took the place of one that failed. */
-  get replaced(): number {
-    return this.#replaced;
   }
 
   #begin(): void {
@@ -136,7 +126,7 @@ export class Supervisor {
   }
 
   #take(snapshot: Snapshot): void {
-    this.#state = { kind: 'sampled', snapshot, receivedAtMs: monotonicMs() };
+    this.#state = { kind: 'sampled', snapshot, receivedAtMs: monotonicMs(), sampler: this.#samplerState() };
     this.#backOffMs = FIRST_BACK_OFF_MS;
     for (const reporter of this.#reporters) reporter.report(snapshot);
     this.#hasSampled = true;
@@ -152,13 +142,20 @@ export class Supervisor {
       this.#rejectFirst(new ExporterError(reason));
       return;
     }
-    this.#state = { kind: 'failed', reason, collectors: collectorsOf(this.#state) };
+    this.#state = {
+      ...{ kind: 'failed', reason, collectors: collectorsOf(this.#state) },
+      sampler: this.#samplerState(),
+    };
     this.#log.error('sampling stopped', { reason, retry_in: formatDuration(this.#backOffMs) });
     this.#restart = setTimeout(() => {
-      this.#replaced++;
+      this.#restarts++;
       this.#begin();
     }, this.#backOffMs);
     this.#backOffMs = Math.min(this.#backOffMs * 2, LONGEST_BACK_OFF_MS);
+  }
+
+  #samplerState(): SamplerProcessState {
+    return { usage: this.#usage, restarts: this.#restarts };
   }
 
   /** Hears no more from the sampler, and kills it: the kernel takes back all that it had. */

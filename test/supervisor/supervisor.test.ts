@@ -60,7 +60,12 @@ describe('until the first sample', () => {
     newest().say({ kind: 'sampling', nextWithinMs: 10_000 });
     newest().sample(snapshot);
     expect(await first).toBe(snapshot);
-    expect(sampler.state).toEqual({ kind: 'sampled', snapshot, receivedAtMs: expect.any(Number) });
+    expect(sampler.state).toEqual({
+      kind: 'sampled',
+      snapshot,
+      receivedAtMs: expect.any(Number),
+      sampler: expect.anything(),
+    });
   });
 
   it.each<[string, (process: FakeSampler) => unknown, string]>([
@@ -134,6 +139,7 @@ describe('one that fails after a sample', () => {
         { netns: 'host', collector: 'range' },
         { netns: 'host', collector: 'tcp' },
       ],
+      sampler: { usage: USAGE, restarts: 0 },
     });
     expect(newest().kill).toHaveBeenCalledOnce();
     expect(lines).toEqual([['error', 'sampling stopped', { reason, retry_in: '1s' }]]);
@@ -142,7 +148,7 @@ describe('one that fails after a sample', () => {
     pass(1);
     expect(samplers).toHaveLength(2);
     newest().sample();
-    expect(sampler.state.kind).toBe('sampled');
+    expect(sampler.state).toMatchObject({ kind: 'sampled', sampler: { usage: USAGE, restarts: 1 } });
   });
 
   it('is waited for exactly as long as each message says', async () => {
@@ -204,7 +210,12 @@ describe('one that fails after a sample', () => {
     const snapshot = snapshotOf();
     newest().sample(snapshot);
     sayAll();
-    expect(sampler.state).toEqual({ kind: 'sampled', snapshot, receivedAtMs: expect.any(Number) });
+    expect(sampler.state).toEqual({
+      kind: 'sampled',
+      snapshot,
+      receivedAtMs: expect.any(Number),
+      sampler: expect.anything(),
+    });
     expect(samplers).toHaveLength(2);
     expect(lines).toHaveLength(1);
   });

@@ -136,8 +136,8 @@ function cpu() {
       unit: PercentUnit,
     },
     [
-      overTime(`sum(rate(process_cpu_user_seconds_total{${HOST}}[$__rate_interval]))`, 'user'),
-      overTime(`sum(rate(process_cpu_system_seconds_total{${HOST}}[$__rate_interval]))`, 'system'),
+      overTime(`sum(rate(port_exporter_sampler_cpu_seconds_total{${HOST}}[$__rate_interval]))`, 'sampling'),
+      overTime(`sum(rate(process_cpu_seconds_total{${HOST}}[$__rate_interval]))`, 'serving'),
     ],
   ).span(8);
 }
@@ -146,12 +146,13 @@ function memory() {
   return timeSeries(
     {
       title: 'Memory',
-      description: 'Resident memory, and the JavaScript heap in use on the main thread.',
+      description:
+        'Resident memory of the process that samples and of the one that serves, some of which they share.',
       unit: BytesIEC,
     },
     [
-      overTime(`sum(process_resident_memory_bytes{${HOST}})`, 'resident'),
-      overTime(`sum(nodejs_heap_size_used_bytes{${HOST}})`, 'heap used'),
+      overTime(`sum(port_exporter_sampler_resident_memory_bytes{${HOST}})`, 'sampling'),
+      overTime(`sum(process_resident_memory_bytes{${HOST}})`, 'serving'),
     ],
   ).span(8);
 }
