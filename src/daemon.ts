@@ -73,7 +73,7 @@ export async function startDaemon(options: Options, log: Logger, samplers: Sampl
   // Should listening fail before it arrives, nobody is left to hear of it.
   firstSample.catch(() => {});
   try {
-    const web = await startWeb(app, places, log, config);
+    const web = await startWeb(app, places, log, config, samplers.listen);
     log.info('listening', {
       addresses: web.addresses.map(formatListenAddress).join(' '),
       path: options.web.telemetryPath,

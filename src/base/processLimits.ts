@@ -3,10 +3,12 @@ import { ExporterError } from './errors.ts';
 import { ifReadable } from './ifReadable.ts';
 
 /**
- * Open files that the program needs: Node.js reads its modules side by side, some 90 at a time, and later each request and
- * each network namespace takes a few. Below 19 Node.js 20 does not get as far as to say so.
+ * Open files that Node.js takes to read the modules of the program side by side, and some more. Below 19 Node.js 20 does not get as
+ * far as to say so.
  */
-const FILES = 256;
+const FILES = 128;
+/** Each request, and each network namespace, takes a few. */
+const SERVING_FILES = 256;
 
 const GIB = 1024 ** 3;
 /** Virtual memory that Node.js 20 reserves and hardly uses. Below 0.8 GiB it does not get as far as to say so. */
@@ -16,18 +18,22 @@ const SERVING_ADDRESS_SPACE = 12 * GIB;
 
 /** Throws an ExporterError where the limits of this process (getrlimit(2)) let no mode of the program run. */
 export function checkLimits(limits = readLimits()): void {
-  const files = limitOf(limits, 'Max open files');
-  if (files < FILES) {
-    throw new ExporterError(
-      `the limit of open files is ${files}: expected at least ${FILES} (ulimit -n, or LimitNOFILE= in a systemd unit)`,
-    );
-  }
+  checkFiles(limits, FILES);
   checkAddressSpace(limits, ADDRESS_SPACE);
 }
 
 /** Throws an ExporterError where they let a command run, but nothing serve. */
 export function checkServingLimits(limits = readLimits()): void {
+  checkFiles(limits, SERVING_FILES);
   checkAddressSpace(limits, SERVING_ADDRESS_SPACE);
+}
+
+function checkFiles(limits: string, needed: number): void {
+  const files = limitOf(limits, 'Max open files');
+  if (files >= needed) return;
+  throw new ExporterError(
+    `the limit of open files is ${files}: expected at least ${needed} (ulimit -n, or LimitNOFILE= in a systemd unit)`,
+  );
 }
 
 function checkAddressSpace(limits: string, needed: number): void {

@@ -2,17 +2,19 @@ import '../base/noInspector.ts';
 import '../base/v8Flags.ts';
 import type { ChildProcess } from 'node:child_process';
 import { closeSync } from 'node:fs';
-import { Socket } from 'node:net';
+import { createServer, type Server, Socket } from 'node:net';
 import { errorLine } from '../base/errors.ts';
 import { dieWithParent } from '../kernel/ownProcess.ts';
 import { socketPair } from '../kernel/socketPair.ts';
 import { howItEnded, spawnSampler } from '../sampling/spawnSampler.ts';
 import { notifyFor } from '../systemd/notifyCommand.ts';
-import type { LauncherNews, LauncherRequest } from './launcherMessage.ts';
+import type { LauncherError, LauncherNews, LauncherRequest } from './launcherMessage.ts';
 
 // A program of its own: it keeps the capabilities that the process that serves has given up, does nothing but start and kill
-// samplers and run systemd-notify, and reads nothing that a stranger wrote. It ends with that process, and the samplers with it.
+// samplers, run systemd-notify and open ports below 1024, and reads nothing that a stranger wrote. It ends with that process, and the samplers with it.
 
+/** net.ipv4.ip_unprivileged_port_start, where nobody set it. */
+const UNPRIVILEGED_PORTS = 1024;
 const END_WITHIN_MS = 400;
 const samplers = new Map<number, ChildProcess>();
 let isEnding = false;
@@ -22,6 +24,7 @@ for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal
 process.on('message', (request: LauncherRequest) => {
   if (request.kind === 'start') start(request);
   else if (request.kind === 'notify') notify(request);
+  else if (request.kind === 'listen') listen(request);
   else if (request.kind === 'end') endAll();
   else samplers.get(request.id)?.kill('SIGKILL');
 });
@@ -59,6 +62,21 @@ function notify({ id, announcement }: Extract<LauncherRequest, { kind: 'notify' 
   );
 }
 
+function listen({ id, address }: Extract<LauncherRequest, { kind: 'listen' }>): void {
+  const answer = (error: LauncherError | undefined, socket?: Server) =>
+    say({ kind: 'listening', id, error }, socket);
+  if (address.port >= UNPRIVILEGED_PORTS) {
+    answer({ message: 'not a privileged port', errno: undefined });
+    return;
+  }
+  // Connections of the moment until it has arrived wait in its backlog.
+  const server = createServer({ pauseOnConnect: true });
+  server.once('error', (error: NodeJS.ErrnoException) =>
+    answer({ message: error.message, errno: error.errno }),
+  );
+  server.listen({ ...address }, () => answer(undefined, server));
+}
+
 function end(id: number, how: string): void {
   samplers.delete(id);
   if (isEnding) endWithTheLast();
@@ -77,7 +95,7 @@ function endWithTheLast(): void {
   setTimeout(() => process.exit(0), END_WITHIN_MS).unref();
 }
 
-function say(news: LauncherNews, socket?: Socket): void {
+function say(news: LauncherNews, socket?: Socket | Server): void {
   // Where nobody hears it any more, `disconnect` follows.
   process.send?.(news, socket, {}, () => {});
 }

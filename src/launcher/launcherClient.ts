@@ -1,12 +1,12 @@
 import { EventEmitter } from 'node:events';
 import { readFileSync } from 'node:fs';
-import type { Socket } from 'node:net';
+import { Server, Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ifReadable } from '../base/ifReadable.ts';
 import { holds } from '../kernel/capabilities.ts';
 import { hasEnded } from '../kernel/ownProcess.ts';
 import type { Announcement, Announcing } from '../systemd/notifyCommand.ts';
-import type { LauncherNews, LauncherRequest } from './launcherMessage.ts';
+import type { LauncherError, LauncherNews, LauncherRequest, TcpAddress } from './launcherMessage.ts';
 
 /** What a sampler started by the launcher tells of itself. */
 interface LaunchedEvents {
@@ -28,6 +28,10 @@ const END_STEP_MS = 5;
 export class Launcher {
   readonly #pid: number;
   readonly #launched = new Map<number, Launched>();
+  readonly #listening = new Map<
+    number,
+    (error: LauncherError | undefined, server: Server | undefined) => void
+  >();
   readonly #notifying = new Map<number, (error: string | undefined) => void>();
   #last = 0;
   readonly #waiting: LauncherRequest[] = [];
@@ -37,7 +41,7 @@ export class Launcher {
   /** @param onGone the launcher ended unasked, and nothing can be started any more */
   constructor(pid: number, onGone: () => void) {
     this.#pid = pid;
-    process.on('message', (news: LauncherNews, socket?: Socket) => this.#hear(news, socket));
+    process.on('message', (news: LauncherNews, handle?: unknown) => this.#hear(news, handle));
     process.on('disconnect', () => {
       if (!this.#isEnding) onGone();
     });
@@ -75,6 +79,18 @@ export class Launcher {
     }
   }
 
+  /** A socket that listens on a port below 1024. Rejects with what node:net says: a message and its errno. */
+  listen(address: TcpAddress): Promise<Server> {
+    const id = ++this.#last;
+    return new Promise((resolve, reject) => {
+      this.#listening.set(id, (error, server) => {
+        if (server !== undefined) resolve(server);
+        else reject(Object.assign(new Error(error?.message ?? 'no socket arrived'), { errno: error?.errno }));
+      });
+      this.#ask({ kind: 'listen', id, address });
+    });
+  }
+
   #notify(announcement: Announcement): Promise<void> {
     const id = ++this.#last;
     return new Promise((resolve, reject) => {
@@ -89,7 +105,7 @@ export class Launcher {
     else process.send?.(request, undefined, {}, () => {});
   }
 
-  #hear(news: LauncherNews, socket: Socket | undefined): void {
+  #hear(news: LauncherNews, handle: unknown): void {
     if (news.kind === 'ready') {
       this.#isReady = true;
       for (const request of this.#waiting.splice(0)) this.#ask(request);
@@ -100,11 +116,18 @@ export class Launcher {
       this.#notifying.delete(news.id);
       return;
     }
+    if (news.kind === 'listening') {
+      this.#listening.get(news.id)?.(news.error, handle instanceof Server ? handle : undefined);
+      this.#listening.delete(news.id);
+      return;
+    }
     const launched = this.#launched.get(news.id);
     if (news.kind === 'ended') {
       this.#launched.delete(news.id);
       launched?.emit('ended', news.how);
-    } else if (launched === undefined || socket === undefined) socket?.destroy();
-    else launched.emit('started', socket, news.pid);
+    } else if (handle instanceof Socket) {
+      if (launched === undefined) handle.destroy();
+      else launched.emit('started', handle, news.pid);
+    }
   }
 }

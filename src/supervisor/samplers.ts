@@ -1,9 +1,10 @@
 import { once } from 'node:events';
-import type { Socket } from 'node:net';
+import type { Server, Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { errorLine } from '../base/errors.ts';
 import { holds } from '../kernel/capabilities.ts';
 import type { Launcher } from '../launcher/launcherClient.ts';
+import type { TcpAddress } from '../launcher/launcherMessage.ts';
 import { writeOptions } from '../sampling/handover.ts';
 import type { SamplingOptions } from '../sampling/samplingOptions.ts';
 import { howItEnded, spawnSampler } from '../sampling/spawnSampler.ts';
@@ -17,6 +18,8 @@ export interface Samplers {
   end(): Promise<void>;
   /** How the service manager is told of the daemon. */
   readonly announcing: Announcing;
+  /** Listens where this process may not; undefined where nobody else may either. Rejects as `Launcher.listen` does. */
+  readonly listen?: (address: TcpAddress) => Promise<Server>;
 }
 
 const END_WITHIN_MS = 500;
@@ -70,5 +73,6 @@ export function launchedSamplers(launcher: Launcher): Samplers {
     },
     end: () => launcher.end(),
     announcing: launcher.announcing,
+    listen: (address) => launcher.listen(address),
   };
 }

@@ -1,9 +1,10 @@
 import { once } from 'node:events';
 import { createServer, type RequestListener, type Server } from 'node:http';
+import type { ListenOptions, Server as NetServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { getRequestListener } from '@hono/node-server';
 import type { Hono } from 'hono';
-import { ExporterError, KernelError } from '../base/errors.ts';
+import { ExporterError, errorCode, KernelError } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
 import type { WebConfig } from './config/webConfig.ts';
 import { Connections } from './connections.ts';
@@ -50,12 +51,14 @@ const GRACE_STEP_MS = 25;
  * host is the dual-stack `::`, and `0.0.0.0` on a machine without IPv6 (net.Server.listen does both).
  *
  * @param config asked anew at every connection and every request
+ * @param listenForUs listens where this process may not; undefined where nobody may
  */
 export async function startWeb(
   app: Pick<Hono, 'fetch'>,
   places: readonly (ListenAddress | HandedOver)[],
   log: Logger,
   config: () => WebConfig,
+  listenForUs?: ListenForUs,
 ): Promise<Web> {
   const listener = getRequestListener(app.fetch, {
     // HTTP/1.0 probes send no Host header; without a name to put in its place they would get a 400.
@@ -76,7 +79,7 @@ export async function startWeb(
       const connections = new Connections(server, config, log, slots);
       server.on('request', guarded(listener, connections, config));
       refuseBroken(server, config);
-      opened.push({ server: await open(server, place), connections });
+      opened.push({ server: await open(server, place, listenForUs), connections });
     }
   } catch (thrown) {
     await close();
@@ -88,6 +91,8 @@ export async function startWeb(
   }
   return { addresses: servers.map(boundAddress), close };
 }
+
+type ListenForUs = (address: ListenAddress) => Promise<NetServer>;
 
 interface Opened {
   readonly server: Server;
@@ -109,14 +114,23 @@ function guarded(
   };
 }
 
-async function open(server: Server, place: ListenAddress | HandedOver): Promise<Server> {
+async function open(
+  server: Server,
+  place: ListenAddress | HandedOver,
+  listenForUs: ListenForUs | undefined,
+): Promise<Server> {
   server.setTimeout(SILENCE_MS);
-  server.listen({ ...place });
   try {
-    await once(server, 'listening');
+    await listen(server, { ...place });
   } catch (thrown) {
     if ('fd' in place) throw unfitSocket(place, thrown);
-    throw listenError(`listening on ${formatListenAddress(place)}`, thrown);
+    const what = `listening on ${formatListenAddress(place)}`;
+    if (errorCode(thrown) !== 'EACCES' || listenForUs === undefined) throw listenError(what, thrown);
+    // A port below 1024, and this process has given up the capability for it.
+    const opened = await listenForUs(place).catch((error: unknown) => {
+      throw listenError(what, error);
+    });
+    await listen(server, opened);
   }
   // A Unix socket has none that could be told.
   if ('fd' in place && server.address() === null) {
@@ -124,6 +138,11 @@ async function open(server: Server, place: ListenAddress | HandedOver): Promise<
     throw unfitSocket(place);
   }
   return server;
+}
+
+async function listen(server: Server, options: ListenOptions | HandedOver | NetServer): Promise<void> {
+  server.listen(options);
+  await once(server, 'listening');
 }
 
 function unfitSocket({ fd }: HandedOver, cause?: unknown): ExporterError {

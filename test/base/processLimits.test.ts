@@ -19,14 +19,16 @@ describe('the limits of the process', () => {
     expect(() => checkLimits()).not.toThrow();
   });
 
-  it.each([limits('unlimited', 'unlimited'), limits(256, GIB), ''])('let a command run: %j', (text) => {
+  it.each([limits('unlimited', 'unlimited'), limits(128, GIB), ''])('let a command run: %j', (text) => {
     expect(() => checkLimits(text)).not.toThrow();
   });
 
-  it('must allow 256 open files', () => {
-    expect(() => checkLimits(limits(255, 'unlimited'))).toThrow(
-      'the limit of open files is 255: expected at least 256 (ulimit -n, or LimitNOFILE= in a systemd unit)',
-    );
+  it('must allow 128 open files, and 256 to serve', () => {
+    const refusal = (files: number, needed: number) =>
+      `the limit of open files is ${files}: expected at least ${needed} (ulimit -n, or LimitNOFILE= in a systemd unit)`;
+    expect(() => checkLimits(limits(127, 'unlimited'))).toThrow(refusal(127, 128));
+    expect(() => checkServingLimits(limits(255, 'unlimited'))).toThrow(refusal(255, 256));
+    expect(() => checkServingLimits(limits(256, 'unlimited'))).not.toThrow();
   });
 
   it('must allow 1 GiB of address space, and 12 GiB to serve', () => {

@@ -52,6 +52,10 @@ async function expectNothingSampled(daemon: Daemon): Promise<void> {
     'port_exporter_build_info',
     'port_exporter_log_lines_dropped_total',
     'port_exporter_sample_success',
+    'port_exporter_sampler_cpu_seconds_total',
+    'port_exporter_sampler_open_fds',
+    'port_exporter_sampler_resident_memory_bytes',
+    'port_exporter_sampler_restarts_total',
     'port_probe_targets',
   ]);
   expect(success).toEqual(everyCollector(0));

@@ -5,7 +5,7 @@ import { SLOWNESS } from '../live/support/kernel.ts';
 import { NAME_PREFIX, NamedNamespace } from '../live/support/namedNamespace.ts';
 import { describeLive } from '../live/support/privilege.ts';
 import { itNeeding, missingNobody, NOBODY } from './support/needs.ts';
-import { Daemon, type How } from './support/program.ts';
+import { Daemon, type How, run } from './support/program.ts';
 
 const NO_CAPABILITIES = '0000000000000000';
 const SOON = { timeout: 10_000 * SLOWNESS, interval: 20 };
@@ -180,3 +180,37 @@ itNeeding(
     await vi.waitFor(() => expect(isGone(sampler)).toBe(true), SOON);
   },
 );
+
+describeLive('a port below 1024', () => {
+  /** Free in this test's network namespace. */
+  const PORT = 417;
+
+  it('is listened on for root, though the process that serves has no capability', async () => {
+    const namespace = new NamedNamespace();
+    // Whatever the machine allows to everybody.
+    namespace.inside((world) => world.sysctl('net.ipv4.ip_unprivileged_port_start', '1024'));
+    const launcher = ['ip', 'netns', 'exec', namespace.name];
+    const daemon = await started([`--web.listen-address=127.0.0.1:${PORT}`], { launcher });
+    const ask = `fetch('http://127.0.0.1:${PORT}/-/healthy').then(async (answer) => console.log(await answer.text()))`;
+    const asked = [...launcher.slice(1), process.execPath, '-e', ask];
+    for (const _ of [1, 2, 3]) expect(execFileSync('ip', asked, { encoding: 'utf8' })).toBe('healthy\n\n');
+    const [main = 0] = [daemon.child.pid];
+    expect(new Set(ofThreads(main, 'CapEff'))).toEqual(new Set([NO_CAPABILITIES]));
+    await daemon.end();
+  });
+
+  it('that is taken is one line', async () => {
+    const namespace = new NamedNamespace();
+    namespace.inside((world) => {
+      world.sysctl('net.ipv4.ip_unprivileged_port_start', '1024');
+      world.listen('127.0.0.1', PORT);
+    });
+    const { code, stderr } = await run([`--web.listen-address=127.0.0.1:${PORT}`], {
+      launcher: ['ip', 'netns', 'exec', namespace.name],
+    });
+    expect(code).toBe(1);
+    expect(stderr).toMatch(
+      /^port-exporter: listening on 127\.0\.0\.1:417: EADDRINUSE \(address already in use\)$/m,
+    );
+  });
+});

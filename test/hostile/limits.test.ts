@@ -10,14 +10,27 @@ const within = (...limits: string[]) => ({ launcher: ['prlimit', ...limits, '--'
 
 describe('too few descriptors', () => {
   // Fewer than 19 stop Node.js itself.
-  for (const files of [24, 32, 64, 128, 255]) {
+  for (const [files, needed] of [
+    [24, 128],
+    [32, 128],
+    [64, 128],
+    [127, 128],
+    [128, 256],
+    [255, 256],
+  ] as const) {
     itNeeding(noPrlimit, `are one line: ${files}`, async () => {
       expectOneLine(
         await run([LISTEN], within(`--nofile=${files}:${files}`)),
-        `the limit of open files is ${files}: expected at least 256 (ulimit -n, or LimitNOFILE= in a systemd unit)`,
+        `the limit of open files is ${files}: expected at least ${needed} (ulimit -n, or LimitNOFILE= in a systemd unit)`,
       );
     });
   }
+
+  itNeeding(noPrlimit, 'are not 128 for a command', async () => {
+    for (const args of [['--version'], ['--once'], ['listeners']]) {
+      expect((await run(args, within('--nofile=128:128'))).code).toBe(0);
+    }
+  });
 
   itNeeding(noPrlimit, 'are not 256, nor 32 that Node.js may raise to that', async () => {
     for (const limit of ['256:256', '32:256']) {
