@@ -106,7 +106,7 @@ async function soak({ minutes, everySeconds, main, csv }: SoakOptions): Promise<
       if (lag !== undefined) lags.push(1000 * lag.value);
       if (ready?.status !== 200 && !wasStopped && seconds() > 30) fault(`not ready: ${ready?.text.trim()}`);
     } catch (error) {
-      if (!isStopped && seconds() > 30) fault(`scrape: ${error}`);
+      if (!isStopped && !isEnding && seconds() > 30) fault(`scrape: ${error}`);
     }
   }
 

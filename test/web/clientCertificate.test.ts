@@ -22,6 +22,8 @@ describe('the subject alternative names of a certificate', () => {
   it.each([
     [undefined, []],
     ['', []],
+    ['DNS:"a', []],
+    ['DNS:"a\\x", DNS:b', ['b']],
     ['DNS:"a.example, DNS:admin.example"', ['a.example, DNS:admin.example']],
     ['URI:"http://x/\\", DNS:admin.example", DNS:b', ['http://x/", DNS:admin.example', 'b']],
     ['othername:<unsupported>, DirName:"CN = x, DNS:admin.example", DNS:c', ['c']],
