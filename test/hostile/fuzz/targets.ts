@@ -11,7 +11,7 @@ import { parsePids } from '../../../src/owners/candidates.ts';
 import { parseCgroupMounts } from '../../../src/owners/cgroupMount.ts';
 import { parseDescriptorInfo } from '../../../src/owners/descriptorViews.ts';
 import { parseProcessCgroup } from '../../../src/owners/processCgroup.ts';
-import { parseProcessStat } from '../../../src/owners/processStat.ts';
+import { parseCpuUse, parseProcessStat } from '../../../src/owners/processStat.ts';
 import { parseServices } from '../../../src/owners/services.ts';
 import { parsePasswd } from '../../../src/owners/users.ts';
 import { parseProbeFile } from '../../../src/probes/probeFile.ts';
@@ -21,6 +21,7 @@ import { TableParser } from '../../../src/sockets/procfs/table.ts';
 import { SocketRecord } from '../../../src/sockets/record.ts';
 import { takeListenFds } from '../../../src/systemd/listenFds.ts';
 import { watchdogPeriodMs } from '../../../src/systemd/watchdog.ts';
+import { parseAllowedHost } from '../../../src/web/allowedHosts.ts';
 import { subjectAltNames } from '../../../src/web/clientCertificate.ts';
 import { parseWebConfig } from '../../../src/web/config/parseWebConfig.ts';
 import { parseListenAddress } from '../../../src/web/listenAddress.ts';
@@ -99,7 +100,7 @@ export const TARGETS: readonly Target[] = [
   text('process-cgroup', 'owners/processCgroup.ts', { parseProcessCgroup }, [
     '1:name=systemd:/a\n0::/system.slice/a.service\n',
   ]),
-  bytes('process-stat', 'owners/processStat.ts', { parseProcessStat }, [
+  bytes('process-stat', 'owners/processStat.ts', { parseCpuUse, parseProcessStat }, [
     '7 (a) b) S 1 7 7 0 -1 4194560 1 0 0 0 1 2 0 0 20 0 1 0 33 4096 5 18446744073709551615 0 0 0 0\n',
   ]),
   bytes('services', 'owners/services.ts', { parseServices }, [fixture('owners/services').slice(0, 1000)]),
@@ -153,6 +154,7 @@ export const TARGETS: readonly Target[] = [
     '500ms',
     '1.5s',
   ]),
+  text('allowed-host', 'web/allowedHosts.ts', { parseAllowedHost }, ['a.example', '.a.example']),
   text('listen-address', 'web/listenAddress.ts', { parseListenAddress }, [':10069', '[::1]:80', 'a:1']),
   {
     name: 'command-line',
