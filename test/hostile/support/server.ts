@@ -42,7 +42,7 @@ const app = createApp({
     ...{ hostname: 'db-7', telemetryPath: '/metrics', version: '1', revision: 'a', peakWindowMs: 60_000 },
     assets: ASSETS,
     knows: (netns) => isSampled(state, netns) || history.remembers(netns),
-    status: (wanted) => statusOf(state, history, { nowMs, clockMs: performance.now(), wanted }),
+    status: (wanted) => statusOf(state, history, { nowMs, bootMs: performance.now(), wanted }),
   }),
   readme: 'a line of the README\n'.repeat(200),
 });
