@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { accessSync } from 'node:fs';
+import { accessSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
@@ -58,6 +58,7 @@ export class Daemon {
   /** What it logged. */
   readonly lines: string[] = [];
   readonly #ended: Promise<unknown[]>;
+  #held: number | undefined;
 
   constructor(args: readonly string[], how: How = {}) {
     this.child = start(args, how);
@@ -71,6 +72,7 @@ export class Daemon {
     const listens = args.some((arg) => arg.startsWith('--web.listen-address='));
     const daemon = new Daemon([...(listens ? [] : ['--web.listen-address=127.0.0.1:0']), ...args], how);
     await daemon.logged(/msg="first sample"/);
+    daemon.#held = heldBy(daemon.child.pid);
     return daemon;
   }
 
@@ -96,12 +98,57 @@ export class Daemon {
 
   /** Sends a signal → how it ended, and after how many milliseconds. */
   async end(signal: NodeJS.Signals = 'SIGTERM'): Promise<{ code: unknown; signal: unknown; tookMs: number }> {
+    await this.#expectNoMoreHeld();
     const startedAt = performance.now();
     this.child.kill(signal);
     const [code, killedBy] = await this.#ended;
     started.delete(this.child);
-    return { code, signal: killedBy, tookMs: performance.now() - startedAt };
+    const tookMs = performance.now() - startedAt;
+    await until(() => livingIn(this.child.pid).length === 0, 'processes are left of the daemon');
+    return { code, signal: killedBy, tookMs };
   }
+
+  /** Whatever it went through: what it holds open, but for connections, is what it held after its first sample. */
+  async #expectNoMoreHeld(): Promise<void> {
+    const before = this.#held;
+    if (before === undefined) return;
+    await until(
+      () => heldBy(this.child.pid) <= before,
+      `the daemon holds more descriptors than the ${before} after its first sample`,
+    );
+  }
+}
+
+/** Rejects where it does not come true. */
+async function until(isTrue: () => boolean, otherwise: string): Promise<void> {
+  for (const over = Date.now() + 5000 * SLOWNESS; !isTrue(); ) {
+    if (Date.now() > over) throw new Error(otherwise);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+/** Descriptors of a process that are no sockets; 0 where they cannot be seen. */
+function heldBy(pid: number | undefined): number {
+  try {
+    const links = readdirSync(`/proc/${pid}/fd`).map((fd) => readlinkSync(`/proc/${pid}/fd/${fd}`));
+    return links.filter((link) => !link.startsWith('socket:')).length;
+  } catch {
+    return 0;
+  }
+}
+
+/** Processes of a group that have not ended. */
+function livingIn(group: number | undefined): string[] {
+  return readdirSync('/proc').filter((pid) => {
+    if (!/^\d+$/.test(pid)) return false;
+    try {
+      const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+      const [state, , ofGroup] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+      return ofGroup === String(group) && state !== 'Z' && state !== 'X';
+    } catch {
+      return false;
+    }
+  });
 }
 
 function start(args: readonly string[], { nodeFlags = [], launcher = [], main = MAIN, env = {}, uid }: How) {
