@@ -42,6 +42,22 @@ describeInCgroups('Owners of ephemeral ports', () => {
     expect(exporter.value('port_owners', { protocol: 'tcp' })).toBe(4);
   });
 
+  it('the one to whom a cgroup was given, whatever it calls those that it makes below', async () => {
+    const world = newWorld();
+    const cgroups = newCgroups();
+    world.listen('127.0.0.1', 8001);
+    const pod = `kubepods-pod${POD.replaceAll('-', '_')}.slice/cri-containerd-${CONTAINER}.scope`;
+    const claims = [pod, `kubepods/burstable/pod${POD}/${CONTAINER}`, CONTAINER, `docker-${CONTAINER}.scope`];
+    const other = `docker-${'f'.repeat(64)}.scope`;
+    for (const claim of [...claims, 'nginx.service']) {
+      for (const tenant of [UNIT, other]) {
+        cgroups.within(`${SLICE}/${tenant}/${claim}`, () => world.connect('127.0.0.1'));
+      }
+    }
+    const owners = portsByOwner(await sampled(), 'tcp');
+    expect(owners).toEqual({ [UNIT]: 5, 'container/ffffffffffff': 5 });
+  });
+
   it('every kind of socket that holds a port; a port held twice counts once', async () => {
     const world = newWorld();
     const cgroups = newCgroups();
