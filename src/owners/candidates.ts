@@ -1,7 +1,7 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { errorCode } from '../base/errors.ts';
-import { ifReadable } from '../base/ifReadable.ts';
+import { ExporterError, errorCode } from '../base/errors.ts';
+import { ifReadableNow, isShortage } from '../base/ifReadable.ts';
 import { readUpTo } from '../base/readUpTo.ts';
 
 /** The most processes Linux allows are 2^22, of up to 8 bytes each here. */
@@ -9,7 +9,8 @@ const FILE_LIMIT = 32 * 1024 * 1024;
 
 /**
  * The pids that may hold a socket of this cgroup, likeliest first. Without a cgroup, or where the hierarchy is not
- * mounted, nothing narrows it down and it is every process of `procfs`.
+ * mounted, nothing narrows it down and it is every process of `procfs`. Throws an ExporterError where descriptors or memory are
+ * short.
  */
 export function candidatePids(
   procfs: string,
@@ -39,6 +40,8 @@ function pidsIn(cgroupMount: string, cgroupPath: string): number[] {
   } catch (thrown) {
     const code = errorCode(thrown);
     if (code === undefined) throw thrown;
+    if (isShortage(thrown))
+      throw new ExporterError(`reading the processes of ${cgroupPath}`, { cause: thrown });
     const isThreaded = code === 'EOPNOTSUPP' || code === 'ENOTSUP';
     return isThreaded && cgroupPath !== '/' ? pidsIn(cgroupMount, join(cgroupPath, '..')) : [];
   }
@@ -57,6 +60,6 @@ export function parsePids(bytes: Uint8Array): number[] {
 }
 
 function everyPid(procfs: string): number[] {
-  const names = ifReadable(() => readdirSync(procfs)) ?? [];
+  const names = ifReadableNow(`reading the directory ${procfs}`, () => readdirSync(procfs)) ?? [];
   return parsePids(Buffer.from(names.join('\n')));
 }

@@ -1,6 +1,6 @@
 import { type Dir, opendirSync } from 'node:fs';
-import { errorCode } from '../base/errors.ts';
-import { ifReadable, isRefused } from '../base/ifReadable.ts';
+import { ExporterError, errorCode } from '../base/errors.ts';
+import { ifReadable, isRefused, isShortage } from '../base/ifReadable.ts';
 import { type DescriptorView, descriptorViews } from './descriptorViews.ts';
 
 /** Directory entries per system call, and descriptors between two looks at the clock. */
@@ -18,7 +18,8 @@ export class Descriptors {
   /**
    * Goes on where it stopped, and hands over each socket's inode and descriptor. `more` where the time was over (or
    * `found` had enough, by returning false), `done` at the end, which is also that of a process and of whatever else
-   * cannot be read on; `refused` for lack of privilege.
+   * cannot be read on; `refused` for lack of privilege. Throws an ExporterError where descriptors or memory are short; the next
+   * call then begins anew.
    */
   read(
     found: (inode: number, fd: string) => boolean,
@@ -43,6 +44,8 @@ export class Descriptors {
     } catch (thrown) {
       this.close();
       if (isRefused(thrown)) return 'refused';
+      if (isShortage(thrown))
+        throw new ExporterError(`reading the descriptors of ${this.#process}`, { cause: thrown });
       if (errorCode(thrown) !== undefined) return 'done';
       throw thrown;
     }
@@ -81,7 +84,7 @@ function socketInode(view: DescriptorView, process: string, fd: string): number 
   try {
     return view.socketInode(`${process}/${view.directory}/${fd}`);
   } catch (thrown) {
-    if (isRefused(thrown) || errorCode(thrown) === undefined) throw thrown;
+    if (isRefused(thrown) || isShortage(thrown) || errorCode(thrown) === undefined) throw thrown;
     return undefined;
   }
 }

@@ -1,5 +1,5 @@
 import { statSync } from 'node:fs';
-import { ifReadable } from '../base/ifReadable.ts';
+import { ifReadableNow } from '../base/ifReadable.ts';
 import { readUpTo } from '../base/readUpTo.ts';
 import { type ProcessStat, parseProcessStat } from './processStat.ts';
 
@@ -36,8 +36,9 @@ export class KnownProcesses {
     const gone = new Set<KnownProcess>();
     for (const process of [...this.#processes.values()]) {
       if (isOver()) break;
+      const isSame = this.#refresh(process);
       this.#processes.delete(process.pid);
-      if (this.#refresh(process)) this.#processes.set(process.pid, process);
+      if (isSame) this.#processes.set(process.pid, process);
       else gone.add(process);
     }
     return gone;
@@ -74,7 +75,7 @@ export class KnownProcesses {
 
   /** The owner of `/proc/<pid>` is the effective user; the kernel hides it below, not there, for a setuid program. */
   #look(pid: number): (ProcessStat & { uid: number }) | undefined {
-    return ifReadable(() => {
+    return ifReadableNow(`reading the process ${pid}`, () => {
       const stat = parseProcessStat(readUpTo(`${this.#procfs}/${pid}/stat`, STAT_LIMIT));
       return stat && { ...stat, uid: statSync(`${this.#procfs}/${pid}`).uid };
     });

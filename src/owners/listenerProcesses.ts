@@ -66,7 +66,7 @@ export class ListenerProcesses {
     return { pid, name, user: this.#users.name(uid) };
   }
 
-  /** Sockets that are no longer wanted are forgotten. */
+  /** Forgets sockets that are no longer wanted. Throws an ExporterError at a shortage; the next round then goes on. */
   lookup(wanted: readonly WantedSocket[], budgetMs: number): void {
     const over = clock(budgetMs);
     this.#processes.beginRound();
@@ -164,9 +164,9 @@ export class ListenerProcesses {
    */
   #goOn(cgroupPath: string | undefined, search: CgroupSearch, isOver: () => boolean): boolean {
     if (search.sought.size === 0) {
+      search.pids = candidatePids(this.#procfs, this.#cgroupMount, cgroupPath);
       search.sought = search.waiting;
       search.waiting = new Set();
-      search.pids = candidatePids(this.#procfs, this.#cgroupMount, cgroupPath);
       search.next = 0;
       search.refusedPid = undefined;
       search.descriptors?.close();
