@@ -15,6 +15,8 @@ import { launchedSamplers, ownSamplers, type Samplers } from './supervisor/sampl
 /** What a program ends with that was told to end. */
 const END_SIGNALS = ['SIGTERM', 'SIGINT'] as const;
 
+// A defect is one line, on a log that may not be read any more, and never a stack trace.
+process.on('uncaughtException', exitWithError);
 try {
   await invoke(await parseCommandLine(process.argv.slice(2), process.env));
 } catch (error) {

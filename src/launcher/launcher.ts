@@ -2,7 +2,7 @@ import '../base/noInspector.ts';
 import '../base/v8Flags.ts';
 import type { ChildProcess } from 'node:child_process';
 import { closeSync } from 'node:fs';
-import { createServer, type Server, Socket } from 'node:net';
+import { createServer, Server, Socket } from 'node:net';
 import { errorLine } from '../base/errors.ts';
 import { dieWithParent } from '../kernel/ownProcess.ts';
 import { socketPair } from '../kernel/socketPair.ts';
@@ -69,8 +69,7 @@ function listen({ id, address }: Extract<LauncherRequest, { kind: 'listen' }>): 
     answer({ message: 'not a privileged port', errno: undefined });
     return;
   }
-  // Connections of the moment until it has arrived wait in its backlog.
-  const server = createServer({ pauseOnConnect: true });
+  const server = createServer();
   server.once('error', (error: NodeJS.ErrnoException) =>
     answer({ message: error.message, errno: error.errno }),
   );
@@ -96,6 +95,9 @@ function endWithTheLast(): void {
 }
 
 function say(news: LauncherNews, socket?: Socket | Server): void {
-  // Where nobody hears it any more, `disconnect` follows.
-  process.send?.(news, socket, {}, () => {});
+  process.send?.(news, socket, {}, () => {
+    // A server stays open here as well, and would take connections that nobody answers. Where nobody hears it any more,
+    // `disconnect` follows.
+    if (socket instanceof Server) socket.close();
+  });
 }

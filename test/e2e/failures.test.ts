@@ -7,7 +7,7 @@ import { SLOWNESS } from '../live/support/kernel.ts';
 import { parseExposition } from '../support/exposition.ts';
 import type { Answer } from './support/http.ts';
 import { fixtureText, newDirectory, newProcfs } from './support/procfs.ts';
-import { Daemon } from './support/program.ts';
+import { Daemon, livingIn } from './support/program.ts';
 
 const PRELOAD = new URL('./support/failingSampler.mjs', import.meta.url).href;
 const QUICK = '--sample.interval=100ms';
@@ -140,4 +140,17 @@ it('a table that breaks leaves that protocol out, says why, and comes back', asy
   const told = daemon.lines.filter((line) => /collector (failed|recovered)/.test(line));
   expect(told.at(-1)).toMatch(/level=info msg="collector recovered" netns=host collector=tcp$/);
   await expectCleanEnd(daemon);
+});
+
+it('a defect that nothing catches is one line, and the end of all of it', async () => {
+  const defect =
+    "if (/main.js$/.test(process.argv[1])) setTimeout(() => { throw new Error('of\\ntwo lines') }, 1500)";
+  const daemon = new Daemon(['--web.listen-address=127.0.0.1:0', QUICK], {
+    nodeFlags: ['--import', `data:text/javascript,${encodeURIComponent(defect)}`],
+  });
+  await vi.waitFor(() => expect(daemon.child.exitCode).toBe(1), PATIENCE);
+  expect(daemon.lines.at(-1)).toBe(
+    'port-exporter: internal error: of two lines; set PORT_EXPORTER_LOG_LEVEL=debug for the stack trace and report it',
+  );
+  await vi.waitFor(() => expect(livingIn(daemon.child.pid)).toEqual([]), PATIENCE);
 });

@@ -73,15 +73,18 @@ const STATES: readonly (readonly [string, () => Promise<Daemon>])[] = [
 ];
 
 describe.each(STATES)('a daemon that %s', (_, reach) => {
-  it.each(['SIGTERM', 'SIGINT'] as const)('ends at %s, with status 0 and nothing left', async (signal) => {
-    const daemon = await reach();
-    const { tookMs, ...ended } = await daemon.end(signal);
-    expect(ended).toEqual({ code: 0, signal: null });
-    expect(tookMs).toBeLessThan(2000 * SLOWNESS);
-    expect(daemon.lines.at(-1)).toMatch(new RegExp(`msg=stopping signal=${signal}$`));
-  });
+  it.concurrent.each(['SIGTERM', 'SIGINT'] as const)(
+    'ends at %s, with status 0 and nothing left',
+    async (signal) => {
+      const daemon = await reach();
+      const { tookMs, ...ended } = await daemon.end(signal);
+      expect(ended).toEqual({ code: 0, signal: null });
+      expect(tookMs).toBeLessThan(2000 * SLOWNESS);
+      expect(daemon.lines.at(-1)).toMatch(new RegExp(`msg=stopping signal=${signal}$`));
+    },
+  );
 
-  it('outlives all the others, sent to it a hundred times, and samples again', async () => {
+  it.concurrent('outlives all the others, sent to it a hundred times, and samples again', async () => {
     const daemon = await reach();
     for (let n = 0; n < 100; n++) {
       for (const signal of ['SIGHUP', 'SIGUSR1', 'SIGPIPE', 'SIGWINCH', 'SIGCONT', 'SIGURG'] as const) {
@@ -96,7 +99,7 @@ describe.each(STATES)('a daemon that %s', (_, reach) => {
     expect(await daemon.end()).toMatchObject({ code: 0, signal: null });
   });
 
-  it('leaves nothing at SIGKILL', async () => {
+  it.concurrent('leaves nothing at SIGKILL', async () => {
     const daemon = await reach();
     expect(await daemon.end('SIGKILL')).toMatchObject({ signal: 'SIGKILL' });
   });

@@ -138,7 +138,7 @@ function heldBy(pid: number | undefined): number {
 }
 
 /** Processes of a group that have not ended. */
-function livingIn(group: number | undefined): string[] {
+export function livingIn(group: number | undefined): string[] {
   return readdirSync('/proc').filter((pid) => {
     if (!/^\d+$/.test(pid)) return false;
     try {
