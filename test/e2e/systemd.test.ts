@@ -444,7 +444,12 @@ function namesOf(series: readonly Series[]): Set<string | undefined> {
 /** Lines of what does not depend on when, and by which process, it is read. */
 function stable(series: readonly Series[]): string[] {
   return series
-    .filter(({ name }) => !/^(process_|nodejs_)|_(seconds|peak_ratio)$|^port_exporter_build_info$/.test(name))
+    .filter(
+      ({ name }) =>
+        !/^(process_|nodejs_|port_exporter_sampler_)|_(seconds|peak_ratio)$|^port_exporter_build_info$/.test(
+          name,
+        ),
+    )
     .map(({ name, labels, value }) => {
       const pairs = Object.entries(labels)
         .toSorted()

@@ -113,7 +113,7 @@ export class Daemon {
     const before = this.#held;
     if (before === undefined) return;
     await until(
-      () => heldBy(this.child.pid) <= before,
+      () => (heldBy(this.child.pid) ?? 0) <= before,
       `the daemon holds more descriptors than the ${before} after its first sample`,
     );
   }
@@ -127,13 +127,22 @@ async function until(isTrue: () => boolean, otherwise: string): Promise<void> {
   }
 }
 
-/** Descriptors of a process that are no sockets; 0 where they cannot be seen. */
-function heldBy(pid: number | undefined): number {
+/** Descriptors of a process that are no sockets; undefined where they cannot be seen. */
+function heldBy(pid: number | undefined): number | undefined {
   try {
-    const links = readdirSync(`/proc/${pid}/fd`).map((fd) => readlinkSync(`/proc/${pid}/fd/${fd}`));
-    return links.filter((link) => !link.startsWith('socket:')).length;
+    const held = readdirSync(`/proc/${pid}/fd`).map((fd) => linkOf(`/proc/${pid}/fd/${fd}`));
+    return held.filter((link) => link !== undefined && !link.startsWith('socket:')).length;
   } catch {
-    return 0;
+    return undefined;
+  }
+}
+
+/** Undefined for one that is closed meanwhile. */
+function linkOf(path: string): string | undefined {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return undefined;
   }
 }
 
