@@ -48,7 +48,7 @@ describe('any bytes', () => {
 describe('a parser is found that', () => {
   const target = (run: Target['run']): Target => ({ name: 'x', parses: [], seeds: [], run });
   const input = Buffer.from('x');
-  let kept: unknown;
+  const kept: Uint8Array[] = [];
 
   it.each<[string, Target['run'], RegExp]>([
     ['has a defect', () => (undefined as unknown as string).length, /^TypeError: /m],
@@ -69,15 +69,15 @@ describe('a parser is found that', () => {
     [
       'takes too much memory',
       () => {
-        kept = new Uint8Array(40 * 2 ** 20);
+        // All of them are kept, or what is freed meanwhile would make up for what is taken.
+        kept.push(new Uint8Array(40 * 2 ** 20));
       },
       /MiB$/,
     ],
   ])('%s', async (_, run, what) => {
     const finding = await firstFinding(target(run), [Buffer.alloc(0), input]);
     expect(finding?.what).toMatch(what);
-    kept = undefined;
-    expect(kept).toBeUndefined();
+    kept.length = 0;
   });
 
   it('but not one that refuses', async () => {
