@@ -22,7 +22,7 @@ export const MACHINE = [
 /** Unit tests that replace modules, which shows in every later file of their process. */
 export const MOCKING = ['test/kernels/recordings.test.ts'];
 
-/** Have real peers: what fails there in CI is asked once more, and reported. */
+/** Have real peers: what fails there in CI is asked once more, and reported. Nothing else is. */
 export const PEERS = [
   // Prometheus and Alertmanager
   'test/e2e/alerting.test.ts',
@@ -35,8 +35,5 @@ export const PEERS = [
   'test/e2e/systemd.test.ts',
 ];
 
-/**
- * Do what they can to make the machine slow: nothing else runs beside them. What fails there in CI is asked once more too: how long
- * something may take is in some of them.
- */
+/** Do what they can to make the machine slow: nothing else runs beside them. */
 export const ALONE = ['test/e2e/attacks.test.ts', 'test/hostile/**/*.test.ts', 'test/live/zoo.test.ts'];

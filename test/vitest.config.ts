@@ -8,9 +8,6 @@ const factor = Number(process.env['TEST_TIMEOUT_FACTOR'] ?? 1);
 /** Files at a time that mostly wait: for programs to start, for samples and scrapes to come. */
 const WAITING = Math.ceil(availableParallelism() * 1.5);
 
-/** In CI a machine that others use may be slow for a moment. */
-const ONCE_MORE = process.env['CI'] === 'true' ? 1 : 0;
-
 export default defineConfig({
   test: {
     root: new URL('..', import.meta.url).pathname,
@@ -24,8 +21,12 @@ export default defineConfig({
       }),
       project('unit-mocking', 0, { include: MOCKING, isPrivileged: false }),
       project('machine', 1, { include: MACHINE, exclude: [...PEERS, ...ALONE], maxWorkers: WAITING }),
-      project('peers', 1, { include: PEERS, maxWorkers: WAITING, retry: ONCE_MORE }),
-      project('alone', 2, { include: ALONE, maxWorkers: 1, retry: ONCE_MORE }),
+      project('peers', 1, {
+        include: PEERS,
+        maxWorkers: WAITING,
+        retry: process.env['CI'] === 'true' ? 1 : 0,
+      }),
+      project('alone', 2, { include: ALONE, maxWorkers: 1 }),
     ],
   },
 });

@@ -1,5 +1,6 @@
 import type { ChildProcess } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
+import { descendantsOf } from '../e2e/support/processes.ts';
 import { BenchError } from './benchError.ts';
 
 /**
@@ -8,7 +9,7 @@ import { BenchError } from './benchError.ts';
  * most more than was held.
  */
 export function peakMemory(child: ChildProcess): number {
-  const peaks = familyOf(Number(child.pid)).map((pid) => {
+  const peaks = [child.pid, ...descendantsOf(child.pid)].map((pid) => {
     const status = readFileSync(`/proc/${pid}/status`, 'utf8');
     return { peak: bytesOf(status, 'VmHWM'), shared: bytesOf(status, 'RssFile') };
   });
@@ -18,14 +19,6 @@ export function peakMemory(child: ChildProcess): number {
   }
   const sum = peaks.reduce((total, { peak, shared }) => total + peak - shared, 0);
   return sum + Math.max(...peaks.map(({ shared }) => shared));
-}
-
-/** A process and its descendants. */
-function familyOf(pid: number): number[] {
-  const children = readdirSync(`/proc/${pid}/task`).flatMap((tid) =>
-    readFileSync(`/proc/${pid}/task/${tid}/children`, 'latin1').split(' ').filter(Boolean).map(Number),
-  );
-  return [pid, ...children.flatMap(familyOf)];
 }
 
 function bytesOf(status: string, field: string): number {

@@ -1,11 +1,12 @@
 import { type ChildProcess, execFile, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 import type { IDaemonSet } from 'kubernetes-models/apps/v1/DaemonSet';
 import { afterEach, beforeEach, expect } from 'vitest';
 import { itNeeding, missingNobody, NOBODY } from '../e2e/support/needs.ts';
+import { descendantsOf } from '../e2e/support/processes.ts';
 import type { Daemon } from '../e2e/support/program.ts';
 import { newCgroups, UNIQUE } from '../live/support/cgroups.ts';
 import { endHolder, namespaceInodeOf, newHolder } from '../live/support/holder.ts';
@@ -38,13 +39,7 @@ const OPEN = `
 
 /** The pod's process that serves, its launcher, and the sampler, with their effective capabilities. */
 function processesOf({ child }: Daemon): { pid: number; capabilities: string }[] {
-  const childrenOf = (pid: number | undefined): number[] => {
-    const tasks = readdirSync(`/proc/${pid}/task`).map((tid) => `/proc/${pid}/task/${tid}/children`);
-    return tasks.flatMap((path) => readFileSync(path, 'latin1').split(' ').filter(Boolean).map(Number));
-  };
-  const descend = (pid: number | undefined): number[] =>
-    childrenOf(pid).flatMap((below) => [below, ...descend(below)]);
-  return descend(child.pid)
+  return descendantsOf(child.pid)
     .filter((pid) => /\/(?:main|launcher|sampler)\.js/.test(readFileSync(`/proc/${pid}/cmdline`, 'latin1')))
     .map((pid) => ({
       pid,

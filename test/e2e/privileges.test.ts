@@ -5,19 +5,13 @@ import { SLOWNESS } from '../live/support/kernel.ts';
 import { NAME_PREFIX, NamedNamespace } from '../live/support/namedNamespace.ts';
 import { describeLive } from '../live/support/privilege.ts';
 import { itNeeding, missingNobody, NOBODY } from './support/needs.ts';
+import { childrenOf } from './support/processes.ts';
 import { Daemon, type How, run } from './support/program.ts';
 
 const NO_CAPABILITIES = '0000000000000000';
 const SOON = { timeout: 10_000 * SLOWNESS, interval: 20 };
 /** A sampler that says nothing is waited for about 10 s. */
 const HANG = { timeout: 30_000 * SLOWNESS, interval: 100 };
-
-/** Ids of the processes that a process started, in one of its threads. */
-function childrenOf(pid: number | undefined): number[] {
-  return readdirSync(`/proc/${pid}/task`).flatMap((tid) =>
-    readFileSync(`/proc/${pid}/task/${tid}/children`, 'latin1').split(' ').filter(Boolean).map(Number),
-  );
-}
 
 /** The processes of a daemon that separates privileges. */
 function processesOf({ child }: Daemon): { main: number; launcher: number; sampler: number } {

@@ -1,8 +1,9 @@
 import { once } from 'node:events';
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
+import { runningBelow } from '../e2e/support/processes.ts';
 import { newDirectory } from '../e2e/support/procfs.ts';
 import { Daemon } from '../e2e/support/program.ts';
 import { SLOWNESS } from '../live/support/kernel.ts';
@@ -10,17 +11,7 @@ import { SLOWNESS } from '../live/support/kernel.ts';
 const QUICK = ['--sample.interval=100ms', '--sample.max-duty=1'];
 const SOON = { timeout: 20_000 * SLOWNESS, interval: 20 };
 
-function childrenOf(pid: number | undefined): number[] {
-  return readdirSync(`/proc/${pid}/task`).flatMap((tid) =>
-    readFileSync(`/proc/${pid}/task/${tid}/children`, 'latin1').split(' ').filter(Boolean).map(Number),
-  );
-}
-
-/** Whoever samples: of root the child of a launcher, else a child. */
-function samplerOf({ child }: Daemon): number {
-  const [below = 0] = childrenOf(child.pid);
-  return childrenOf(below)[0] ?? below;
-}
+const samplerOf = ({ child }: Daemon) => runningBelow(child.pid, 'sampling/sampler.js');
 
 /** How a daemon comes into a state, and the daemon. */
 const STATES: readonly (readonly [string, () => Promise<Daemon>])[] = [

@@ -11,10 +11,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { quantile } from '../bench/statistics.ts';
 import { get } from '../e2e/support/http.ts';
+import { childrenOf } from '../e2e/support/processes.ts';
 import { parseExposition } from '../support/exposition.ts';
 import { Connections, Namespaces } from './soak/churn.ts';
 import { parseSoakOptions, type SoakOptions } from './soak/options.ts';
-import { childrenOf, usageOf } from './soak/processes.ts';
+import { usageOf } from './soak/processes.ts';
 import { type Look, SoakRecord } from './soak/record.ts';
 
 const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url));

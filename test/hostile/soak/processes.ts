@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs';
+import { descendantsOf } from '../../e2e/support/processes.ts';
 
 /** A process and all that came of it, at one moment. */
 export interface Usage {
@@ -53,19 +54,4 @@ function ticksOf(pid: number): number {
     .replace(/^.*\) /s, '')
     .split(' ');
   return Number(fields[11]) + Number(fields[12]);
-}
-
-function descendantsOf(pid: number): number[] {
-  const children = childrenOf(pid);
-  return [...children, ...children.flatMap(descendantsOf)];
-}
-
-export function childrenOf(pid: number): number[] {
-  try {
-    return readdirSync(`/proc/${pid}/task`).flatMap((thread) =>
-      readFileSync(`/proc/${pid}/task/${thread}/children`, 'utf8').split(' ').filter(Boolean).map(Number),
-    );
-  } catch {
-    return [];
-  }
 }

@@ -1,12 +1,16 @@
+import { readFileSync } from 'node:fs';
+import { runningBelow } from '../../../e2e/support/processes.ts';
 import type { Daemon } from '../../../e2e/support/program.ts';
 import { parseExposition, type Series } from '../../../support/exposition.ts';
 
 /** Looks at every sample of a daemon, as a scraper does, until it leaves. */
 export class Visitor {
   readonly #daemon: Daemon;
+  readonly #sampler: number;
   readonly #visit: Promise<void>;
   readonly #statuses = new Set<number | undefined>();
-  readonly #timestamps: number[] = [];
+  /** When each was taken, and how long the sampler had waited for a processor until it was seen; in seconds. */
+  readonly #samples: { at: number; waited: number }[] = [];
   readonly #ages: number[] = [];
   readonly #failed = new Set<string>();
   readonly #holders = new Map<string, Set<string>>();
@@ -15,6 +19,7 @@ export class Visitor {
 
   constructor(daemon: Daemon, intervalMs: number) {
     this.#daemon = daemon;
+    this.#sampler = runningBelow(daemon.child.pid, 'sampling/sampler.js');
     this.#visit = this.#lookAround(intervalMs);
     // Told when it leaves.
     this.#visit.catch(() => {});
@@ -24,10 +29,14 @@ export class Visitor {
   async leave() {
     this.#isLeaving = true;
     await this.#visit;
-    const gaps = this.#timestamps.slice(1).map((at, index) => at - (this.#timestamps[index] ?? 0));
+    const gaps = this.#samples.slice(1).map(({ at, waited }, index) => {
+      const before = this.#samples[index];
+      return at - (before?.at ?? 0) - (waited - (before?.waited ?? 0));
+    });
     return {
       statuses: [...this.#statuses],
-      samples: this.#timestamps.length,
+      samples: this.#samples.length,
+      /** Without the time in which the sampler waited for a processor, which the zoo takes from everybody. */
       longestGapSeconds: Math.max(...gaps),
       longestAgeSeconds: Math.max(...this.#ages),
       /** Namespace and collector. */
@@ -59,7 +68,14 @@ export class Visitor {
       }
       if (name !== 'port_exporter_sample_timestamp_seconds') continue;
       this.#ages.push(askedAt / 1000 - value);
-      if (value !== this.#timestamps.at(-1)) this.#timestamps.push(value);
+      if (value !== this.#samples.at(-1)?.at)
+        this.#samples.push({ at: value, waited: waitedFor(this.#sampler) });
     }
   }
+}
+
+/** Seconds that a process was runnable and did not run (`Documentation/scheduler/sched-stats.rst`, /proc/<pid>/schedstat). */
+function waitedFor(pid: number): number {
+  const [, waited] = readFileSync(`/proc/${pid}/schedstat`, 'latin1').split(' ');
+  return Number(waited) / 1e9;
 }
