@@ -11,10 +11,9 @@ import { notifyFor } from '../systemd/notifyCommand.ts';
 import type { LauncherError, LauncherNews, LauncherRequest } from './launcherMessage.ts';
 
 // A program of its own: it keeps the capabilities that the process that serves has given up, does nothing but start and kill
-// samplers, run systemd-notify and open ports below 1024, and reads nothing that a stranger wrote. It ends with that process, and the samplers with it.
+// samplers, run systemd-notify and listen on privileged ports, and reads nothing that a stranger wrote. It ends with that process,
+// and the samplers with it.
 
-/** net.ipv4.ip_unprivileged_port_start, where nobody set it. */
-const UNPRIVILEGED_PORTS = 1024;
 const END_WITHIN_MS = 400;
 const samplers = new Map<number, ChildProcess>();
 let isEnding = false;
@@ -65,10 +64,6 @@ function notify({ id, announcement }: Extract<LauncherRequest, { kind: 'notify' 
 function listen({ id, address }: Extract<LauncherRequest, { kind: 'listen' }>): void {
   const answer = (error: LauncherError | undefined, socket?: Server) =>
     say({ kind: 'listening', id, error }, socket);
-  if (address.port >= UNPRIVILEGED_PORTS) {
-    answer({ message: 'not a privileged port', errno: undefined });
-    return;
-  }
   const server = createServer();
   server.once('error', (error: NodeJS.ErrnoException) =>
     answer({ message: error.message, errno: error.errno }),

@@ -79,7 +79,7 @@ export class Launcher {
     }
   }
 
-  /** A socket that listens on a port below 1024. Rejects with what node:net says: a message and its errno. */
+  /** A socket that listens where that takes CAP_NET_BIND_SERVICE. Rejects with what node:net says: a message and its errno. */
   listen(address: TcpAddress): Promise<Server> {
     const id = ++this.#last;
     return new Promise((resolve, reject) => {

@@ -20,7 +20,7 @@ export type LauncherRequest =
   | { readonly kind: 'kill'; readonly id: number }
   /** To the service manager, in the name of the process that serves. Answered by `notified`. */
   | { readonly kind: 'notify'; readonly id: number; readonly announcement: Announcement }
-  /** On a port below 1024, which takes CAP_NET_BIND_SERVICE. Answered by `listening`, with the socket unless there is an error. */
+  /** On a port below net.ipv4.ip_unprivileged_port_start, which takes CAP_NET_BIND_SERVICE. Answered by `listening`, with the socket unless there is an error. */
   | { readonly kind: 'listen'; readonly id: number; readonly address: TcpAddress }
   /** All of them, and then itself. */
   | { readonly kind: 'end' };

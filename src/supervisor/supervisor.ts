@@ -142,10 +142,8 @@ export class Supervisor {
       this.#rejectFirst(new ExporterError(reason));
       return;
     }
-    this.#state = {
-      ...{ kind: 'failed', reason, collectors: collectorsOf(this.#state) },
-      sampler: this.#samplerState(),
-    };
+    const collectors = collectorsOf(this.#state);
+    this.#state = { kind: 'failed', reason, collectors, sampler: this.#samplerState() };
     this.#log.error('sampling stopped', { reason, retry_in: formatDuration(this.#backOffMs) });
     this.#restart = setTimeout(() => {
       this.#restarts++;

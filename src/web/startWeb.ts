@@ -126,7 +126,7 @@ async function open(
     if ('fd' in place) throw unfitSocket(place, thrown);
     const what = `listening on ${formatListenAddress(place)}`;
     if (errorCode(thrown) !== 'EACCES' || listenForUs === undefined) throw listenError(what, thrown);
-    // A port below 1024, and this process has given up the capability for it.
+    // A privileged port, and this process has given up the capability for it.
     const opened = await listenForUs(place).catch((error: unknown) => {
       throw listenError(what, error);
     });

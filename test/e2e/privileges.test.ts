@@ -175,7 +175,7 @@ itNeeding(
   },
 );
 
-describeLive('a port below 1024', () => {
+describeLive('a privileged port', () => {
   /** Free in this test's network namespace. */
   const PORT = 417;
 
@@ -191,6 +191,15 @@ describeLive('a port below 1024', () => {
       expect(execFileSync('ip', asked, { encoding: 'utf8' })).toBe('healthy\n\n');
     const [main = 0] = [daemon.child.pid];
     expect(new Set(ofThreads(main, 'CapEff'))).toEqual(new Set([NO_CAPABILITIES]));
+    await daemon.end();
+  });
+
+  it('is what the machine says it is', async () => {
+    const namespace = new NamedNamespace();
+    namespace.inside((world) => world.sysctl('net.ipv4.ip_unprivileged_port_start', '20000'));
+    const launcher = ['ip', 'netns', 'exec', namespace.name];
+    const daemon = await started(['--web.listen-address=127.0.0.1:10417'], { launcher });
+    expect(daemon.port).toBe(10_417);
     await daemon.end();
   });
 
