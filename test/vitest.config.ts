@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
-import { ALONE, MACHINE, MOCKING, PEERS } from './projects.ts';
+import { ALONE, MACHINE, MOCKING, OVER_BPF, PEERS } from './projects.ts';
 
 // Above 1 on a slow machine: the emulated kernels of test/kernels/ set it.
 const factor = Number(process.env['TEST_TIMEOUT_FACTOR'] ?? 1);
@@ -21,6 +21,7 @@ export default defineConfig({
       }),
       project('unit-mocking', 0, { include: MOCKING, isPrivileged: false }),
       project('machine', 1, { include: MACHINE, exclude: [...PEERS, ...ALONE], maxWorkers: WAITING }),
+      project('machine-bpf', 1, { include: OVER_BPF, maxWorkers: WAITING, env: { TEST_SOURCE: 'bpf' } }),
       project('peers', 1, {
         include: PEERS,
         maxWorkers: WAITING,
@@ -38,6 +39,7 @@ interface Project {
   readonly isolate?: boolean;
   readonly retry?: number;
   readonly maxWorkers?: number;
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 /** One that begins when those of a lower order have ended. */

@@ -1,4 +1,4 @@
-import type { PortSet } from './portSet.ts';
+import { type PortSet, unionOf } from './portSet.ts';
 import type { EphemeralRange } from './range.ts';
 
 /** What shows that a bind() holds a port: a port counts once, under the first. */
@@ -9,10 +9,20 @@ export interface BlockedCounts {
   readonly listener: number;
   /** Of sockets that did only bind(). */
   readonly bound: number | undefined;
-  /** Of connections whose port was chosen by number. */
+  /** Of connections whose port was chosen by number; undefined too where buckets tell. */
   readonly explicit: number | undefined;
-  /** Of connections that did bind(address, 0) first, as far as it shows. */
-  readonly inferred: number;
+  /** Of connections that did bind(address, 0) first, as far as it shows; undefined where nothing has to be inferred. */
+  readonly inferred: number | undefined;
+  /**
+   * All others that the kernel's bind buckets show: connections that did bind() first, what a closed listener left behind,
+   * TIME_WAIT of bound sockets. undefined where the source does not see them.
+   */
+  readonly bucket: number | undefined;
+}
+
+/** Ports of connections that did bind() first: as the kernel's buckets show, or as inferred. */
+export function boundFirst({ bucket, inferred = 0 }: Pick<BlockedCounts, 'bucket' | 'inferred'>): number {
+  return bucket ?? inferred;
 }
 
 /** Free ports of the half that bind(0) tries first, so that those who bind meanwhile leave one. */
@@ -22,7 +32,7 @@ const LEAST_FREE = 16;
 export class BlockedPorts {
   readonly #range: EphemeralRange;
   readonly #ports: Readonly<Record<KnownEvidence, PortSet>>;
-  /** Of listeners and bound-only sockets: read in this very sample, and nothing else. */
+  /** Of buckets, or of listeners and bound-only sockets: read in this very sample, and nothing else. */
   readonly #certain: PortSet;
   /** All of them. */
   readonly known: PortSet;
@@ -33,6 +43,18 @@ export class BlockedPorts {
     this.#ports = { listener: empty(), bound: empty(), explicit: empty() };
     this.#certain = empty();
     this.known = empty();
+  }
+
+  /** A port whose bind bucket no connect() may share. All of them come first; what is added later is evidence alone. */
+  addBucket(port: number): void {
+    if (!this.#range.usable.has(port)) return;
+    this.#certain.add(port);
+    this.known.add(port);
+  }
+
+  /** A listener or a bound-only socket, where the buckets tell which ports are blocked. */
+  explain(port: number, evidence: 'listener' | 'bound'): void {
+    this.#ports[evidence].add(port);
   }
 
   /** Listeners come first, then bound-only sockets, as the walks do. */
@@ -56,14 +78,29 @@ export class BlockedPorts {
       bound: sees.bound ? this.#certain.size - listener : undefined,
       explicit: sees.explicit ? this.#ports.explicit.size : undefined,
       inferred,
+      bucket: undefined,
+    };
+  }
+
+  /** Where all blocked ports are known from their buckets. */
+  countsOfBuckets(): BlockedCounts {
+    const { listener, bound } = this.#ports;
+    const listening = this.known.sizeOfBoth(listener);
+    const explained = this.known.sizeOfBoth(unionOf([listener, bound]) ?? listener);
+    return {
+      listener: listening,
+      bound: explained - listening,
+      explicit: undefined,
+      inferred: undefined,
+      bucket: this.known.size - explained,
     };
   }
 
   /**
    * Whether bind(address, 0) may be given a port that connections hold, as far as is certain. It tries the half that
    * connect() does not prefer first, and goes on to the other where that one is taken, by those who bind meanwhile too.
-   * False only where facts say so: every port held there has a listener or a bound-only socket. What is inferred of
-   * connections is no fact.
+   * False only where facts say so: every port held there has a listener, a bound-only socket or a blocked bucket. What is
+   * inferred of connections is no fact.
    *
    * @param held ports of a parity that any socket holds
    */

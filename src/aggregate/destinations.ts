@@ -91,6 +91,14 @@ export class Destinations {
     table.add(record, isUndecided ? 'undecided' : placeOf(record.localPort, range, known), reclaimable);
   }
 
+  /** After the walk: what was left open, and what destinations take from each other. */
+  settle(range: EphemeralRange, known: PortSet): void {
+    for (const table of this.#tables) {
+      table.decide((port) => placeOf(port, range, known));
+      addMet(table, (port) => placeOf(port, range, known));
+    }
+  }
+
   /** Ports blocked by connections, inferred; what they hold is counted as blocked from now on. */
   inferBlocked(
     range: EphemeralRange,
@@ -99,10 +107,7 @@ export class Destinations {
     judges?: Judges,
     next?: InferenceState,
   ): Inference {
-    for (const table of this.#tables) {
-      table.decide((port) => placeOf(port, range, known));
-      addMet(table, (port) => placeOf(port, range, known));
-    }
+    this.settle(range, known);
     return inferBlocked(this.#tables, range, known, memory, judges, next);
   }
 

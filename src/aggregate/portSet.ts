@@ -70,6 +70,12 @@ export class PortSet {
     for (let i = 0; i < words.length; i++) words[i] = (words[i] as number) & ~(theirs[i] as number);
   }
 
+  /** Ports that are in `other` too, a set over the same range. */
+  sizeOfBoth(other: PortSet): number {
+    const theirs = other.#words;
+    return this.#words.reduce((count, word, index) => count + popcount(word & (theirs[index] as number)), 0);
+  }
+
   /** Ports of this set with `parity` (0 even, 1 odd), of those below `end` where it is given. */
   sizeOfParity(parity: number, end = this.last + 1): number {
     const mask = parity === 0 ? 0x55555555 : 0xaaaaaaaa;

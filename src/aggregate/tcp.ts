@@ -1,54 +1,23 @@
 import type { PortSysctls } from '../kernel/sysctl.ts';
 import { type SocketRecord, TcpState } from '../sockets/record.ts';
 import { BlockedPorts, type KnownEvidence } from './blockedPorts.ts';
-import type { DestinationHolders } from './destinationHolders.ts';
-import type { DeviceName } from './destinationKey.ts';
 import { type Destinations, leastOf } from './destinations.ts';
-import type { DroppedTotals } from './droppedTotals.ts';
 import { regime } from './exhaustion.ts';
 import type { ExplicitPorts } from './explicitPorts.ts';
 import type { HeldConnections } from './heldConnections.ts';
-import type { Judges } from './inference.ts';
-import type { InferenceState } from './inferenceState.ts';
-import type { Limits } from './limits.ts';
+import type { Inference, Judges } from './inference.ts';
+import { emptyInferenceState, type InferenceState } from './inferenceState.ts';
 import { Listeners } from './listeners.ts';
 import { LocalAddresses } from './localAddresses.ts';
 import type { PortsByCgroup } from './portsByCgroup.ts';
 import type { EphemeralRange } from './range.ts';
 import { connectionCounts, familyGroup, StateCounts, tcpSocketCounts } from './states.ts';
+import type { TcpSummaryOptions, TcpWalkOptions } from './tcpOptions.ts';
 import type { TcpSnapshot } from './tcpSnapshot.ts';
 import { UsedUpHalves } from './usedUpHalves.ts';
 import { type Vrf, Vrfs } from './vrfs.ts';
 
-export interface TcpWalkOptions {
-  /** Takes who holds which ports. */
-  readonly ports?: PortsByCgroup | undefined;
-  /** Destinations whose holders are counted. */
-  readonly watched?: DestinationHolders | undefined;
-  /** Takes the outbound connections that are counted. */
-  readonly held?: HeldConnections | undefined;
-  /** See `needsPorts`. */
-  readonly keepsPorts?: boolean;
-  /** Recognises connections whose port was chosen by number; undefined where the source cannot tell. */
-  readonly explicit?: ExplicitPorts | undefined;
-}
-
-/** What a summary takes beside what was walked. */
-export interface TcpSummaryOptions {
-  readonly limits: Pick<Limits, 'destinations' | 'localAddresses' | 'listeners'>;
-  /** Whether sockets that did only bind() were in the walk. */
-  readonly seesBoundOnly: boolean;
-  /** Of the sample before; that for the next comes back with the summary. */
-  readonly memory: InferenceState;
-  /** Of the devices that records named. */
-  readonly deviceName?: DeviceName;
-  /** Asks the kernel where the inference cannot tell. */
-  readonly isBlocked?: Judges['isBlocked'] | undefined;
-  /** What listeners dropped until now. */
-  readonly dropped?: DroppedTotals;
-}
-
-/** One sample of TCP sockets: listeners first, then all others, then the summary. */
+/** One sample of TCP sockets: bind buckets where they are seen, listeners, then all others, then the summary. */
 export class TcpSockets {
   readonly #range: EphemeralRange;
   readonly #sysctls: PortSysctls;
@@ -63,14 +32,16 @@ export class TcpSockets {
   readonly #held: HeldConnections | undefined;
   readonly #vrfs: Vrfs;
   readonly #keepsPorts: boolean;
+  readonly #seesBinds: boolean;
 
   /** @param destinations cleared and reused, because it is the one large part */
   constructor(
     range: EphemeralRange,
     sysctls: PortSysctls,
     destinations: Destinations,
-    { ports, watched, held, keepsPorts = false, explicit }: TcpWalkOptions = {},
+    { ports, watched, held, keepsPorts = false, explicit, seesBinds = false }: TcpWalkOptions = {},
   ) {
+    this.#seesBinds = seesBinds;
     this.#held = held;
     this.#range = range;
     this.#sysctls = sysctls;
@@ -86,17 +57,30 @@ export class TcpSockets {
     explicit?.restart();
   }
 
+  /** A port that is held, in the VRF of the record or outside of all. */
+  addBucket({ localPort, vrf }: SocketRecord, isBlocked: boolean): void {
+    if (!isBlocked) return;
+    const inside = this.#vrfs.of({ vrf });
+    if (inside !== undefined) inside.blockPort(localPort);
+    else if (vrf === 0) this.#blocked.addBucket(localPort);
+  }
+
+  /** An address that a port is held on. */
+  addBoundAddress(record: SocketRecord): void {
+    this.#localAddresses.add(record);
+  }
+
   addListener(record: SocketRecord): void {
     this.#sockets.add(familyGroup(record.socketFamily), record.state);
     this.#listeners.add(record);
-    this.#localAddresses.add(record);
+    if (!this.#seesBinds) this.#localAddresses.add(record);
     this.#ports?.add(record);
     this.#block(record, 'listener');
   }
 
   addConnection(record: SocketRecord): void {
     this.#sockets.add(familyGroup(record.socketFamily), record.state);
-    this.#localAddresses.add(record);
+    if (!this.#seesBinds) this.#localAddresses.add(record);
     this.#ports?.add(record);
     if (record.state === TcpState.CLOSE) {
       this.#block(record, 'bound');
@@ -129,7 +113,8 @@ export class TcpSockets {
 
   /** The next walk should keep all ports from the start. */
   get wantsPorts(): boolean {
-    return this.#destinations.meetsOthers || this.#vrfs.meetsOthers || !this.#usedUp().isEmpty;
+    if (this.#destinations.meetsOthers || this.#vrfs.meetsOthers) return true;
+    return !this.#seesBinds && !this.#usedUp().isEmpty;
   }
 
   summarise({
@@ -141,11 +126,11 @@ export class TcpSockets {
     dropped,
   }: TcpSummaryOptions): { snapshot: TcpSnapshot; memory: InferenceState } {
     const { known } = this.#blocked;
-    const usedUp = this.#keepsPorts ? this.#usedUp() : undefined;
-    const inference = this.#destinations.inferBlocked(this.#range, known, memory, { usedUp, isBlocked });
+    const inference = this.#seesBinds ? undefined : this.#infer(memory, isBlocked);
+    if (inference === undefined) this.#destinations.settle(this.#range, known);
     const usable = this.#range.usableCount;
-    const inferred = inference.inferred.size;
-    const uncertain = inference.uncertain.size;
+    const inferred = inference?.inferred.size ?? 0;
+    const uncertain = inference?.uncertain.size ?? 0;
     const available = usable - known.size - inferred;
     const capacity = { available, availableAtLeast: available - uncertain };
     const { worst, addresses } = this.#localAddresses.summarise(limits.localAddresses, deviceName);
@@ -154,20 +139,18 @@ export class TcpSockets {
       outside,
       limits.destinations,
       deviceName,
-      memory,
-      inference.memory,
+      inference && { before: memory, after: inference.memory },
     );
     const connect = leastOf(worstInVrfs, this.#destinations.worst(capacity));
     return {
-      memory: inference.memory,
+      memory: inference?.memory ?? emptyInferenceState(),
       snapshot: {
         sampledSockets: this.#sockets.total,
         sockets: tcpSocketCounts(this.#sockets, seesBoundOnly),
         connections: connectionCounts(this.#connections),
-        blocked: this.#blocked.counts(
-          { bound: seesBoundOnly, explicit: this.#explicit !== undefined },
-          inferred,
-        ),
+        blocked: this.#seesBinds
+          ? this.#blocked.countsOfBuckets()
+          : this.#blocked.counts({ bound: seesBoundOnly, explicit: this.#explicit !== undefined }, inferred),
         usedPorts: this.#localAddresses.usedPorts,
         uncertain,
         capacity: available,
@@ -183,13 +166,23 @@ export class TcpSockets {
     };
   }
 
+  #infer(memory: InferenceState, isBlocked: Judges['isBlocked']): Inference {
+    const usedUp = this.#keepsPorts ? this.#usedUp() : undefined;
+    const { known } = this.#blocked;
+    return this.#destinations.inferBlocked(this.#range, known, memory, { usedUp, isBlocked });
+  }
+
   #usedUp(): UsedUpHalves {
     return new UsedUpHalves(this.#range, this.#localAddresses);
   }
 
   #block(record: SocketRecord, evidence: KnownEvidence): void {
     const vrf = this.#vrfs.of(record);
-    if (vrf === undefined) this.#blocked.add(record.localPort, evidence);
+    if (this.#seesBinds && evidence !== 'explicit') {
+      // Which ports are blocked is known; this is why.
+      if (vrf === undefined) this.#blocked.explain(record.localPort, evidence);
+      else vrf.explain(record);
+    } else if (vrf === undefined) this.#blocked.add(record.localPort, evidence);
     else vrf.block(record);
   }
 

@@ -30,7 +30,7 @@ export class Vrfs {
   }
 
   /** The VRF whose buckets the socket's port is in; undefined for those of none. */
-  of({ vrf }: SocketRecord): Vrf | undefined {
+  of({ vrf }: Pick<SocketRecord, 'vrf'>): Vrf | undefined {
     if (vrf === 0 || this.#sysctls.l3mdevAccept) return undefined;
     const known = this.#vrfs.get(vrf);
     if (known !== undefined) return known;
@@ -50,24 +50,20 @@ export class Vrfs {
   /**
    * Adds the destinations of all VRFs to those outside.
    *
-   * @param after what this sample leaves for the next is added here
+   * @param inference of the sample before, and what this one leaves for the next; undefined where all is known
    */
   addTo(
     outside: DestinationsSnapshot,
     limit: number,
     deviceName: DeviceName,
-    memory: InferenceState,
-    after: InferenceState,
+    inference: { readonly before: InferenceState; readonly after: InferenceState } | undefined,
   ): { destinations: DestinationsSnapshot; worst: Capacity } {
     let { total } = outside;
     const usable = this.#range.usableCount;
     let worst: Capacity = { available: usable, availableAtLeast: usable };
     const rows: Destination[] = [];
     for (const { destinations, known } of this.#vrfs.values()) {
-      // The kernel is asked outside of VRFs, whose buckets are others.
-      const { inferred, uncertain } = destinations.inferBlocked(this.#range, known, memory, {}, after);
-      const available = usable - known.size - inferred.size;
-      const capacity = { available, availableAtLeast: available - uncertain.size };
+      const capacity = this.#capacityOf(destinations, known, inference);
       const inside = destinations.snapshot(limit, capacity, usable, deviceName);
       total += inside.total;
       rows.push(...inside.fullest);
@@ -76,6 +72,23 @@ export class Vrfs {
     if (total === outside.total) return { destinations: outside, worst };
     const fullest = [...outside.fullest, ...rows].toSorted((a, b) => a.available - b.available);
     return { destinations: { total, fullest: fullest.slice(0, limit) }, worst };
+  }
+
+  #capacityOf(
+    destinations: Destinations,
+    known: PortSet,
+    inference: { readonly before: InferenceState; readonly after: InferenceState } | undefined,
+  ): Capacity {
+    const available = this.#range.usableCount - known.size;
+    if (inference === undefined) {
+      destinations.settle(this.#range, known);
+      return { available, availableAtLeast: available };
+    }
+    const { before, after } = inference;
+    // The kernel is asked outside of VRFs, whose buckets are others.
+    const { inferred, uncertain } = destinations.inferBlocked(this.#range, known, before, {}, after);
+    const likely = available - inferred.size;
+    return { available: likely, availableAtLeast: likely - uncertain.size };
   }
 }
 
@@ -95,9 +108,17 @@ export class Vrf {
   }
 
   /** Of a socket that is known to block its port. */
-  block({ localPort, state }: SocketRecord): void {
-    if (!this.#range.usable.has(localPort)) return;
-    this.known.add(localPort);
+  block(record: SocketRecord): void {
+    this.blockPort(record.localPort);
+    this.explain(record);
+  }
+
+  blockPort(port: number): void {
+    if (this.#range.usable.has(port)) this.known.add(port);
+  }
+
+  /** Of a listener. */
+  explain({ localPort, state }: SocketRecord): void {
     if (state === TcpState.LISTEN) this.#listenerPorts.add(localPort);
   }
 

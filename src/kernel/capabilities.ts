@@ -9,6 +9,8 @@ const MASKS = {
   CAP_DAC_READ_SEARCH: (1n << 2n) | (1n << 1n),
   CAP_SYS_PTRACE: 1n << 19n,
   CAP_SYS_ADMIN: 1n << 21n,
+  CAP_PERFMON: 1n << 38n,
+  CAP_BPF: 1n << 39n,
 } as const;
 
 export type Capability = keyof typeof MASKS;
@@ -31,6 +33,11 @@ export function whyDenied(capabilities: readonly Capability[], status = readStat
   if (missing.length > 0) return `needs ${missing.join(' and ')}`;
   const held = `${capabilities.join(' and ')} ${capabilities.length === 1 ? 'is' : 'are'} held`;
   return `denied although ${held} (a security module, or another user namespace)`;
+}
+
+/** Whether a seccomp filter decides which system calls this thread may make: `Seccomp:` of proc_pid_status(5). */
+export function isFiltered(status = readStatus()): boolean {
+  return /^Seccomp:\t2$/m.test(status);
 }
 
 function readStatus(): string {

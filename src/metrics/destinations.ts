@@ -11,7 +11,7 @@ const LABELS = ['netns', 'local_address', 'remote_address', 'remote_port'] as co
 export const defineDestinations: DefineMetricGroup = (registers) => {
   const used = new PaintedGauge(registers, {
     name: 'port_destination_used_ports',
-    help: 'Ephemeral ports held by outbound TCP connections to this destination, including blocked ports (sock_diag).',
+    help: 'Ephemeral ports held by outbound TCP connections to this destination, including blocked ports (socket tables).',
     labels: [...LABELS, 'state'],
     optionalLabels: DEVICE_LABELS,
   });
@@ -19,14 +19,14 @@ export const defineDestinations: DefineMetricGroup = (registers) => {
     name: 'port_destination_reclaimable_ports',
     help:
       'Ephemeral ports in TIME_WAIT that the next connect() to this destination can reuse: net.ipv4.tcp_tw_reuse allows ' +
-      'it and they are old enough (sock_diag).',
+      'it and they are old enough (socket tables).',
     labels: LABELS,
     optionalLabels: DEVICE_LABELS,
   });
   const available = new PaintedGauge(registers, {
     name: 'port_destination_available_ports',
     help:
-      'Further TCP connect() calls to this destination that succeed before EADDRNOTAVAIL (sock_diag); a minimum while ' +
+      'Further TCP connect() calls to this destination that succeed before EADDRNOTAVAIL (socket tables); a minimum while ' +
       'port_ephemeral_uncertain_ports is above 0.',
     labels: LABELS,
     optionalLabels: DEVICE_LABELS,
@@ -34,7 +34,7 @@ export const defineDestinations: DefineMetricGroup = (registers) => {
   const ratio = new PaintedGauge(registers, {
     name: 'port_destination_exhaustion_ratio',
     help:
-      'Ephemeral port exhaustion towards this destination (sock_diag): 1 means the next TCP connect() fails with ' +
+      'Ephemeral port exhaustion towards this destination (socket tables): 1 means the next TCP connect() fails with ' +
       'EADDRNOTAVAIL.',
     labels: LABELS,
     optionalLabels: DEVICE_LABELS,
@@ -43,7 +43,7 @@ export const defineDestinations: DefineMetricGroup = (registers) => {
     name: 'port_destinations',
     help:
       'Distinct destinations (local address, remote address, remote port, device) that hold ephemeral ports, exported or ' +
-      'not (sock_diag).',
+      'not (socket tables).',
     labels: ['netns'],
   });
   const gauges = [used, reclaimable, available, ratio, seen];

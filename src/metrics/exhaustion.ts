@@ -6,7 +6,7 @@ import type { DefineMetricGroup } from './metricGroup.ts';
 
 const REGIMES =
   'When no port is left, calls fail with EADDRNOTAVAIL (TCP connect), EADDRINUSE (TCP and UDP bind) or EAGAIN (UDP ' +
-  'connect). From sock_diag and net.ipv4.ip_local_port_range.';
+  'connect). From the socket tables and net.ipv4.ip_local_port_range.';
 
 /** The worst key of each of the four regimes: what alerts stand on. */
 export const defineExhaustion: DefineMetricGroup = (registers) => {
@@ -28,7 +28,7 @@ export const defineExhaustion: DefineMetricGroup = (registers) => {
   });
   const capacity = new PaintedGauge(registers, {
     name: 'port_connect_capacity_ports',
-    help: 'Ports available to a destination not in use yet: usable minus blocked and uncertain ports (TCP), usable minus used ports (UDP). From sock_diag.',
+    help: 'Ports available to a destination not in use yet: usable minus blocked and uncertain ports (TCP), usable minus used ports (UDP). From the socket tables.',
     labels: ['netns', 'protocol'],
   });
   const gauges = [ratio, available, peak, capacity];

@@ -11,7 +11,7 @@ export const defineListeners: DefineMetricGroup = (registers) => {
   const count = new PaintedGauge(registers, {
     name: 'port_listeners',
     help:
-      'Listening sockets (sock_diag): TCP in LISTEN, and unconnected UDP on a port that was not chosen automatically: ' +
+      'Listening sockets (socket tables): TCP in LISTEN, and unconnected UDP on a port that was not chosen automatically: ' +
       'outside the usable ephemeral ports, or shared by several sockets.',
     labels: ['netns', 'protocol', 'family'],
   });
@@ -24,24 +24,24 @@ export const defineListeners: DefineMetricGroup = (registers) => {
   });
   const queue = new PaintedGauge(registers, {
     name: 'port_listener_accept_queue',
-    help: 'Connections waiting for accept() (sock_diag). The kernel drops new ones while the queue is above its limit.',
+    help: 'Connections waiting for accept() (socket tables). The kernel drops new ones while the queue is above its limit.',
     labels: LABELS,
   });
   const queueLimit = new PaintedGauge(registers, {
     name: 'port_listener_accept_queue_limit',
-    help: 'Maximum connections waiting for accept(): the backlog of listen(), capped at net.core.somaxconn (sock_diag).',
+    help: 'Maximum connections waiting for accept(): the backlog of listen(), capped at net.core.somaxconn (socket tables).',
     labels: LABELS,
   });
   const dropped = new PaintedCounter(registers, {
     name: 'port_listener_dropped_total',
     help:
       'Connections (TCP) or datagrams (UDP) that this listener dropped, including those dropped by sockets it has closed ' +
-      '(sock_diag SK_MEMINFO_DROPS).',
+      '(socket tables).',
     labels: LABELS,
   });
   const connections = new PaintedGauge(registers, {
     name: 'port_listener_connections',
-    help: 'Open connections that this listener accepted (sock_diag).',
+    help: 'Open connections that this listener accepted (socket tables).',
     labels: LABELS,
   });
   const inRange = new PaintedGauge(registers, {

@@ -12,20 +12,20 @@ export const defineLocalAddresses: DefineMetricGroup = (registers) => {
     name: 'port_local_address_used_ports',
     help:
       'Distinct usable ephemeral ports that bind() on this local address cannot choose: held on the address itself or on ' +
-      'a wildcard address that covers it (sock_diag).',
+      'a wildcard address that covers it (socket tables).',
     labels: LABELS,
     optionalLabels: DEVICE_LABELS,
   });
   const available = new PaintedGauge(registers, {
     name: 'port_local_address_available_ports',
-    help: 'Further bind() calls to port 0 on this local address that succeed before EADDRINUSE (sock_diag).',
+    help: 'Further bind() calls to port 0 on this local address that succeed before EADDRINUSE (socket tables).',
     labels: LABELS,
     optionalLabels: DEVICE_LABELS,
   });
   const ratio = new PaintedGauge(registers, {
     name: 'port_local_address_exhaustion_ratio',
     help:
-      'Ephemeral port exhaustion of this local address (sock_diag): 1 means the next bind() to port 0 fails with ' +
+      'Ephemeral port exhaustion of this local address (socket tables): 1 means the next bind() to port 0 fails with ' +
       'EADDRINUSE.',
     labels: LABELS,
     optionalLabels: DEVICE_LABELS,
@@ -33,7 +33,7 @@ export const defineLocalAddresses: DefineMetricGroup = (registers) => {
   const seen = new PaintedGauge(registers, {
     name: 'port_local_addresses',
     help:
-      'Distinct local addresses with sockets on ephemeral ports, exported or not (sock_diag). Wildcard addresses are not ' +
+      'Distinct local addresses with sockets on ephemeral ports, exported or not (socket tables). Wildcard addresses are not ' +
       'counted; their ports count for every address they cover.',
     labels: ['netns', 'protocol'],
   });

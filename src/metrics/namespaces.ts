@@ -15,13 +15,24 @@ export const defineNamespaces: DefineMetricGroup = (registers) => {
     name: 'port_namespaces',
     help: 'Network namespaces found in /proc and /run/netns, sampled or not.',
   });
+  const unlisted = new PaintedGauge(registers, {
+    name: 'port_unlisted_namespace_connections',
+    help:
+      'TCP connections in network namespaces that no process is in and /run/netns does not name: they are in no ' +
+      'other metric. From the kernel (BPF); absent where the source is sock_diag or /proc/net.',
+  });
   return {
     clear() {
+      unlisted.clear();
       info.clear();
       seen.clear();
     },
     paint(state) {
-      if (state.kind === 'sampled') seen.set({}, state.snapshot.namespacesFound);
+      if (state.kind === 'sampled') {
+        const { namespacesFound, unlistedConnections } = state.snapshot;
+        seen.set({}, namespacesFound);
+        if (unlistedConnections !== undefined) unlisted.set({}, unlistedConnections);
+      }
       for (const { identity } of namespacesOf(state)) {
         const { netns, inode, container, podUid, process } = identity;
         info.set({ netns, inode, container, pod_uid: podUid, process }, 1);

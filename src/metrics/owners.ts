@@ -8,13 +8,13 @@ export const defineOwners: DefineMetricGroup = (registers) => {
   const ports = new PaintedGauge(registers, {
     name: 'port_owner_ephemeral_ports',
     help:
-      'Distinct usable ephemeral ports held by the sockets of this systemd unit, container, pod or cgroup (sock_diag ' +
-      'INET_DIAG_CGROUP_ID). Sockets without a cgroup, such as those in TIME_WAIT, are unattributed.',
+      'Distinct usable ephemeral ports held by the sockets of this systemd unit, container, pod or cgroup (socket ' +
+      'tables). Sockets without a cgroup, such as those in TIME_WAIT, are unattributed.',
     labels: ['netns', 'protocol', 'owner'],
   });
   const seen = new PaintedGauge(registers, {
     name: 'port_owners',
-    help: 'Distinct owners of ephemeral ports, exported or not (sock_diag INET_DIAG_CGROUP_ID).',
+    help: 'Distinct owners of ephemeral ports, exported or not (socket tables).',
     labels: ['netns', 'protocol'],
   });
   return {

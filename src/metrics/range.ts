@@ -28,24 +28,25 @@ export const defineRange: DefineMetricGroup = (registers) => {
   const blocked = new PaintedGauge(registers, {
     name: 'port_ephemeral_blocked_ports',
     help:
-      'Usable ephemeral ports that no TCP connect() can choose, whatever the destination, because bind() holds them ' +
-      '(sock_diag). Evidence: listener; bound, a socket that only called bind() (absent before Linux 6.8, which does not ' +
-      'show these); explicit, a connection whose port the application chose by number (absent where sock_diag cannot ' +
-      'tell); inferred, a connection that called bind() to port 0 first, as the parity of its port shows.',
+      'Usable ephemeral ports that no TCP connect() can choose, whatever the destination, because bind() holds them. ' +
+      'Evidence: listener; bound, a socket that only called bind(); bucket, any other that the bind buckets of the ' +
+      'kernel show (BPF). Where the source is sock_diag, bound is absent before Linux 6.8, and in place of bucket: ' +
+      'explicit, a connection whose port the application chose by number; inferred, a connection that called bind() ' +
+      'to port 0 first, as the parity of its port shows.',
     labels: ['netns', 'evidence'],
   });
   const uncertain = new PaintedGauge(registers, {
     name: 'port_ephemeral_uncertain_ports',
     help:
       'Usable ephemeral ports that may or may not be blocked: their sockets may have called bind() to port 0 first, ' +
-      'and neither sock_diag nor a test of each port (Linux 6.3 and later) could tell. Available ports count them as ' +
+      'and neither the socket tables nor a test of each port (Linux 6.3 and later) could tell. Available ports count them as ' +
       'blocked, ratios do not.',
     labels: ['netns'],
   });
   const used = new PaintedGauge(registers, {
     name: 'port_ephemeral_used_ports',
     help:
-      'Distinct usable ephemeral ports with at least one socket (sock_diag). TCP destinations share ports, so this ' +
+      'Distinct usable ephemeral ports with at least one socket (socket tables). TCP destinations share ports, so this ' +
       'overstates the exhaustion of connect().',
     labels: ['netns', 'protocol'],
   });

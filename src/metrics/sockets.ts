@@ -8,13 +8,13 @@ export const defineSockets: DefineMetricGroup = (registers) => {
   const sockets = new PaintedGauge(registers, {
     name: 'port_sockets',
     help:
-      'Sockets by state (sock_diag). IPv4-mapped IPv6 sockets count as ipv6. State bound_inactive, sockets that only ' +
+      'Sockets by state (socket tables). IPv4-mapped IPv6 sockets count as ipv6. State bound_inactive, sockets that only ' +
       'called bind(), is absent before Linux 6.8, which does not show them.',
     labels: ['netns', 'protocol', 'family', 'state'],
   });
   const connections = new PaintedGauge(registers, {
     name: 'port_connections',
-    help: 'TCP connections by state (sock_diag); inbound if a listener holds the local address and port.',
+    help: 'TCP connections by state (socket tables); inbound if a listener holds the local address and port.',
     labels: ['netns', 'direction', 'state'],
   });
   return {

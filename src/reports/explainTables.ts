@@ -93,13 +93,17 @@ export function releaseTable(release: readonly TimeWaitRelease[], terminal: Term
   return release.at(-1)?.ports === 0 ? undefined : renderTable(RELEASE_COLUMNS, release, terminal);
 }
 
-export function blockedTable({ tcp: { blocked } }: Explained, terminal: Terminal): string {
+export function blockedTable({ tcp }: Explained, terminal: Terminal): string {
+  const { listener, bound = 'unknown', bucket, explicit = 'unknown', inferred = 'unknown' } = tcp.blocked;
+  const first = 'connections that called bind(address, 0) first (inferred)';
   const rows: Row[] = [
-    { name: 'listeners', value: blocked.listener },
-    { name: 'sockets that only called bind()', value: blocked.bound ?? 'unknown' },
-    { name: 'connections whose port was chosen by number', value: blocked.explicit ?? 'unknown' },
-    { name: 'connections that called bind(address, 0) first (inferred)', value: blocked.inferred },
+    { name: 'listeners', value: listener },
+    { name: 'sockets that only called bind()', value: bound },
+    { name: 'connections whose port was chosen by number', value: explicit },
+    { name: first, value: inferred },
   ];
+  if (bucket !== undefined)
+    rows.splice(2, 2, { name: 'connections that called bind() first', value: bucket });
   return renderTable(BLOCKED_COLUMNS, rows, terminal);
 }
 

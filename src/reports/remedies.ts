@@ -1,3 +1,4 @@
+import { boundFirst } from '../aggregate/blockedPorts.ts';
 import type { Listener } from '../aggregate/listeners.ts';
 import type { RangeSnapshot } from '../aggregate/range.ts';
 import type { TcpSnapshot } from '../aggregate/tcpSnapshot.ts';
@@ -28,11 +29,12 @@ export function remediesFor(
   tcp: TcpSnapshot,
   range: RangeSnapshot,
 ): Remedy[] {
-  const { bound = 0, explicit = 0, listener, inferred } = tcp.blocked;
+  const { bound = 0, explicit = 0, listener } = tcp.blocked;
+  const first = boundFirst(tcp.blocked);
   const { used, reclaimable, available } = destination;
   const blocked = heldBlocked(destination, tcp);
-  // All of them are taken for inferred ones, as nearly all are: a connection rarely shares its port with a listener.
-  const heldElsewhere = Math.max(0, blocked - inferred);
+  // All of them are taken for connections that did bind() first, as nearly all are: a connection rarely shares its port with a listener.
+  const heldElsewhere = Math.max(0, blocked - first);
   const closeWait = holders.owners.reduce((sum, owner) => sum + owner.closeWait, 0);
   const within: readonly Remedy[] = [
     {
@@ -57,7 +59,7 @@ export function remediesFor(
     ...poolConnections(holders, range),
     {
       remedy: 'bindAddressNoPort',
-      freesPorts: inferred - blocked,
+      freesPorts: first - blocked,
       action: 'set IP_BIND_ADDRESS_NO_PORT before bind(address, 0), so that it blocks no port',
     },
     {

@@ -21,7 +21,7 @@ export function heldBy({ established, timeWait, other }: Destination['used']): n
  * know.
  */
 export function availableAtMost(destination: Numbers, tcp: TcpSnapshot): number {
-  const { inferred, explicit = 0 } = tcp.blocked;
+  const { inferred = 0, explicit = 0 } = tcp.blocked;
   const heldInferred = Math.max(0, heldBlocked(destination, tcp) - explicit);
   return destination.available + Math.max(0, inferred - heldInferred);
 }

@@ -20,16 +20,16 @@ export interface Calculated {
 /** Asks the kernel for ports in one namespace, sample after sample. */
 export class Canary {
   readonly #libc: Libc;
-  readonly #exact: Readonly<Record<Protocol, boolean>>;
+  readonly #exact: () => Readonly<Record<Protocol, boolean>>;
   readonly #leavesNothing: boolean;
   #answersQuestions = true;
   readonly #disagreements = new Map<string, number>();
 
   /**
-   * @param exact which protocol's calculation knows every socket: only that can be refuted
+   * @param exact which protocol's calculation knows every socket, at this sample: only that can be refuted
    * @param kernelRelease since 6.18 a port is as free as before once its binder closed it
    */
-  constructor(libc: Libc, exact: Readonly<Record<Protocol, boolean>>, kernelRelease = release()) {
+  constructor(libc: Libc, exact: () => Readonly<Record<Protocol, boolean>>, kernelRelease = release()) {
     this.#exact = exact;
     this.#libc = libc;
     this.#leavesNothing = releaseAtLeast(kernelRelease, 6, 18);
@@ -54,9 +54,10 @@ export class Canary {
 
   /** One bind(loopback, 0) for each protocol and family, on the calling thread, which must be in the namespace. */
   ask(calculated: Calculated): CanaryAnswer[] {
+    const exact = this.#exact();
     return KEYS.map(({ protocol, family }) => {
       const asked = this.#mayAsk(protocol, calculated) ? this.#bind(protocol, family) : NOT_ASKED;
-      const available = this.#exact[protocol] ? calculated[protocol]?.onLoopback[family] : undefined;
+      const available = exact[protocol] ? calculated[protocol]?.onLoopback[family] : undefined;
       const disagrees = isRefuted(available, asked, protocol === 'tcp' && calculated.leavesOneOut);
       const key = `${protocol} ${family}`;
       const disagreements = (this.#disagreements.get(key) ?? 0) + (disagrees ? 1 : 0);

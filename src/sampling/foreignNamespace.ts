@@ -62,6 +62,12 @@ export class ForeignNamespace {
     this.waitingSince = performance.now();
   }
 
+  /** It was read whole without having to be due. */
+  readAlways(sample: FullSample): void {
+    this.#isDue = true;
+    this.read(sample);
+  }
+
   /** It could not be entered. */
   failed(error: string): void {
     this.missed();

@@ -56,14 +56,23 @@ export class ForeignNamespaces {
    * One round.
    *
    * @param startedCpu `cpuTime` at its start
+   * @param isRead the tables of all of them were read at once: nothing has to be estimated
    * @returns those that are still there, and how many were left out by the limit
    */
-  sample(startedCpu: number): { readonly sampled: readonly ForeignNamespace[]; readonly omitted: number } {
+  sample(
+    startedCpu: number,
+    isRead: boolean,
+  ): { readonly sampled: readonly ForeignNamespace[]; readonly omitted: number } {
     const { members } = this.#registry;
     const chosen = this.#chooseLargest(members);
-    const sampled = this.#estimateAll(chosen);
-    this.#readDue(sampled, startedCpu);
+    const sampled = isRead ? this.#sampleAll(chosen) : this.#estimateAll(chosen);
+    if (!isRead) this.#readDue(sampled, startedCpu);
     return { sampled, omitted: members.length - chosen.length };
+  }
+
+  /** Whether there is one with that inode number, wanted or not. */
+  knows(inode: number): boolean {
+    return this.#registry.has(inode);
   }
 
   byName(netns: string): ForeignNamespace | undefined {
@@ -83,6 +92,17 @@ export class ForeignNamespaces {
     const bySize = members.toSorted((a, b) => b.size - a.size);
     for (const member of bySize.slice(namespacesLimit)) member.closeSource();
     return bySize.slice(0, namespacesLimit);
+  }
+
+  /** → those that are still there. */
+  #sampleAll(members: readonly ForeignNamespace[]): ForeignNamespace[] {
+    return members.filter((member) =>
+      this.#inside(member, (entering) => {
+        member.opened ??= this.#open();
+        const { outcomes, ...rest } = member.opened.sample();
+        member.readAlways({ ...rest, outcomes: [entering, ...outcomes] });
+      }),
+    );
   }
 
   /** → those that are still there. */

@@ -34,6 +34,10 @@ export class NamespaceRegistry {
     return this.#members.size;
   }
 
+  has(inode: number): boolean {
+    return this.#members.has(inode);
+  }
+
   /** The wanted ones. */
   get members(): ForeignNamespace[] {
     return [...this.#members.values()].filter(({ identity }) => this.#wanted?.test(identity.netns) ?? true);

@@ -7,7 +7,7 @@ import type { SocketProcesses } from '../owners/socketProcesses.ts';
 import type { NamedHolders } from '../snapshot/owners.ts';
 import type { CollectorOutcome, HostCollectorName, NamespaceSample } from '../snapshot/sample.ts';
 import type { NamespaceSnapshot } from '../snapshot/snapshot.ts';
-import type { SocketSource } from '../sockets/source.ts';
+import type { Round, SocketSource } from '../sockets/source.ts';
 import type { Canary } from './canary.ts';
 import { collect } from './collect.ts';
 import { describeListeners, listenersIn } from './describeListeners.ts';
@@ -41,6 +41,8 @@ export interface HostSample {
   readonly found: number;
   /** Of the wanted ones, those left out because of the limit. */
   readonly omitted: number;
+  /** Of namespaces that were not found; undefined where that cannot be told. */
+  readonly unlistedConnections: number | undefined;
 }
 
 /** The network namespaces of a host: the own one, and others at little more cost. */
@@ -68,10 +70,11 @@ export class SampledHost {
     const { ownerResolver, own, options, cpuTime } = this.#host;
     const startedCpu = cpuTime();
     ownerResolver.beginRound();
+    const round = this.#beginRound();
     const sample = this.#own.sample();
     this.#host.afterOwn?.();
     const finding = this.#findOthers();
-    const { sampled = [], omitted = 0 } = this.#others?.sample(startedCpu) ?? {};
+    const { sampled = [], omitted = 0 } = this.#others?.sample(startedCpu, round !== undefined) ?? {};
     const samples: Named<NamespaceIdentity>[] = [
       [own, finding === undefined ? sample : withOutcome(sample, finding)],
       ...sampled.flatMap(({ identity, latest }): Named<NamespaceIdentity>[] =>
@@ -90,6 +93,7 @@ export class SampledHost {
       })),
       found: 1 + (this.#others?.found ?? 0),
       omitted,
+      unlistedConnections: this.#unlistedIn(round),
     };
   }
 
@@ -121,6 +125,21 @@ export class SampledHost {
     return new SampledNamespace({
       ...{ source, options, ownerResolver, destinations, walkTurns, canary: newCanary?.() },
     });
+  }
+
+  /** Reads the tables of the whole host, where the source can. */
+  #beginRound(): Round | undefined {
+    const { source, options } = this.#host;
+    return source.beginRound?.({ inodes: options.keepsConnections, cgroups: options.limits.owners > 0 });
+  }
+
+  /** Connections of namespaces that no process is in and no name refers to, or that are too new to have been found. */
+  #unlistedIn(round: Round | undefined): number | undefined {
+    const others = this.#others;
+    if (round === undefined || others === undefined) return undefined;
+    return round.inodes
+      .filter((inode) => inode !== this.#host.own.inode && !others.knows(inode))
+      .reduce((sum, inode) => sum + round.connectionsIn(inode), 0);
   }
 
   /** Looks which other namespaces there are → how that went; undefined where none is wanted. */

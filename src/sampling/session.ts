@@ -56,7 +56,14 @@ export function openSession(
   const thread = ownNamespace(procfs);
   // A range that cannot be read now will not be readable later: a wrong --path.procfs, or no proc at all.
   readPortSysctls(procfs);
-  const source = chooseSource(options.source, procfs, log, { netlink: () => openNetlinkSource(openLibc()) });
+  const source = chooseSource(
+    options.source,
+    { procfs, sysfs: options.sysfs, log },
+    {
+      netlink: () => openNetlinkSource(openLibc()),
+      ...(recorder && { bpf: notRecorded }),
+    },
+  );
   try {
     return openWith(source, options, log, { cpuTime, recorder, openLibc, ...thread });
   } catch (error) {
@@ -104,7 +111,7 @@ function openWith(
     sample() {
       const startedAt = performance.now();
       const startedCpu = cpuTime();
-      const { namespaces, found, omitted } = host.sample();
+      const { namespaces, found, omitted, unlistedConnections } = host.sample();
       const cpuMs = cpuTime() - startedCpu;
       const durationMs = performance.now() - startedAt;
       return {
@@ -117,6 +124,7 @@ function openWith(
         namespaces,
         namespacesFound: found,
         namespacesOmitted: omitted,
+        unlistedConnections,
       };
     },
     holdersOf: (netns, destinations) => host.holdersOf(netns, destinations),
@@ -124,6 +132,10 @@ function openWith(
     pathOf: (netns) => (netns === own.netns ? ownPath : host.pathOf(netns)),
     close: () => host.close(),
   };
+}
+
+function notRecorded(): never {
+  throw new ExporterError('a recording holds the answers of netlink');
 }
 
 function openOthers(
@@ -159,7 +171,7 @@ function openOthers(
 /** → how to make one for each namespace. */
 function openCanary(
   { canary }: SamplingOptions,
-  { sees }: SocketSource,
+  source: SocketSource,
   openLibc: () => Libc,
   log: Logger,
 ): SampledHostOptions['newCanary'] {
@@ -167,7 +179,7 @@ function openCanary(
   try {
     const libc = openLibc();
     // /proc/net shows neither bound-only sockets nor which are IPv6-only.
-    const exact = { tcp: sees.boundOnly, udp: sees.ipv6Only };
+    const exact = () => ({ tcp: source.sees.boundOnly, udp: source.sees.ipv6Only });
     return () => new Canary(libc, exact);
   } catch (error) {
     if (!(error instanceof ExporterError)) throw error;

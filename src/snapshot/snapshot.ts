@@ -21,6 +21,8 @@ export interface Snapshot {
   readonly namespacesFound: number;
   /** Namespaces omitted because of the limit. */
   readonly namespacesOmitted: number;
+  /** TCP connections of namespaces that were not found; undefined where that cannot be told. */
+  readonly unlistedConnections: number | undefined;
 }
 
 /** One network namespace, its name, and who its listeners are. */

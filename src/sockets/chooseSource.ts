@@ -1,17 +1,18 @@
 import { ExporterError, errorLine } from '../base/errors.ts';
 import { isShortage } from '../base/ifReadable.ts';
-import type { Logger } from '../base/logger.ts';
+import { openBpfSource } from './bpf/source.ts';
 import { openNetlinkSource } from './netlink/source.ts';
 import { openProcfsSource } from './procfs/source.ts';
-import { SOURCE_KINDS, type SocketSource, type SourceKind } from './source.ts';
+import { SOURCE_KINDS, type SocketSource, type SourceKind, type SourceOptions } from './source.ts';
 
 /** How each source is opened in the namespace of the calling thread. Throws an ExporterError where it is refused. */
-export type Openers = Readonly<Record<SourceKind, (procfs: string) => SocketSource>>;
+export type Openers = Readonly<Record<SourceKind, (options: SourceOptions) => SocketSource>>;
 
 const SOURCES: Readonly<Record<SourceKind, Source>> = {
+  bpf: { open: (options) => openBpfSource(options), instead: 'BPF' },
   netlink: { open: () => openNetlinkSource(), instead: 'sock_diag' },
   procfs: {
-    open: openProcfsSource,
+    open: ({ procfs }) => openProcfsSource(procfs),
     instead: '/proc/net: bound-only sockets and accept queue limits are unknown',
   },
 };
@@ -31,15 +32,23 @@ interface Source {
  */
 export function chooseSource(
   wanted: SourceKind | 'auto',
-  procfs: string,
-  log: Logger,
+  options: SourceOptions,
   openers: Partial<Openers> = {},
 ): SocketSource {
+  const { log } = options;
   const kinds = wanted === 'auto' ? SOURCE_KINDS : [wanted];
-  const source = firstOf(kinds, (kind) => (openers[kind] ?? SOURCES[kind].open)(procfs), log);
+  let whyNotBpf: string | undefined;
+  const open = (kind: SourceKind) => (openers[kind] ?? SOURCES[kind].open)(options);
+  const source = firstOf(kinds, open, (kind, next, error) => {
+    // Most machines run the exporter without the privilege: that is no reason to warn.
+    if (kind === 'bpf') whyNotBpf = errorLine(error);
+    else
+      log.warn(`${kind} unavailable, falling back to ${SOURCES[next].instead}`, { error: errorLine(error) });
+  });
   log.info('reading socket tables', {
     source: source.kind,
     bound_only_sockets: source.sees.boundOnly ? 'seen' : 'unknown',
+    ...(whyNotBpf === undefined ? {} : { bpf_unavailable: whyNotBpf }),
   });
   return source;
 }
@@ -47,7 +56,7 @@ export function chooseSource(
 function firstOf(
   [kind, ...others]: readonly SourceKind[],
   open: (kind: SourceKind) => SocketSource,
-  log: Logger,
+  onRefused: (kind: SourceKind, next: SourceKind, error: ExporterError) => void,
 ): SocketSource {
   if (kind === undefined) throw new Error('no source to open');
   try {
@@ -56,7 +65,7 @@ function firstOf(
     const [next] = others;
     // A shortage passes, and the other source would stay.
     if (next === undefined || !(error instanceof ExporterError) || isShortage(error)) throw error;
-    log.warn(`${kind} unavailable, falling back to ${SOURCES[next].instead}`, { error: errorLine(error) });
-    return firstOf(others, open, log);
+    onRefused(kind, next, error);
+    return firstOf(others, open, onRefused);
   }
 }

@@ -25,6 +25,10 @@ export class SocketRecord {
   remote3 = 0;
   /** TIME_WAIT: milliseconds since it began, of 60 000. -1 for every other state and where it is unknown. */
   timeWaitAgeMs = -1;
+  /** TIME_WAIT: the age by which connect() decides whether it may take the port over, in milliseconds. -1 where unknown: not from a dump. */
+  reuseAgeMs = -1;
+  /** TIME_WAIT: a number of `Timestamps`. */
+  timestamps: number = Timestamps.UNKNOWN;
   /** An IPv6 socket with IPV6_V6ONLY. False where the source cannot tell (procfs): dual-stack is the kernel's default. */
   v6only = false;
   /** LISTEN: connections waiting for accept(). UDP: bytes waiting to be read. -1 where unknown. */
@@ -35,7 +39,7 @@ export class SocketRecord {
   drops = -1;
   /** 0 for TIME_WAIT, request sockets, orphans and connections not yet accepted. */
   inode = 0;
-  /** LISTEN and CLOSE, UDP: what tells sockets of one boot apart (the socket cookie; of procfs the inode, which is given again). */
+  /** LISTEN and CLOSE, UDP: what tells sockets apart, whichever source reports them: the inode number, which may be given again. */
   id = 0;
   /** Index of the device it is bound to (SO_BINDTODEVICE, a VRF, the link of a link-local address); 0 for none and where unknown (procfs). */
   device = 0;
@@ -48,6 +52,9 @@ export class SocketRecord {
   cgroupLow = 0;
   cgroupHigh = 0;
 }
+
+/** Whether a connection used TCP timestamps, without which no TIME_WAIT is reusable. */
+export const Timestamps = { UNKNOWN: -1, NOT_USED: 0, USED: 1 } as const;
 
 export type Family = 4 | 6;
 

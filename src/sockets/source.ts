@@ -1,7 +1,8 @@
-import type { Visit } from './record.ts';
+import type { Logger } from '../base/logger.ts';
+import type { SocketRecord, Visit } from './record.ts';
 
 /** In the order in which `auto` tries them. */
-export const SOURCE_KINDS = ['netlink', 'procfs'] as const;
+export const SOURCE_KINDS = ['bpf', 'netlink', 'procfs'] as const;
 
 export type SourceKind = (typeof SOURCE_KINDS)[number];
 
@@ -11,7 +12,7 @@ export type SourceKind = (typeof SOURCE_KINDS)[number];
  * visited until then is half a table and must be thrown away.
  */
 export interface SocketSource {
-  /** What to call it. Whoever wants to know what it can asks `sees`. */
+  /** What to call it, which may change from round to round. Whoever wants to know what it can asks `sees`. */
   readonly kind: SourceKind;
   readonly sees: Sees;
   /** TCP sockets in LISTEN, both families. Does not walk the connection table where the source is netlink. */
@@ -23,13 +24,54 @@ export interface SocketSource {
    * the source cannot tell (procfs). As many steps as `tcpConnections` in the kernel, and few records.
    */
   readonly tcpExplicitPorts: ((visit: Visit) => void) | undefined;
+  /** What the kernel's bind buckets say, at this moment; undefined where the source does not see them. */
+  readonly tcpBinds: TcpBinds | undefined;
   /** Every UDP socket that has a port, both families. */
   udp(visit: Visit): void;
   /** What a device is called that a record of the last walk names. */
   deviceName(index: number): string;
+  /**
+   * Before the namespaces of a host are read, one after the other: reads all of them at once where the source can. What
+   * is read until the next round is of this moment. Returns undefined where that fails, and each is read by itself this time.
+   */
+  readonly beginRound: ((wanted: Wanted) => Round | undefined) | undefined;
   /** Another one of the same kind, of the namespace that the calling thread is in. Throws an ExporterError. */
   openAnother(): SocketSource;
   close(): void;
+}
+
+/** What a source is opened with. */
+export interface SourceOptions {
+  /** Where proc and sysfs are mounted. */
+  readonly procfs: string;
+  readonly sysfs: string;
+  /** Of what happens to it later. */
+  readonly log: Logger;
+}
+
+/** What a round reads of each connection, where it costs something. */
+export interface Wanted {
+  readonly inodes: boolean;
+  readonly cgroups: boolean;
+}
+
+/** What one reading of the whole host gave. */
+export interface Round {
+  /** TCP connections of the namespaces with these inode numbers. */
+  connectionsIn(inode: number): number;
+  /** Inode numbers of all namespaces with TCP connections. */
+  readonly inodes: readonly number[];
+}
+
+/**
+ * The kernel's bind buckets, outside of which no port is held (net/ipv4/inet_hashtables.c). Of a record these fill
+ * no more than they say.
+ */
+export interface TcpBinds {
+  /** Every port with a bucket, for each VRF (`vrf`): localPort, and whether connect() passes over it. */
+  buckets(visit: (record: SocketRecord, isBlocked: boolean) => void): void;
+  /** Every address that a port of the ephemeral range is bound on: local address, localPort, vrf, and the device where bind() looks at it. */
+  addresses(visit: Visit): void;
 }
 
 /** What a source can tell. */

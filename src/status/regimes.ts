@@ -1,3 +1,4 @@
+import { boundFirst } from '../aggregate/blockedPorts.ts';
 import type { LocalAddressesSnapshot } from '../aggregate/localAddresses.ts';
 import type { TcpSnapshot } from '../aggregate/tcpSnapshot.ts';
 import { onDevice } from '../base/endpoint.ts';
@@ -65,7 +66,7 @@ export function regimesOf(namespace: NamespaceSnapshot): readonly RegimeStatus[]
 }
 
 /**
- * Sockets that did bind() to port 0: connections by the parity of their port, bound-only ones of any port. In UDP connect()
+ * Sockets that did bind() to port 0: connections by their bind bucket or the parity of their port, bound-only ones of any port. In UDP connect()
  * is never better off than bind(), so that nothing depends on it there.
  */
 function isCalled(
@@ -74,7 +75,7 @@ function isCalled(
 ): boolean {
   if (scope === 'connect') return true;
   const { tcp } = fullResults(namespace);
-  return protocol === 'tcp' && tcp !== undefined && tcp.blocked.inferred + (tcp.blocked.bound ?? 0) > 0;
+  return protocol === 'tcp' && tcp !== undefined && boundFirst(tcp.blocked) + (tcp.blocked.bound ?? 0) > 0;
 }
 
 function numbersOf(

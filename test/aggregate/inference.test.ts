@@ -150,7 +150,7 @@ class Sampler {
   }
 
   inferred(tcp: readonly Sock[]): number {
-    return this.sample(tcp).blocked.inferred;
+    return this.sample(tcp).blocked.inferred ?? Number.NaN;
   }
 }
 

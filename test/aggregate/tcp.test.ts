@@ -69,7 +69,7 @@ function told(tcp: TcpSnapshot, udp: UdpSnapshot): Reference {
     blocked: {
       listener: tcp.blocked.listener,
       bound: tcp.blocked.bound ?? Number.NaN,
-      inferred: tcp.blocked.inferred,
+      inferred: tcp.blocked.inferred ?? Number.NaN,
     },
     capacity: tcp.capacity,
     tcpUsedPorts: tcp.usedPorts,

@@ -15,6 +15,7 @@ const EXACTNESS = [
 export function testCommand(project: string, vitestArguments: readonly string[]): string {
   // vitest takes any of several file filters, so the usual ones are named only where none is given.
   const files = vitestArguments.some((argument) => argument.startsWith('test/')) ? [] : EXACTNESS;
+  // Each of them in every project that has it: over netlink, and over BPF.
   const vitest = [`${project}/node_modules/vitest/vitest.mjs`, 'run', '--config', 'test/vitest.config.ts'];
   return nodeCommand(project, [...vitest, ...files, ...vitestArguments]);
 }

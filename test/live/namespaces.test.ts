@@ -105,6 +105,9 @@ describeLive('what is promised of another namespace is what its kernel gives', (
   });
 });
 
+/** Where all namespaces are read in one walk, none is estimated. */
+const ONE_BY_ONE = { source: 'netlink' } as const;
+
 describeLive('a namespace that is not read whole', () => {
   it('shows bounds, and no destination', async () => {
     const namespace = new NamedNamespace();
@@ -115,7 +118,7 @@ describeLive('a namespace that is not read whole', () => {
     });
     const exact = new HostExporter();
     await exact.sample();
-    const exporter = new HostExporter({ fullDumpAbove: 0.9 });
+    const exporter = new HostExporter({ ...ONE_BY_ONE, fullDumpAbove: 0.9 });
     await exporter.sample();
     expect(detailOf(exporter, netns)).toBe(0);
     for (const protocol of ['tcp', 'udp'] as const) {
@@ -149,7 +152,7 @@ describeLive('a namespace that is not read whole', () => {
   it('is read whole as soon as its bound exceeds the share, until the truth was below it for a peak window', async () => {
     const namespace = new NamedNamespace();
     const { name: netns } = namespace;
-    const exporter = new HostExporter({ fullDumpAbove: 0.5, peakWindowMs: 300 });
+    const exporter = new HostExporter({ ...ONE_BY_ONE, fullDumpAbove: 0.5, peakWindowMs: 300 });
     const held = namespace.inside((world) => Array.from({ length: 10 }, () => world.connect('127.0.0.1')));
     await exporter.sample();
     expect(detailOf(exporter, netns)).toBe(0);
@@ -179,7 +182,7 @@ describeLive('a namespace that is not read whole', () => {
     const namespace = new NamedNamespace({ range: [40000, 41999], twReuse: 0 });
     const { name: netns } = namespace;
     const exact = new HostExporter();
-    const bounded = new HostExporter({ fullDumpAbove: 1 });
+    const bounded = new HostExporter({ ...ONE_BY_ONE, fullDumpAbove: 1 });
     namespace.inside((world) => {
       world.addIpv6('fd00::7');
       world.listen('127.0.0.1', SERVER_PORT);
@@ -230,7 +233,7 @@ describeLive('a namespace that is not read whole', () => {
     const namespaces = Array.from({ length: 4 }, () => new NamedNamespace());
     for (const namespace of namespaces) namespace.inside((world) => world.connect('127.0.0.1'));
     // The budget is over as soon as the round begins: two whole dumps a round.
-    const exporter = new HostExporter({ intervalMs: 1, maxDuty: 1e-9 });
+    const exporter = new HostExporter({ ...ONE_BY_ONE, intervalMs: 1, maxDuty: 1e-9 });
     const details = () => namespaces.map(({ name }) => detailOf(exporter, name));
     const ages = () =>
       namespaces.map(({ name }) =>
@@ -264,7 +267,7 @@ describeLive('a namespace that is not read whole', () => {
       namespace.inside((world) => times(index === 3 ? 40 : 5, () => world.connect('127.0.0.1')));
     }
     const fullest = namespaces[3]?.name ?? '';
-    const budgeted = new HostExporter({ intervalMs: 1, maxDuty: 1e-9 });
+    const budgeted = new HostExporter({ ...ONE_BY_ONE, intervalMs: 1, maxDuty: 1e-9 });
     for (const _ of [1, 2, 3]) {
       await budgeted.sample();
       expect(detailOf(budgeted, fullest)).toBe(1);

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { binds, connects, type Drive, expectExact, newWorld, times } from './support/exact.ts';
 import { sampled } from './support/exporter.ts';
-import { hasSysctl, SLOWNESS, sleepMs } from './support/kernel.ts';
+import { hasSysctl, READS_BUCKETS, SLOWNESS, sleepMs } from './support/kernel.ts';
 import { describeLive } from './support/privilege.ts';
 import { SERVER_PORT, untilRefused, type World } from './support/world.ts';
 
@@ -90,12 +90,14 @@ describeLive('TIME_WAIT: connect() takes over what net.ipv4.tcp_tw_reuse permits
     expect(await expectExact({ twReuse: 2 }, prepare, [drive])).toEqual([100]);
   });
 
-  it('with TCP timestamps that were switched off since: promised as if not, because no dump tells', async () => {
+  it('with TCP timestamps that were switched off since: promised as if not where no dump tells', async () => {
     const world = newWorld({ twReuse: 1 });
     old(world);
     world.sysctl('net.ipv4.tcp_timestamps', '0');
     const exporter = await sampled();
-    expect(exporter.value('port_destination_available_ports', { remote_address: '127.0.0.1' })).toBe(60);
+    expect(exporter.value('port_destination_available_ports', { remote_address: '127.0.0.1' })).toBe(
+      READS_BUCKETS ? 100 : 60,
+    );
     expect(untilRefused(() => world.connect('127.0.0.1'))).toEqual({
       succeeded: 100,
       error: 'EADDRNOTAVAIL',

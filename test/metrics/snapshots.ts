@@ -81,6 +81,7 @@ export function sampled(...namespaces: NamespaceSnapshot[]): SamplingState {
     namespaces,
     namespacesFound: namespaces.length,
     namespacesOmitted: 0,
+    unlistedConnections: undefined,
   };
   return { kind: 'sampled', snapshot, receivedAtMs: snapshot.completedAtMs };
 }

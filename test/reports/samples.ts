@@ -95,7 +95,10 @@ export function explained(more: Partial<Explained> = {}): Explained {
 /** With nothing that is only inferred. */
 export function certain(): Explained {
   const whole = explained();
-  return { ...whole, tcp: { ...whole.tcp, blocked: { listener: 2, bound: 1, explicit: 0, inferred: 0 } } };
+  return {
+    ...whole,
+    tcp: { ...whole.tcp, blocked: { listener: 2, bound: 1, explicit: 0, inferred: 0, bucket: undefined } },
+  };
 }
 
 export const NOBODY_CONNECTED = {

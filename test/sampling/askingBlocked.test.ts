@@ -23,7 +23,7 @@ function kernel(answer: (call: number) => number, refused?: string) {
       if (errno !== 0) throw new KernelError('connect()', errno);
     },
   } as unknown as Libc;
-  return { calls, libc, canary: new Canary(libc, { tcp: true, udp: true }) };
+  return { calls, libc, canary: new Canary(libc, () => ({ tcp: true, udp: true })) };
 }
 
 it('opens nothing where nobody asks, and closes what it opened even where the asker fails', () => {

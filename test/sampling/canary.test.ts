@@ -52,7 +52,7 @@ function disagreements(answers: readonly CanaryAnswer[]): Record<string, boolean
 const NONE = { 'tcp ipv4': false, 'tcp ipv6': false, 'udp ipv4': false, 'udp ipv6': false };
 const ALL = { 'tcp ipv4': true, 'tcp ipv6': true, 'udp ipv4': true, 'udp ipv6': true };
 const UDP = { ...NONE, 'udp ipv4': true, 'udp ipv6': true };
-const EXACT = { tcp: true, udp: true };
+const EXACT = () => ({ tcp: true, udp: true });
 const { EADDRINUSE, EADDRNOTAVAIL, EAFNOSUPPORT, EMFILE } = constants.errno;
 
 describe('the kernel and the calculation', () => {
@@ -85,7 +85,7 @@ describe('the kernel and the calculation', () => {
   });
 
   it('a calculation that does not know every socket cannot be refuted', () => {
-    const canary = new Canary(kernelSaying(EADDRINUSE).libc, { tcp: false, udp: true }, NEW);
+    const canary = new Canary(kernelSaying(EADDRINUSE).libc, () => ({ tcp: false, udp: true }), NEW);
     expect(disagreements(canary.ask(calculated(5)))).toEqual(UDP);
   });
 });

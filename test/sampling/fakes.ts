@@ -50,6 +50,7 @@ export function snapshotOf(
     ],
     namespacesFound: 1,
     namespacesOmitted: 0,
+    unlistedConnections: undefined,
     ...changes,
   };
 }

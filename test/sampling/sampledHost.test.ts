@@ -31,6 +31,8 @@ const SOURCE: SocketSource = {
     tcpListeners() {},
     tcpConnections() {},
     tcpExplicitPorts: undefined,
+    tcpBinds: undefined,
+    beginRound: undefined,
     udp() {},
     close() {},
     deviceName: String,

@@ -43,6 +43,8 @@ interface Dumps {
 class FakeSource implements SocketSource {
   readonly kind = 'netlink';
   readonly sees = { boundOnly: true, cgroups: true, ipv6Only: true };
+  readonly tcpBinds = undefined;
+  readonly beginRound = undefined;
   dumps: Dumps = {};
   explicitWalks = 0;
 

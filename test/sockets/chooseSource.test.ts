@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { ExporterError, KernelError } from '../../src/base/errors.ts';
 import { createLogger } from '../../src/base/logger.ts';
 import { chooseSource, type Openers } from '../../src/sockets/chooseSource.ts';
-import type { SocketSource, SourceKind } from '../../src/sockets/source.ts';
+import type { SocketSource, SourceKind, SourceOptions } from '../../src/sockets/source.ts';
 
 const refusals = [
   new ExporterError('loading the FFI library koffi', { cause: new Error("Cannot find module 'koffi'") }),
@@ -14,24 +14,36 @@ const refusals = [
 ];
 
 describe('auto', () => {
-  it('takes netlink and says so in one line', () => {
+  const withoutBpf = { bpf: () => raise(new ExporterError('needs CAP_BPF')) };
+
+  it('takes BPF and says so in one line', () => {
     const { source, lines } = choose('auto', {});
+    expect(source.kind).toBe('bpf');
+    expect(lines).toEqual([expect.stringMatching(/level=info .*source=bpf bound_only_sockets=seen\n$/)]);
+  });
+
+  it('takes netlink where BPF is refused, and says both in one line', () => {
+    const { source, lines } = choose('auto', withoutBpf);
     expect(source.kind).toBe('netlink');
-    expect(lines).toEqual([expect.stringMatching(/level=info .*source=netlink bound_only_sockets=seen/)]);
+    expect(lines).toEqual([
+      expect.stringMatching(
+        /level=info .*source=netlink bound_only_sockets=seen bpf_unavailable="needs CAP_BPF"\n$/,
+      ),
+    ]);
   });
 
   it.each(refusals)('falls back to procfs with one warning that has the reason: $message', (refusal) => {
-    const { source, lines } = choose('auto', { netlink: () => raise(refusal) });
+    const { source, lines } = choose('auto', { ...withoutBpf, netlink: () => raise(refusal) });
     expect(source.kind).toBe('procfs');
     const warnings = lines.filter((line) => line.includes('level=warn'));
     expect(warnings).toHaveLength(1);
     expect(warnings[0]).toContain(refusal.message);
-    expect(lines.at(-1)).toMatch(/level=info .*source=procfs bound_only_sockets=unknown/);
+    expect(lines.at(-1)).toMatch(/level=info .*source=procfs bound_only_sockets=unknown bpf_unavailable=/);
   });
 
   it('fails where procfs is refused too', () => {
     const refused = new KernelError('open() of /nowhere/net/tcp', constants.errno.ENOENT);
-    const openers = { netlink: () => raise(refusals[1]), procfs: () => raise(refused) };
+    const openers = { ...withoutBpf, netlink: () => raise(refusals[1]), procfs: () => raise(refused) };
     expect(() => choose('auto', openers)).toThrow(refused);
   });
 
@@ -39,12 +51,14 @@ describe('auto', () => {
     const short = new ExporterError('opening', {
       cause: new KernelError('socket()', constants.errno.EMFILE),
     });
-    expect(() => choose('auto', { netlink: () => raise(short) })).toThrow(short);
+    expect(() => choose('auto', { ...withoutBpf, netlink: () => raise(short) })).toThrow(short);
+    expect(() => choose('auto', { bpf: () => raise(short) })).toThrow(short);
   });
 
   it('does not take a defect for a refusal', () => {
     const defect = new TypeError('undefined is not a function');
-    expect(() => choose('auto', { netlink: () => raise(defect) })).toThrow(defect);
+    expect(() => choose('auto', { bpf: () => raise(defect) })).toThrow(defect);
+    expect(() => choose('auto', { ...withoutBpf, netlink: () => raise(defect) })).toThrow(defect);
   });
 });
 
@@ -62,8 +76,8 @@ describe('a source that was asked for', () => {
 
   it('is read where --path.procfs says', () => {
     const paths: string[] = [];
-    const procfs = (path: string) => {
-      paths.push(path);
+    const procfs = (options: SourceOptions) => {
+      paths.push(options.procfs);
       return fakeSource('procfs');
     };
     choose('procfs', { procfs });
@@ -74,8 +88,13 @@ describe('a source that was asked for', () => {
 function choose(wanted: SourceKind | 'auto', openers: Partial<Openers>) {
   const lines: string[] = [];
   const log = createLogger({ level: 'debug', format: 'logfmt' }, (line) => lines.push(line));
-  const all = { netlink: () => fakeSource('netlink'), procfs: () => fakeSource('procfs'), ...openers };
-  return { source: chooseSource(wanted, '/host/proc', log, all), lines };
+  const all = {
+    bpf: () => fakeSource('bpf'),
+    netlink: () => fakeSource('netlink'),
+    procfs: () => fakeSource('procfs'),
+    ...openers,
+  };
+  return { source: chooseSource(wanted, { procfs: '/host/proc', sysfs: '/host/sys', log }, all), lines };
 }
 
 function fakeSource(kind: SourceKind): SocketSource {
@@ -84,12 +103,14 @@ function fakeSource(kind: SourceKind): SocketSource {
     tcpListeners: nothing,
     tcpConnections: nothing,
     tcpExplicitPorts: undefined,
+    tcpBinds: undefined,
+    beginRound: undefined,
     udp: nothing,
     close: nothing,
     deviceName: String,
   };
-  const isNetlink = kind === 'netlink';
-  const sees = { boundOnly: isNetlink, cgroups: isNetlink, ipv6Only: isNetlink };
+  const isWhole = kind !== 'procfs';
+  const sees = { boundOnly: isWhole, cgroups: isWhole, ipv6Only: isWhole };
   return { kind, sees, openAnother: () => fakeSource(kind), ...walks };
 }
 

@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { silentLogger } from '../../src/base/logger.ts';
+import { openBpfSource } from '../../src/sockets/bpf/source.ts';
 import { openNetlinkSource } from '../../src/sockets/netlink/source.ts';
 import { openProcfsSource } from '../../src/sockets/procfs/source.ts';
 import { TcpState } from '../../src/sockets/record.ts';
@@ -13,9 +15,13 @@ interface Contender {
   readonly knowsListeners: boolean;
 }
 
+const IS_ROOT = process.getuid?.() === 0;
+const openBpf = () => openBpfSource({ procfs: '/proc', sysfs: '/sys', log: silentLogger });
+
 const SOURCES: readonly Contender[] = [
   { name: 'netlink', open: () => openNetlinkSource(), knowsListeners: true },
   { name: 'procfs', open: () => openProcfsSource('/proc'), knowsListeners: false },
+  ...(IS_ROOT ? [{ name: 'bpf', open: openBpf, knowsListeners: true }] : []),
 ];
 
 const { ESTABLISHED, TIME_WAIT, CLOSE, LISTEN } = TcpState;
@@ -61,8 +67,8 @@ describe.each(SOURCES)('$name', ({ name, open, knowsListeners }) => {
   });
   afterAll(() => source.close());
 
-  const listeners = () => ours(collect((visit) => source.tcpListeners(visit)));
-  const connections = () => ours(collect((visit) => source.tcpConnections(visit)));
+  const listeners = () => listenersOf(source);
+  const connections = () => connectionsOf(source);
   const udp = () => ours(collect((visit) => source.udp(visit)));
 
   it('says what it is', () => {
@@ -168,8 +174,8 @@ describe.each(SOURCES)('$name', ({ name, open, knowsListeners }) => {
     const mine = [listeners(), connections(), udp()].map(comparable);
     for (const other of others.map(({ open: openOther }) => openOther())) {
       const theirs = [
-        ours(collect((visit) => other.tcpListeners(visit))),
-        ours(collect((visit) => other.tcpConnections(visit))),
+        listenersOf(other),
+        connectionsOf(other),
         ours(collect((visit) => other.udp(visit))),
       ].map(comparable);
       other.close();
@@ -177,6 +183,18 @@ describe.each(SOURCES)('$name', ({ name, open, knowsListeners }) => {
     }
   });
 });
+
+function listenersOf(source: SocketSource): Row[] {
+  source.beginRound?.(EVERYTHING);
+  return ours(collect((visit) => source.tcpListeners(visit)));
+}
+
+function connectionsOf(source: SocketSource): Row[] {
+  source.beginRound?.(EVERYTHING);
+  return ours(collect((visit) => source.tcpConnections(visit)));
+}
+
+const EVERYTHING = { inodes: true, cgroups: true };
 
 /**
  * Rows with a port of this test: client ends and server ends of its connections both have one. A TIME_WAIT that somebody

@@ -22,7 +22,7 @@ export const SAMPLING_FLAGS = {
     parseShare,
   ),
   'sample.source': single(
-    { group: SAMPLING, describe: 'Source of sockets: auto, netlink or procfs', default: 'auto' },
+    { group: SAMPLING, describe: 'Source of sockets: auto, bpf, netlink or procfs', default: 'auto' },
     oneOf(['auto', ...SOURCE_KINDS]),
   ),
   'peak.window': single(

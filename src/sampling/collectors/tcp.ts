@@ -71,6 +71,7 @@ class TcpCollector implements OpenCollector<'tcp'> {
   #walk({ range, sysctls }: RangeRead, explicit: ExplicitPorts | undefined): Walked {
     const namespace = this.#namespace;
     const { source, destinations, options } = namespace;
+    const binds = source.tcpBinds;
     // A walk that is made again leaves nothing of the one before.
     namespace.held = options.keepsConnections ? new HeldConnections() : undefined;
     const ports = attributes(namespace) ? new PortsByCgroup(range.usable) : undefined;
@@ -78,9 +79,12 @@ class TcpCollector implements OpenCollector<'tcp'> {
       ports,
       watched: this.#watchesOwners() ? new DestinationHolders(this.#watched) : undefined,
       held: namespace.held,
-      keepsPorts: this.#keepsPorts || needsEveryConnection(this.#memory, range),
+      keepsPorts: this.#keepsPorts || (binds === undefined && needsEveryConnection(this.#memory, range)),
       explicit,
+      seesBinds: binds !== undefined,
     });
+    binds?.buckets((record, isBlocked) => sockets.addBucket(record, isBlocked));
+    binds?.addresses((record) => sockets.addBoundAddress(record));
     source.tcpListeners((record) => sockets.addListener(record));
     source.tcpConnections((record) => sockets.addConnection(record));
     return { sockets, ports };

@@ -1,7 +1,7 @@
 import { ExporterError } from '../../base/errors.ts';
 import { HOST_IS_LITTLE_ENDIAN } from '../../kernel/endian.ts';
 import { AF_INET, AF_INET6 } from '../../kernel/libc.ts';
-import { type SocketRecord, TcpState, TIME_WAIT_MS } from '../record.ts';
+import { type SocketRecord, TcpState, TIME_WAIT_MS, Timestamps } from '../record.ts';
 
 /**
  * struct inet_diag_msg of `include/uapi/linux/inet_diag.h`, 72 bytes, then attributes:
@@ -52,9 +52,7 @@ export function decodeSocket(
   const attributes = start + INET_DIAG_MSG_BYTES;
   if (state === TcpState.LISTEN || state === TcpState.CLOSE) {
     record.receiveQueue = view.getUint32(start + 56, HOST_IS_LITTLE_ENDIAN);
-    record.id =
-      view.getUint32(start + 48, HOST_IS_LITTLE_ENDIAN) * 2 ** 32 +
-      view.getUint32(start + 44, HOST_IS_LITTLE_ENDIAN);
+    record.id = record.inode;
     if (state === TcpState.LISTEN) record.backlogLimit = view.getUint32(start + 60, HOST_IS_LITTLE_ENDIAN);
     decodeAttributes(what, view, attributes, end, record);
   } else {
@@ -159,6 +157,9 @@ function clearOptional(record: SocketRecord): void {
   record.drops = -1;
   record.cgroupLow = 0;
   record.cgroupHigh = 0;
+  // No dump tells.
+  record.reuseAgeMs = -1;
+  record.timestamps = Timestamps.UNKNOWN;
 }
 
 function malformed(what: string, got: string): ExporterError {

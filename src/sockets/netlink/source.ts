@@ -100,6 +100,9 @@ export class NetlinkSource implements SocketSource {
     this.#dump(what, TCPDIAG_GETSOCK, explicitPortRequest(CONNECTED), visit);
   };
 
+  readonly tcpBinds = undefined;
+  readonly beginRound = undefined;
+
   udp(visit: Visit): void {
     for (const family of [AF_INET, AF_INET6]) {
       const request = requestV2(family, IPPROTO_UDP, EVERY_STATE, EXT_SKMEMINFO);

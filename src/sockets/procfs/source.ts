@@ -25,6 +25,8 @@ class ProcfsSource implements SocketSource {
   /** A socket that only did bind() is in no table of /proc/net. */
   readonly sees = { boundOnly: false, cgroups: false, ipv6Only: false };
   readonly tcpExplicitPorts = undefined;
+  readonly tcpBinds = undefined;
+  readonly beginRound = undefined;
 
   readonly #record = new SocketRecord();
   readonly #tcp: Table[] = [];

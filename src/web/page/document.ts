@@ -159,16 +159,20 @@ function rangeLine({ range, blocked, uncertain, capacity }: NamespaceStatus): Ht
     ...(blocked === undefined
       ? []
       : [
-          `blocked for connect(): ${grouped(blocked.listener)} by listeners, ${
-            blocked.bound === undefined ? 'unknown' : grouped(blocked.bound)
-          } only bound, ${
-            blocked.explicit === undefined ? 'unknown' : grouped(blocked.explicit)
-          } by number, ${grouped(blocked.inferred)} inferred`,
+          `blocked for connect(): ${grouped(blocked.listener)} by listeners, ${orUnknown(blocked.bound)} only bound, ${
+            blocked.bucket === undefined
+              ? `${orUnknown(blocked.explicit)} by number, ${orUnknown(blocked.inferred)} inferred`
+              : `${grouped(blocked.bucket)} by connections that called bind()`
+          }`,
         ]),
     ...(uncertain === 0 ? [] : [`${grouped(uncertain)} may be blocked`]),
     ...(capacity === undefined ? [] : [`${grouped(capacity)} available to a new destination`]),
   ];
   return html`<p class="range">${parts.map((part) => html`<span>${part}</span> `)}</p>`;
+}
+
+function orUnknown(ports: number | undefined): string {
+  return ports === undefined ? 'unknown' : grouped(ports);
 }
 
 /** Where there are no numbers, the hour before is still worth a look. */

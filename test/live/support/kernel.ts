@@ -1,11 +1,15 @@
 import { readFileSync } from 'node:fs';
 import { release } from 'node:os';
+import { TEST_SOURCE } from '../../support/samplingOptions.ts';
 
-/** sock_diag shows sockets that only did bind() since 6.8. */
-export const KERNEL_SHOWS_BOUND_ONLY = kernelAtLeast(6, 8);
+/** What samples are read from in this run; see test/support/samplingOptions.ts. */
+export const READS_BUCKETS = TEST_SOURCE === 'bpf';
 
-/** The kernel can be asked whether a port is blocked since 6.3 (IP_LOCAL_PORT_RANGE). */
-export const KERNEL_TELLS_BLOCKED = kernelAtLeast(6, 3);
+/** sock_diag shows sockets that only did bind() since 6.8; the kernel's bind buckets always do. */
+export const KERNEL_SHOWS_BOUND_ONLY = READS_BUCKETS || kernelAtLeast(6, 8);
+
+/** The kernel can be asked whether a port is blocked since 6.3 (IP_LOCAL_PORT_RANGE); its bind buckets always tell. */
+export const KERNEL_TELLS_BLOCKED = READS_BUCKETS || kernelAtLeast(6, 3);
 
 /** /proc/<pid>/fdinfo shows inodes, and takes no more than CAP_SYS_PTRACE, since 5.14. */
 export const KERNEL_SHOWS_DESCRIPTOR_INODES = kernelAtLeast(5, 14);

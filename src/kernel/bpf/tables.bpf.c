@@ -1,0 +1,9 @@
+// SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
+// All programs that walk socket tables, which share their maps, in one object.
+#include "identify.bpf.c"
+#include "listeners.bpf.c"
+#include "bindBuckets.bpf.c"
+#include "bindAddresses.bpf.c"
+#include "connections.bpf.c"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -1,0 +1,91 @@
+import { ExporterError, errorLine } from '../../base/errors.ts';
+import type { Logger } from '../../base/logger.ts';
+import type { Round, Wanted } from '../source.ts';
+import { RecordStore } from './recordStore.ts';
+import type { KernelNamespace, TableName, TableWalker } from './walk.ts';
+
+/** In the order in which they are walked: sockets become connections, which then are in both rather than in none. */
+const TABLES = ['listeners', 'bind_buckets', 'bind_addresses', 'connections'] as const satisfies TableName[];
+
+const FIRST_RETRY_MS = 10_000;
+const LONGEST_RETRY_MS = 10 * 60_000;
+
+/** The TCP tables of the whole host, read at once and kept until the next round. */
+export class HostTables {
+  readonly #walker: TableWalker;
+  readonly #log: Logger;
+  readonly #now: () => number;
+  readonly #stores: Readonly<Record<TableName, RecordStore>> = {
+    listeners: new RecordStore(),
+    bind_buckets: new RecordStore(),
+    bind_addresses: new RecordStore(),
+    connections: new RecordStore(),
+  };
+  #isRead = false;
+  #retryMs = FIRST_RETRY_MS;
+  #notBeforeMs = Number.NEGATIVE_INFINITY;
+
+  constructor(walker: TableWalker, log: Logger, now: () => number = () => performance.now()) {
+    this.#walker = walker;
+    this.#log = log;
+    this.#now = now;
+  }
+
+  /** Whether the last round was read. */
+  get isRead(): boolean {
+    return this.#isRead;
+  }
+
+  /** Reads all → undefined where that failed, which is told once, and not tried again for a while. */
+  read(wanted: Wanted): Round | undefined {
+    this.#isRead = false;
+    if (this.#now() < this.#notBeforeMs) return undefined;
+    try {
+      this.readNow(wanted);
+    } catch (error) {
+      if (!(error instanceof ExporterError)) throw error;
+      this.#log.warn('BPF failed, reading socket tables over netlink', {
+        error: errorLine(error),
+        retry_seconds: this.#retryMs / 1000,
+      });
+      this.#notBeforeMs = this.#now() + this.#retryMs;
+      this.#retryMs = Math.min(2 * this.#retryMs, LONGEST_RETRY_MS);
+      return undefined;
+    }
+    if (this.#retryMs > FIRST_RETRY_MS) this.#log.info('reading socket tables by BPF again');
+    this.#retryMs = FIRST_RETRY_MS;
+    const { connections } = this.#stores;
+    return { inodes: connections.inodes, connectionsIn: (inode) => connections.countOf(inode) };
+  }
+
+  /** Reads all. Throws an ExporterError where it cannot. */
+  readNow(wanted: Wanted): void {
+    this.#isRead = false;
+    this.#walker.forgetListeners();
+    for (const table of TABLES) {
+      const store = this.#stores[table];
+      store.clear();
+      this.#walker.walk(
+        table,
+        wanted,
+        (run) => store.bufferOf(run),
+        (run, count) => store.take(run, count),
+      );
+    }
+    this.#isRead = true;
+  }
+
+  /** The records of a namespace: each begins at `at` in `words`. */
+  visit(table: TableName, inode: number, visit: (words: Int32Array, at: number) => void): void {
+    this.#stores[table].visit(inode, visit);
+  }
+
+  /** The namespace of the calling thread. Throws an ExporterError. */
+  identify(): KernelNamespace {
+    return this.#walker.identify();
+  }
+
+  close(): void {
+    this.#walker.close();
+  }
+}
