@@ -44,11 +44,11 @@ export function touchesLoopback(record: SocketRecord): boolean {
 
 /** The address whose words stand in a row's key from `at`, as people write it: `192.0.2.1`, `2001:db8::1` (RFC 5952). */
 export function formatAddress(table: KeyTable, row: number, at: number, family: Family): string {
-  const bytes: number[] = [];
-  for (let word = at; word < at + ADDRESS_WORDS[family]; word++) {
-    const value = table.word(row, word);
-    bytes.push(value >>> 24, (value >>> 16) & 255, (value >>> 8) & 255, value & 255);
-  }
-  const address = ipaddr.fromByteArray(bytes);
-  return address instanceof ipaddr.IPv6 ? address.toRFC5952String() : address.toString();
+  if (family === 4) return bytesOf(table.word(row, at)).join('.');
+  const bytes = [0, 1, 2, 3].flatMap((word) => bytesOf(table.word(row, at + word)));
+  return new ipaddr.IPv6(bytes).toRFC5952String();
+}
+
+function bytesOf(word: number): number[] {
+  return [word >>> 24, (word >>> 16) & 255, (word >>> 8) & 255, word & 255];
 }

@@ -42,7 +42,20 @@ export function writeDestination(key: Int32Array, family: Family, destination: D
 }
 
 function writeAddress(key: Int32Array, at: number, address: string): void {
+  key.set(wordsOf(address), at);
+}
+
+/** Addresses that were read as text: those that are watched are the same from sample to sample. */
+const read = new Map<string, readonly number[]>();
+const MOST_READ = 10_000;
+
+function wordsOf(address: string): readonly number[] {
+  const known = read.get(address);
+  if (known !== undefined) return known;
   const bytes = Uint8Array.from(ipaddr.parse(address).toByteArray());
   const view = new DataView(bytes.buffer);
-  for (let word = 0; word < bytes.length / 4; word++) key[at + word] = view.getInt32(4 * word);
+  const words = Array.from({ length: bytes.length / 4 }, (_, word) => view.getInt32(4 * word));
+  if (read.size >= MOST_READ) read.clear();
+  read.set(address, words);
+  return words;
 }

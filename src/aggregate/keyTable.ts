@@ -8,16 +8,17 @@ export class KeyTable {
   readonly key: Int32Array;
   readonly #words: number;
   readonly #seed = (Math.random() * 2 ** 32) | 0;
-  #keys: Int32Array;
+  readonly #firstCapacity: number;
+  #keys = NO_KEYS;
   /** Row + 1 of the key that hashes here; 0 is free. Twice as long as `#keys` has room for, a power of two. */
-  #slots: Int32Array;
+  #slots = NO_SLOTS;
   #size = 0;
 
+  /** @param capacity that it begins with once it has a key: most tables of a sample never do */
   constructor(words: number, capacity = 64) {
     this.key = new Int32Array(words);
     this.#words = words;
-    this.#keys = new Int32Array(words * capacity);
-    this.#slots = new Int32Array(2 * capacity);
+    this.#firstCapacity = capacity;
   }
 
   /** Keys seen; their rows are 0 to size − 1. */
@@ -27,7 +28,7 @@ export class KeyTable {
 
   /** Rows there is room for without growing; columns beside the table need as many. */
   get capacity(): number {
-    return this.#slots.length / 2;
+    return this.#slots === NO_SLOTS ? this.#firstCapacity : this.#slots.length / 2;
   }
 
   /** Row of the key, a new one (`size − 1` afterwards) where it was not seen before. */
@@ -35,7 +36,7 @@ export class KeyTable {
     const slot = this.#find();
     const found = (this.#slots[slot] as number) - 1;
     if (found >= 0) return found;
-    if (this.#size === this.capacity) {
+    if (this.#slots === NO_SLOTS || this.#size === this.capacity) {
       this.#grow();
       return this.upsert();
     }
@@ -92,10 +93,11 @@ export class KeyTable {
   }
 
   #grow(): void {
-    const keys = new Int32Array(this.#keys.length * 2);
+    const capacity = this.#slots === NO_SLOTS ? this.#firstCapacity : 2 * this.capacity;
+    const keys = new Int32Array(this.#words * capacity);
     keys.set(this.#keys);
     this.#keys = keys;
-    const slots = new Int32Array(this.#slots.length * 2);
+    const slots = new Int32Array(2 * capacity);
     const mask = slots.length - 1;
     for (let row = 0; row < this.#size; row++) {
       let slot = this.#hash(keys, row * this.#words) & mask;
@@ -105,3 +107,7 @@ export class KeyTable {
     this.#slots = slots;
   }
 }
+
+const NO_KEYS = new Int32Array(0);
+/** One that is free: nothing is found in it. */
+const NO_SLOTS = new Int32Array(1);

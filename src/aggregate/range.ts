@@ -40,7 +40,20 @@ export interface RangeSnapshot {
   };
 }
 
-export function ephemeralRange({ range: { first, last }, reserved }: PortSysctls): EphemeralRange {
+/** Most namespaces of a host have the same range as the one before: it is made once. */
+let latest: { readonly key: string; readonly range: EphemeralRange } | undefined;
+
+/** The range. It is shared among those with equal sysctls: nobody may change it. */
+export function ephemeralRange(sysctls: Pick<PortSysctls, 'range' | 'reserved'>): EphemeralRange {
+  const key = JSON.stringify([sysctls.range, sysctls.reserved]);
+  if (latest?.key !== key) latest = { key, range: newRange(sysctls) };
+  return latest.range;
+}
+
+function newRange({
+  range: { first, last },
+  reserved,
+}: Pick<PortSysctls, 'range' | 'reserved'>): EphemeralRange {
   const usable = new PortSet(first, last);
   usable.addRange(first, last);
   for (const [from, to] of reserved) {

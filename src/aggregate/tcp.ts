@@ -6,7 +6,7 @@ import { regime } from './exhaustion.ts';
 import type { ExplicitPorts } from './explicitPorts.ts';
 import type { HeldConnections } from './heldConnections.ts';
 import type { Inference, Judges } from './inference.ts';
-import { emptyInferenceState, type InferenceState } from './inferenceState.ts';
+import type { InferenceState } from './inferenceState.ts';
 import { Listeners } from './listeners.ts';
 import { LocalAddresses } from './localAddresses.ts';
 import type { PortsByCgroup } from './portsByCgroup.ts';
@@ -124,7 +124,7 @@ export class TcpSockets {
     deviceName = (index) => `if${index}`,
     isBlocked,
     dropped,
-  }: TcpSummaryOptions): { snapshot: TcpSnapshot; memory: InferenceState } {
+  }: TcpSummaryOptions): { snapshot: TcpSnapshot; memory: InferenceState | undefined } {
     const { known } = this.#blocked;
     const inference = this.#seesBinds ? undefined : this.#infer(memory, isBlocked);
     if (inference === undefined) this.#destinations.settle(this.#range, known);
@@ -143,7 +143,7 @@ export class TcpSockets {
     );
     const connect = leastOf(worstInVrfs, this.#destinations.worst(capacity));
     return {
-      memory: inference?.memory ?? emptyInferenceState(),
+      memory: inference?.memory,
       snapshot: {
         sampledSockets: this.#sockets.total,
         sockets: tcpSocketCounts(this.#sockets, seesBoundOnly),

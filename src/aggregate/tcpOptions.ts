@@ -29,7 +29,7 @@ export interface TcpSummaryOptions {
   readonly limits: Pick<Limits, 'destinations' | 'localAddresses' | 'listeners'>;
   /** Whether sockets that did only bind() were in the walk. */
   readonly seesBoundOnly: boolean;
-  /** Of the sample before; that for the next comes back with the summary. */
+  /** Of the sample before; that for the next comes back with the summary, where something had to be inferred. */
   readonly memory: InferenceState;
   /** Of the devices that records named. */
   readonly deviceName?: DeviceName;

@@ -1,4 +1,5 @@
-import { ExporterError, KernelError } from '../base/errors.ts';
+import { constants } from 'node:os';
+import { ExporterError, errorCode, KernelError } from '../base/errors.ts';
 import type { BpfBlob } from './bpfBlob.ts';
 import { HOST_IS_LITTLE_ENDIAN } from './endian.ts';
 import { type Koffi, loadKoffi } from './koffi.ts';
@@ -179,7 +180,7 @@ function openBpf(koffi: Koffi) {
         .u32(44, BPF_F_SLEEPABLE)
         .text(48, name)
         .pointer(120, fds);
-      return call(BPF_PROG_LOAD, 'BPF_PROG_LOAD', attr);
+      return again(() => call(BPF_PROG_LOAD, 'BPF_PROG_LOAD', attr));
     },
     /** Runs the loader → its context, with the descriptors. */
     runLoader(loader: number, maps: number, programs: number): Attributes {
@@ -190,7 +191,11 @@ function openBpf(koffi: Koffi) {
         if (log.length > 0) context.u32(8, 1).u32(12, log.length).pointer(16, log);
         return { context, returned: run(loader, context.bytes).int32(4) };
       };
-      const { context, returned } = load(new Uint8Array(0));
+      const { context, returned } = again(() => {
+        const loaded = load(new Uint8Array(0));
+        if (loaded.returned === -constants.errno.EAGAIN) throw interrupted();
+        return loaded;
+      });
       if (returned >= 0) return context;
       // A log that is too short for what the verifier says is a failure too: it is asked for once it is needed.
       const log = new Uint8Array(new ArrayBuffer(LOG_BYTES));
@@ -198,6 +203,23 @@ function openBpf(koffi: Koffi) {
       throw new KernelError(`loading BPF programs${lastWords(log)}`, -returned);
     },
   };
+}
+
+/** As often as libbpf tries: the verifier gives up where a signal waits for this thread (kernel/bpf/verifier.c). */
+const ATTEMPTS = 5;
+
+function again<T>(load: () => T): T {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return load();
+    } catch (error) {
+      if (attempt === ATTEMPTS || errorCode(error) !== 'EAGAIN') throw error;
+    }
+  }
+}
+
+function interrupted(): KernelError {
+  return new KernelError('loading BPF programs', constants.errno.EAGAIN);
 }
 
 /** What the verifier said last of a program that it refused. */

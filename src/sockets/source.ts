@@ -1,4 +1,5 @@
 import type { Logger } from '../base/logger.ts';
+import type { PortSysctls } from '../kernel/sysctl.ts';
 import type { SocketRecord, Visit } from './record.ts';
 
 /** In the order in which `auto` tries them. */
@@ -30,6 +31,8 @@ export interface SocketSource {
   udp(visit: Visit): void;
   /** What a device is called that a record of the last walk names. */
   deviceName(index: number): string;
+  /** The sysctls of the namespace, which the calling thread is in, where the source has them at hand; else /proc has. */
+  readonly readSysctls: (() => PortSysctls) | undefined;
   /**
    * Before the namespaces of a host are read, one after the other: reads all of them at once where the source can. What
    * is read until the next round is of this moment. Returns undefined where that fails, and each is read by itself this time.

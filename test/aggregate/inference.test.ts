@@ -145,7 +145,7 @@ class Sampler {
       seesBoundOnly: true,
       memory: this.#memory,
     });
-    this.#memory = memory;
+    this.#memory = memory ?? this.#memory;
     return snapshot;
   }
 

@@ -45,6 +45,7 @@ class FakeSource implements SocketSource {
   readonly sees = { boundOnly: true, cgroups: true, ipv6Only: true };
   readonly tcpBinds = undefined;
   readonly beginRound = undefined;
+  readonly readSysctls = undefined;
   dumps: Dumps = {};
   explicitWalks = 0;
 

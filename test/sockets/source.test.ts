@@ -69,7 +69,7 @@ describe.each(SOURCES)('$name', ({ name, open, knowsListeners }) => {
 
   const listeners = () => listenersOf(source);
   const connections = () => connectionsOf(source);
-  const udp = () => ours(collect((visit) => source.udp(visit)));
+  const udp = () => udpOf(source);
 
   it('says what it is', () => {
     expect(source.kind).toBe(name);
@@ -173,11 +173,7 @@ describe.each(SOURCES)('$name', ({ name, open, knowsListeners }) => {
     const others = SOURCES.filter((other) => other.name !== name);
     const mine = [listeners(), connections(), udp()].map(comparable);
     for (const other of others.map(({ open: openOther }) => openOther())) {
-      const theirs = [
-        listenersOf(other),
-        connectionsOf(other),
-        ours(collect((visit) => other.udp(visit))),
-      ].map(comparable);
+      const theirs = [listenersOf(other), connectionsOf(other), udpOf(other)].map(comparable);
       other.close();
       expect(theirs).toEqual(mine);
     }
@@ -192,6 +188,11 @@ function listenersOf(source: SocketSource): Row[] {
 function connectionsOf(source: SocketSource): Row[] {
   source.beginRound?.(EVERYTHING);
   return ours(collect((visit) => source.tcpConnections(visit)));
+}
+
+function udpOf(source: SocketSource): Row[] {
+  source.beginRound?.(EVERYTHING);
+  return ours(collect((visit) => source.udp(visit)));
 }
 
 const EVERYTHING = { inodes: true, cgroups: true };

@@ -79,10 +79,11 @@ static long each_bound_address(__u32 i, struct env *e)
 
 static long each_address_slot(__u32 i, struct env *e)
 {
-	struct inet_bind_hashbucket *slot;
+	struct inet_bind_hashbucket *slot = (void *)(e->table + (__u64)(e->first_slot + i) * bpf_core_type_size(struct inet_bind_hashbucket));
+	void *first = BPF_CORE_READ(slot, chain.first);
+	if (!first) return 0;
 	begin_slot(e, e->first_slot + i);
-	slot = (void *)(e->table + (__u64)e->slot * bpf_core_type_size(struct inet_bind_hashbucket));
-	e->at = BPF_CORE_READ(slot, chain.first);
+	e->at = first;
 	bpf_loop(LONGEST_CHAIN, each_bound_address, e, 0);
 	return end_slot(e);
 }

@@ -11,6 +11,11 @@ static long each_owner(__u32 i, struct env *e)
 	if (!e->owner) return 1;
 	e->owner = BPF_CORE_READ(sk, __sk_common.skc_bind_node.next);
 	if (BPF_CORE_READ(sk, __sk_common.skc_state) != TCP_CLOSE) return 0;
+	// One that was closed and taken for another port leads into another bucket.
+	if (BPF_CORE_READ(sk, __sk_common.skc_num) != e->port) {
+		e->alien++;
+		return 1;
+	}
 	r = next_record(e);
 	if (r) fill_unconnected(r, sk, e->netns, TCP_CLOSE);
 	return is_full(e);
@@ -32,7 +37,7 @@ static long each_bucket(__u32 i, struct env *e)
 	struct inet_bind_bucket___old *old = (void *)bucket;
 	struct record *r;
 	__u8 blocked;
-	__u16 port;
+	__u32 port;
 	if (!e->at) {
 		e->is_over = 1;
 		return 1;
@@ -45,6 +50,7 @@ static long each_bucket(__u32 i, struct env *e)
 		e->alien++;
 		return 1;
 	}
+	e->port = port;
 	blocked = (BPF_CORE_READ(bucket, fastreuse) >= 0 || BPF_CORE_READ(bucket, fastreuseport) >= 0) ? FLAG_BLOCKED : 0;
 	r = next_record(e);
 	if (r) {
@@ -77,6 +83,8 @@ static long each_try_of_buckets(__u32 i, struct env *e)
 
 static long each_bind_slot(__u32 i, struct env *e)
 {
+	struct inet_bind_hashbucket *slot = (void *)(e->table + (__u64)(e->first_slot + i) * bpf_core_type_size(struct inet_bind_hashbucket));
+	if (!BPF_CORE_READ(slot, chain.first)) return 0;
 	begin_slot(e, e->first_slot + i);
 	bpf_loop(TRIES, each_try_of_buckets, e, 0);
 	return end_slot(e);

@@ -42,6 +42,11 @@ struct netns_ipv4 {
 	struct udp_table *udp_table;
 	int sysctl_tcp_fin_timeout;
 	int sysctl_tcp_keepalive_intvl;
+	unsigned char sysctl_tcp_tw_reuse;
+	unsigned char sysctl_tcp_timestamps;
+	unsigned char sysctl_tcp_l3mdev_accept;
+	unsigned int sysctl_tcp_tw_reuse_delay;
+	unsigned long *sysctl_local_reserved_ports;
 } KERNEL;
 struct net { struct ns_common ns; __u32 hash_mix; struct netns_ipv4 ipv4; } KERNEL;
 typedef struct { struct net *net; } possible_net_t;
@@ -101,6 +106,8 @@ struct sock_common {
 } KERNEL;
 
 typedef struct { int counter; } atomic_t;
+// Since 6.18 drops are counted for each NUMA node, of sockets that have these.
+struct numa_drop_counters { atomic_t drops0, drops1; } KERNEL;
 struct kernfs_node { __u64 id; } KERNEL;
 struct cgroup { struct kernfs_node *kn; } KERNEL;
 struct sock_cgroup_data { struct cgroup *cgroup; } KERNEL;
@@ -115,7 +122,11 @@ struct sock {
 	__u32 sk_ack_backlog;
 	__u32 sk_max_ack_backlog;
 	struct sock_cgroup_data sk_cgrp_data;
+	struct numa_drop_counters *sk_drop_counters;
 } KERNEL;
+struct udp_sock { int forward_deficit; } KERNEL;
+struct udp_hslot { union { struct hlist_head head; }; } KERNEL;
+struct udp_table { struct udp_hslot *hash; unsigned int mask; } KERNEL;
 struct sock___old { struct hlist_node sk_bind2_node; } KERNEL;
 
 struct timer_list { unsigned long expires; } KERNEL;

@@ -25,7 +25,7 @@ static long each_listener(__u32 i, struct env *e)
 	fill_unconnected(r, sk, e->netns, TCP_LISTEN);
 	r->remote[0] = BPF_CORE_READ(sk, sk_ack_backlog);
 	r->remote[1] = BPF_CORE_READ(sk, sk_max_ack_backlog);
-	r->remote[2] = BPF_CORE_READ(sk, sk_drops.counter);
+	r->remote[2] = drops_of(sk);
 	port = r->port;
 	ports = bpf_map_lookup_elem(&listening, &zero);
 	if (ports) ports->bits[port >> 3] |= 1 << (port & 7);
@@ -43,6 +43,8 @@ static long each_try_of_listeners(__u32 i, struct env *e)
 
 static long each_listening_slot(__u32 i, struct env *e)
 {
+	struct inet_listen_hashbucket *slot = (void *)(e->table + (__u64)(e->first_slot + i) * bpf_core_type_size(struct inet_listen_hashbucket));
+	if ((__u64)BPF_CORE_READ(slot, nulls_head.first) & 1) return 0;
 	begin_slot(e, e->first_slot + i);
 	bpf_loop(TRIES, each_try_of_listeners, e, 0);
 	return end_slot(e);

@@ -5,5 +5,6 @@
 #include "bindBuckets.bpf.c"
 #include "bindAddresses.bpf.c"
 #include "connections.bpf.c"
+#include "udp.bpf.c"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

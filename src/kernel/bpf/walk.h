@@ -64,6 +64,9 @@ struct walk {
 	__u32 torn, alien;
 	// Out, of `identify`: see there.
 	__u32 netns, fin_timeout, keepalive_interval, is_pernet;
+	__u32 first_port, last_port, tw_reuse, timestamps, l3mdev_accept, tw_reuse_delay;
+	__u64 udp_table;
+	__u32 pad;
 	// In: 0, of which the verifier knows nothing: a counter that begins with a constant has it try every number.
 	__u32 zero;
 };
@@ -79,6 +82,8 @@ struct env {
 	__u32 is_full, is_over, torn, alien, zero;
 	__u32 wants_inodes, wants_cgroups, first_port, last_port;
 	__u32 now_ms, now_s;
+	// Of the bind bucket whose sockets are read.
+	__u32 port;
 	__u64 jiffies;
 };
 
@@ -162,17 +167,17 @@ static __always_inline struct record *next_record(struct env *e)
 	return &buffer->records[e->count++ & (RECORDS - 1)];
 }
 
-static __always_inline void read_range(struct env *e, struct net *net)
+static __always_inline void read_range(struct net *net, __u32 *first, __u32 *last)
 {
 	struct local_ports___old *old = (void *)((char *)net + bpf_core_field_offset(struct net, ipv4.ip_local_ports));
 	__u32 range;
 	if (bpf_core_field_exists(net->ipv4.ip_local_ports.range)) {
 		range = BPF_CORE_READ(net, ipv4.ip_local_ports.range);
-		e->first_port = range & 0xffff;
-		e->last_port = range >> 16;
+		*first = range & 0xffff;
+		*last = range >> 16;
 	} else {
-		e->first_port = BPF_CORE_READ(old, range[0]);
-		e->last_port = BPF_CORE_READ(old, range[1]);
+		*first = BPF_CORE_READ(old, range[0]);
+		*last = BPF_CORE_READ(old, range[1]);
 	}
 }
 
@@ -183,7 +188,7 @@ static __always_inline void meet_net(struct env *e, struct net *net)
 	e->net = net;
 	e->netns = BPF_CORE_READ(net, ns.inum);
 	e->hash_mix = BPF_CORE_READ(net, hash_mix);
-	read_range(e, net);
+	read_range(net, &e->first_port, &e->last_port);
 }
 
 // An IPv6 address.
@@ -205,6 +210,16 @@ static __always_inline void read_cgroup(struct record *r, struct sock *sk)
 	__u64 id = BPF_CORE_READ(sk, sk_cgrp_data.cgroup, kn, id);
 	r->cgroup[0] = id;
 	r->cgroup[1] = id >> 32;
+}
+
+static __always_inline __u32 drops_of(struct sock *sk)
+{
+	struct numa_drop_counters *counters;
+	if (bpf_core_field_exists(sk->sk_drop_counters)) {
+		counters = BPF_CORE_READ(sk, sk_drop_counters);
+		if (counters) return BPF_CORE_READ(counters, drops0.counter) + BPF_CORE_READ(counters, drops1.counter);
+	}
+	return BPF_CORE_READ(sk, sk_drops.counter);
 }
 
 static __always_inline __u32 inode_of(struct socket *socket)

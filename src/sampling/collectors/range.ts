@@ -6,9 +6,9 @@ import type { Collector } from './collector.ts';
 export const rangeCollector: Collector<'range'> = {
   name: 'range',
   finds: 'numbers',
-  open: ({ options }) => ({
+  open: ({ options, source }) => ({
     collect(round) {
-      const sysctls = readPortSysctls(options.procfs);
+      const sysctls = source.readSysctls?.() ?? readPortSysctls(options.procfs);
       const range = ephemeralRange(sysctls);
       round.range = { sysctls, range };
       return rangeSnapshot(range, sysctls);

@@ -38,7 +38,8 @@ const MOST_WATCHED = 50;
 class TcpCollector implements OpenCollector<'tcp'> {
   readonly #namespace: NamespaceContext;
   readonly #explicitWalk: ExplicitWalk;
-  #memory: InferenceState = emptyInferenceState();
+  readonly #noMemory = emptyInferenceState();
+  #memory: InferenceState = this.#noMemory;
   #keepsPorts = false;
   /** Connections held usable ports in the last sample, or there was none yet. */
   #hasDestinations = true;
@@ -102,7 +103,7 @@ class TcpCollector implements OpenCollector<'tcp'> {
         dropped: dropped.tcp,
       }),
     );
-    this.#memory = memory;
+    this.#memory = memory ?? this.#noMemory;
     return snapshot;
   }
 

@@ -59,6 +59,15 @@ export function decodeUnconnected(words: Int32Array, at: number, record: SocketR
   record.cgroupHigh = words[at + CGROUP_HIGH] as number;
 }
 
+/** A UDP socket, connected or not. */
+export function decodeUdp(words: Int32Array, at: number, record: SocketRecord): void {
+  if (byteOf(words[at + HEAD] as number, 0) === TcpState.CLOSE) {
+    decodeUnconnected(words, at, record);
+    record.receiveQueue = (words[at + REMOTE] as number) >>> 0;
+    record.drops = (words[at + REMOTE + 2] as number) >>> 0;
+  } else decodeConnection(words, at, record, 1);
+}
+
 /** @param ticksPerSecond CONFIG_HZ */
 export function decodeConnection(
   words: Int32Array,

@@ -1,11 +1,18 @@
 import { ExporterError, errorLine } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
+import type { PortSysctls } from '../../kernel/sysctl.ts';
 import type { Round, Wanted } from '../source.ts';
 import { RecordStore } from './recordStore.ts';
 import type { KernelNamespace, TableName, TableWalker } from './walk.ts';
 
 /** In the order in which they are walked: sockets become connections, which then are in both rather than in none. */
-const TABLES = ['listeners', 'bind_buckets', 'bind_addresses', 'connections'] as const satisfies TableName[];
+const TABLES = [
+  'listeners',
+  'bind_buckets',
+  'bind_addresses',
+  'connections',
+  'udp',
+] as const satisfies TableName[];
 
 const FIRST_RETRY_MS = 10_000;
 const LONGEST_RETRY_MS = 10 * 60_000;
@@ -20,6 +27,7 @@ export class HostTables {
     bind_buckets: new RecordStore(),
     bind_addresses: new RecordStore(),
     connections: new RecordStore(),
+    udp: new RecordStore(),
   };
   #isRead = false;
   #retryMs = FIRST_RETRY_MS;
@@ -65,12 +73,7 @@ export class HostTables {
     for (const table of TABLES) {
       const store = this.#stores[table];
       store.clear();
-      this.#walker.walk(
-        table,
-        wanted,
-        (run) => store.bufferOf(run),
-        (run, count) => store.take(run, count),
-      );
+      this.#walker.walk(table, wanted, store.buffer, (count) => store.take(count));
     }
     this.#isRead = true;
   }
@@ -83,6 +86,11 @@ export class HostTables {
   /** The namespace of the calling thread. Throws an ExporterError. */
   identify(): KernelNamespace {
     return this.#walker.identify();
+  }
+
+  /** Its sysctls. Throws an ExporterError. */
+  readSysctls(): PortSysctls {
+    return this.#walker.readSysctls();
   }
 
   close(): void {

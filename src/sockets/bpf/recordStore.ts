@@ -1,40 +1,37 @@
 import { HOST_IS_LITTLE_ENDIAN } from '../../kernel/endian.ts';
+import { PackedRecords } from './packedRecords.ts';
 import { RECORD_WORDS, RECORDS } from './walk.ts';
 
 /** Word of a record with the inode number of its network namespace. */
 const NETNS = 2;
 
+/** What one run of a walk tells; walks are made one after the other. */
+const BUFFER = new Int32Array(RECORD_WORDS * RECORDS);
+
 /**
- * The records of one walk, as the kernel wrote them, found by their network namespace. The memory stays for the next walk:
- * as much as the largest took.
+ * The records of one walk by their network namespace. The memory stays for the next walk: as much as the largest took.
  */
 export class RecordStore {
-  readonly #buffers: Int32Array[] = [];
-  readonly #byNamespace = new Map<number, Positions>();
-  #last: Positions | undefined;
+  readonly #byNamespace = new Map<number, PackedRecords>();
+  #last: PackedRecords | undefined;
   #lastInode = -1;
 
   /** Where the records of a run go. */
-  bufferOf(run: number): Int32Array {
-    const known = this.#buffers[run];
-    if (known !== undefined) return known;
-    const buffer = new Int32Array(RECORD_WORDS * RECORDS);
-    this.#buffers.push(buffer);
-    return buffer;
+  get buffer(): Int32Array {
+    return BUFFER;
   }
 
-  /** Takes the first records of the buffer of that run. */
-  take(run: number, count: number): void {
-    const buffer = this.#buffers[run] as Int32Array;
-    for (let record = 0; record < count; record++)
-      this.#positionsOf((buffer[record * RECORD_WORDS + NETNS] as number) >>> 0).push(run * RECORDS + record);
+  /** Takes the first records of the buffer. */
+  take(count: number): void {
+    for (let at = 0; at < count * RECORD_WORDS; at += RECORD_WORDS)
+      this.#recordsOf((BUFFER[at + NETNS] as number) >>> 0).push(BUFFER, at);
   }
 
   /** Forgets the last walk. Namespaces that it did not see are forgotten for good. */
   clear(): void {
-    for (const [inode, positions] of this.#byNamespace) {
-      if (positions.size === 0) this.#byNamespace.delete(inode);
-      else positions.size = 0;
+    for (const [inode, records] of this.#byNamespace) {
+      if (records.count === 0) this.#byNamespace.delete(inode);
+      else records.clear();
     }
     this.#last = undefined;
     this.#lastInode = -1;
@@ -42,51 +39,27 @@ export class RecordStore {
 
   /** Records of a namespace. */
   countOf(inode: number): number {
-    return this.#byNamespace.get(inode)?.size ?? 0;
+    return this.#byNamespace.get(inode)?.count ?? 0;
   }
 
   /** Namespaces with records. */
   get inodes(): number[] {
-    return [...this.#byNamespace].filter(([, { size }]) => size > 0).map(([inode]) => inode);
+    return [...this.#byNamespace].filter(([, { count }]) => count > 0).map(([inode]) => inode);
   }
 
-  /** Every record of a namespace: it begins at `at` in `words`. */
+  /** Every record of a namespace, in the same words refilled: it begins at `at`. */
   visit(inode: number, visit: (words: Int32Array, at: number) => void): void {
-    const positions = this.#byNamespace.get(inode);
-    if (positions === undefined) return;
-    for (let index = 0; index < positions.size; index++) {
-      const position = positions.at(index);
-      visit(this.#buffers[Math.floor(position / RECORDS)] as Int32Array, (position % RECORDS) * RECORD_WORDS);
-    }
+    this.#byNamespace.get(inode)?.visit(visit);
   }
 
   /** Most records are of the namespace of the one before. */
-  #positionsOf(inode: number): Positions {
+  #recordsOf(inode: number): PackedRecords {
     if (inode === this.#lastInode && this.#last !== undefined) return this.#last;
-    const positions = this.#byNamespace.get(inode) ?? new Positions();
-    this.#byNamespace.set(inode, positions);
-    this.#last = positions;
+    const records = this.#byNamespace.get(inode) ?? new PackedRecords();
+    this.#byNamespace.set(inode, records);
+    this.#last = records;
     this.#lastInode = inode;
-    return positions;
-  }
-}
-
-/** A growing list of numbers. */
-class Positions {
-  size = 0;
-  #numbers = new Uint32Array(16);
-
-  push(position: number): void {
-    if (this.size === this.#numbers.length) {
-      const numbers = new Uint32Array(2 * this.size);
-      numbers.set(this.#numbers);
-      this.#numbers = numbers;
-    }
-    this.#numbers[this.size++] = position;
-  }
-
-  at(index: number): number {
-    return this.#numbers[index] as number;
+    return records;
   }
 }
 

@@ -13,6 +13,7 @@ import {
   decodeBoundAddress,
   decodeBucket,
   decodeConnection,
+  decodeUdp,
   decodeUnconnected,
   isBlocked,
   isBucket,
@@ -25,20 +26,21 @@ import { TableWalker } from './walk.ts';
 const TABLES_BLOB = new URL('../../kernel/bpf/tables.json', import.meta.url);
 
 /**
- * The kernel's own tables by BPF: all namespaces in one walk, and what no dump tells. UDP, and all where a walk fails, is
- * read over netlink. Throws an ExporterError where BPF or netlink is refused.
+ * The kernel's own tables by BPF: all namespaces in one walk, and what no dump tells. Where a walk fails they are read over
+ * netlink. Throws an ExporterError where BPF or netlink is refused.
  */
 export function openBpfSource({ procfs, sysfs, log }: SourceOptions, libc: Libc = loadLibc()): SocketSource {
   const tables = openTables(sysfs, log, libc);
   try {
+    const { isPernet, udpTable } = tables.identify();
     // Where this namespace has a table of its own, a walk of it is not one of the host.
-    if (tables.identify().isPernet)
+    if (isPernet)
       throw new ExporterError(
         'this network namespace has a connection table of its own (net.ipv4.tcp_child_ehash_entries)',
       );
     tables.readNow({ inodes: false, cgroups: false });
     const netlink = openNetlinkSource(libc);
-    return new BpfSource(tables, { procfs, libc, isOwner: true }, netlink, netlink.sees.boundOnly);
+    return new BpfSource(tables, { procfs, libc, udpTable, isOwner: true }, netlink, netlink.sees.boundOnly);
   } catch (error) {
     tables.close();
     throw error;
@@ -57,6 +59,8 @@ function openTables(sysfs: string, log: Logger, libc: Libc): HostTables {
 interface Opening {
   readonly procfs: string;
   readonly libc: Libc;
+  /** The one that is walked, as `KernelNamespace` has it. */
+  readonly udpTable: string;
   /** Closes the tables, which all namespaces share. */
   readonly isOwner: boolean;
 }
@@ -71,16 +75,19 @@ class BpfSource implements SocketSource {
   readonly #record = new SocketRecord();
   readonly #inode: number;
   readonly #isPernet: boolean;
+  /** Its UDP sockets are in the table that is walked. */
+  readonly #sharesUdp: boolean;
   readonly #ticksPerSecond: number;
 
   constructor(tables: HostTables, opening: Opening, netlink: SocketSource, netlinkShowsBoundOnly: boolean) {
-    const { inode, isPernet, finTimeout, keepaliveInterval } = tables.identify();
+    const { inode, isPernet, finTimeout, keepaliveInterval, udpTable } = tables.identify();
     this.#tables = tables;
     this.#opening = opening;
     this.#netlink = netlink;
     this.#netlinkShowsBoundOnly = netlinkShowsBoundOnly;
     this.#inode = inode;
     this.#isPernet = isPernet;
+    this.#sharesUdp = udpTable !== '' && udpTable === opening.udpTable;
     this.#ticksPerSecond = ticksPerSecond(opening.procfs, { finTimeout, keepaliveInterval });
     this.#links = new Links(() => openNetlinkSocket(opening.libc, NETLINK_ROUTE));
   }
@@ -143,7 +150,19 @@ class BpfSource implements SocketSource {
   }
 
   udp(visit: Visit): void {
-    this.#netlink.udp(visit);
+    if (!this.#tables.isRead || !this.#sharesUdp) {
+      this.#netlink.udp(visit);
+      return;
+    }
+    const record = this.#record;
+    this.#tables.visit('udp', this.#inode, (words, at) => {
+      decodeUdp(words, at, record);
+      this.#visit(record, visit);
+    });
+  }
+
+  get readSysctls(): SocketSource['readSysctls'] {
+    return this.#tables.isRead ? this.#readSysctls : undefined;
   }
 
   deviceName(index: number): string {
@@ -171,6 +190,8 @@ class BpfSource implements SocketSource {
     if (record.device !== 0) record.vrf = this.#links.of(record.device).vrf;
     visit(record);
   }
+
+  readonly #readSysctls = () => this.#tables.readSysctls();
 
   readonly #binds: TcpBinds = {
     buckets: (visit) => {
