@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type BpfBlobFile, digestOf } from '../../src/kernel/bpfBlob.ts';
 
-/** Where the programs stand, and the blobs beside them. */
-export const BPF_FOLDER = fileURLToPath(new URL('../../src/kernel/bpf/', import.meta.url));
+/** Where the programs stand, and the blobs beside them; without a slash at its end, as the compiler has it in its debug information. */
+export const BPF_FOLDER = fileURLToPath(new URL('../../src/kernel/bpf', import.meta.url));
 
 /** Of clang(1). */
 export function compilerVersion(): string {

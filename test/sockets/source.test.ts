@@ -24,7 +24,7 @@ const SOURCES: readonly Contender[] = [
   ...(IS_ROOT ? [{ name: 'bpf', open: openBpf, knowsListeners: true }] : []),
 ];
 
-const { ESTABLISHED, TIME_WAIT, CLOSE, LISTEN } = TcpState;
+const { ESTABLISHED, FIN_WAIT2, TIME_WAIT, CLOSE, LISTEN } = TcpState;
 const live = new LiveSockets();
 /** Ports of the listeners. */
 const at = { v4: 0, any4: 0, v6: 0, dual: 0, only: 0, mapped: 0 };
@@ -137,6 +137,17 @@ describe.each(SOURCES)('$name', ({ name, open, knowsListeners }) => {
     expect(before?.timeWaitAgeMs).toBeLessThan(30_000);
     expect(grown).toBeGreaterThanOrEqual(280);
     expect(grown).toBeLessThan(10_000);
+  });
+
+  it('takes nothing else of what lingers in FIN_WAIT2 without a process for its cgroup', async () => {
+    const port = await live.listen({ host: '127.0.0.1' });
+    bash(`exec 3<>/dev/tcp/127.0.0.1/${port}`);
+    source.beginRound?.(EVERYTHING);
+    const lingering = collect((visit) => source.tcpConnections(visit)).filter(
+      ({ remote, state }) => portOf(remote) === port && state === FIN_WAIT2,
+    );
+    expect(lingering).toMatchObject([{ cgroupId: '0', inode: 0, timeWaitAgeMs: -1 }]);
+    live.ports.delete(port);
   });
 
   it('lists UDP sockets, connected and not', () => {

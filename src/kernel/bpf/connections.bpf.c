@@ -12,8 +12,11 @@ static __always_inline void fill_time_wait(struct record *r, struct env *e, char
 {
 	struct tcp_timewait_sock *tcp = (void *)sk;
 	struct inet_timewait_sock *tw = (void *)sk;
-	int stamp = BPF_CORE_READ(tcp, tw_ts_recent_stamp);
+	int stamp;
 	r->state = BPF_CORE_READ(tw, tw_substate);
+	// What lingers in FIN_WAIT2 is of this kind too: it has no age, and no cgroup in the words of one.
+	if (r->state != TCP_TIME_WAIT) return;
+	stamp = BPF_CORE_READ(tcp, tw_ts_recent_stamp);
 	if (stamp) r->flags |= FLAG_TIMESTAMPS;
 	r->extra = BPF_CORE_READ(tw, tw_timer.expires) - e->jiffies;
 	// tcp_twsk_unique() of net/ipv4/tcp_ipv4.c: since 6.14 by the time it began, before by whole seconds of the last timestamp.
@@ -93,7 +96,11 @@ static long each_connection_slot(__u32 i, struct env *e)
 	struct inet_ehash_bucket *slot = (void *)(e->table + (__u64)(e->first_slot + i) * bpf_core_type_size(struct inet_ehash_bucket));
 	// Most slots are empty, or hold one: no more is spent on those.
 	bpf_probe_read_kernel(&e->at, sizeof e->at, slot);
-	if ((__u64)e->at & 1) return 0;
+	if ((__u64)e->at & 1) {
+		// Of a chain that was told in part, the rest may be gone.
+		e->skip = e->zero;
+		return 0;
+	}
 	begin_slot(e, e->first_slot + i);
 	bpf_loop(TRIES, each_try_of_connections, e, 0);
 	return end_slot(e);
