@@ -13,6 +13,8 @@ export const MACHINE = [
   'test/deploy/reference/commands.test.ts',
   'test/deploy/reference/metrics.test.ts',
   'test/deploy/rules.test.ts',
+  // loads programs into the kernel
+  'test/kernel/bpf.test.ts',
   // compiles
   'test/kernel/bpfBlob.rebuild.test.ts',
   'test/probes/tcpConnect.test.ts',

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { holds, whyDenied } from '../../src/kernel/capabilities.ts';
+import { holds, isFiltered, whyDenied } from '../../src/kernel/capabilities.ts';
 
 const status = (effective: string) => `Name:\tnode\nCapPrm:\t000001ffffffffff\nCapEff:\t${effective}\n`;
 const ALL = status('000001ffffffffff');
@@ -7,6 +7,8 @@ const NONE = status('0000000000000000');
 const PTRACE = status('0000000000080000');
 const PTRACE_AND_READ = status('0000000000080004');
 const PTRACE_AND_OVERRIDE = status('0000000000080002');
+const PERFMON = status('0000004000000000');
+const BPF = status('0000008000000000');
 const BOTH = ['CAP_SYS_PTRACE', 'CAP_DAC_READ_SEARCH'] as const;
 
 describe('a capability', () => {
@@ -21,6 +23,18 @@ describe('a capability', () => {
     ]);
     expect(holds('CAP_SYS_PTRACE', PTRACE)).toBe(true);
     expect(holds('CAP_SYS_ADMIN', PTRACE)).toBe(false);
+  });
+
+  it('is held above the 32nd bit too', () => {
+    const held = (text: string) => [holds('CAP_BPF', text), holds('CAP_PERFMON', text)];
+    expect([ALL, NONE, BPF, PERFMON].map(held)).toEqual([
+      [true, true],
+      [false, false],
+      [true, false],
+      [false, true],
+    ]);
+    expect(whyDenied(['CAP_BPF', 'CAP_PERFMON'], BPF)).toBe('needs CAP_PERFMON');
+    expect(whyDenied(['CAP_BPF', 'CAP_PERFMON'], PERFMON)).toBe('needs CAP_BPF');
   });
 
   it('is not held where /proc does not tell', () => {
@@ -47,5 +61,20 @@ describe('a capability', () => {
     expect(holds('CAP_DAC_READ_SEARCH', PTRACE)).toBe(false);
     expect(holds('CAP_DAC_READ_SEARCH', PTRACE_AND_READ)).toBe(true);
     expect(holds('CAP_DAC_READ_SEARCH', PTRACE_AND_OVERRIDE)).toBe(true);
+  });
+});
+
+describe('a seccomp filter', () => {
+  it('is one in mode 2: the strict mode lets nobody ask', () => {
+    const filtered = (mode: number) => isFiltered(`CapEff:\t0\nSeccomp:\t${mode}\nSeccomp_filters:\t2\n`);
+    expect([0, 1, 2].map(filtered)).toEqual([false, false, true]);
+  });
+
+  it('is none where the kernel knows of no seccomp, or /proc does not tell', () => {
+    expect([NONE, '', 'Seccomp_filters:\t2\n'].map((text) => isFiltered(text))).toEqual([
+      false,
+      false,
+      false,
+    ]);
   });
 });

@@ -15,22 +15,28 @@ export function expectBpf(sysfs: string, kernelRelease = release()): void {
   if (!existsSync(btf)) throw new ExporterError(`the kernel has no BTF (${btf})`);
 }
 
-/** What the kernel's refusal means, where it can be told. */
-export function whyRefused(error: unknown, sysfs: string): unknown {
+/**
+ * What the kernel's refusal means, where it can be told.
+ *
+ * @param status of this thread where undefined
+ */
+export function whyRefused(error: unknown, sysfs: string, status?: string): unknown {
   if (!(error instanceof ExporterError)) return error;
-  const reason = reasonOf(error, sysfs);
+  const reason = reasonOf(error, sysfs, status);
   return reason === undefined ? error : new ExporterError(reason, { cause: error });
 }
 
-function reasonOf(error: ExporterError, sysfs: string): string | undefined {
-  if (errorCode(error) === 'ENOSYS') return isFiltered() ? 'a seccomp filter' : 'the kernel has no bpf(2)';
-  const isAllowed = holds('CAP_SYS_ADMIN') || (holds('CAP_BPF') && holds('CAP_PERFMON'));
+function reasonOf(error: ExporterError, sysfs: string, status?: string): string | undefined {
+  if (errorCode(error) === 'ENOSYS')
+    return isFiltered(status) ? 'a seccomp filter' : 'the kernel has no bpf(2)';
+  const isAllowed =
+    holds('CAP_SYS_ADMIN', status) || (holds('CAP_BPF', status) && holds('CAP_PERFMON', status));
   // Without CAP_PERFMON, programs of this type are EINVAL.
   if (!isAllowed && (isRefused(error) || errorCode(error) === 'EINVAL'))
-    return `${whyDenied(['CAP_BPF', 'CAP_PERFMON'])}, or CAP_SYS_ADMIN`;
+    return `${whyDenied(['CAP_BPF', 'CAP_PERFMON'], status)}, or CAP_SYS_ADMIN`;
   const lockdown = ifReadable(() => readFileSync(join(sysfs, 'kernel/security/lockdown'), 'latin1'));
   if (lockdown?.includes('[confidentiality]') === true) return 'the kernel is locked down (confidentiality)';
   if (isRefused(error))
-    return isFiltered() ? 'a seccomp filter' : 'a security module, or another user namespace';
+    return isFiltered(status) ? 'a seccomp filter' : 'a security module, or another user namespace';
   return undefined;
 }
