@@ -42,9 +42,14 @@ export function buildBlob(name: string): BpfBlobFile {
   }
 }
 
-/** A blob as it stands in its file. */
+/** A blob as it stands in its file: formatted as every other, each list on a line. */
 export function formatBlob(blob: BpfBlobFile): string {
-  return `${JSON.stringify(blob, undefined, 2)}\n`;
+  const text = JSON.stringify(blob, undefined, 2);
+  const onOneLine = text.replaceAll(
+    /\[\s+([^\]]*?)\s+\]/g,
+    (_, names: string) => `[${names.replaceAll(/\s+/g, ' ')}]`,
+  );
+  return `${onOneLine}\n`;
 }
 
 export function readBlobFile(name: string): BpfBlobFile {

@@ -10,7 +10,7 @@ import { loadLibc } from '../../src/kernel/libc.ts';
 const BLOB_URL = new URL('../../src/kernel/bpf/tables.json', import.meta.url);
 const BLOB = readBpfBlob(BLOB_URL);
 /** Words of struct walk, `src/kernel/bpf/walk.h`. */
-const [WALK_WORDS, NETNS, FIN_TIMEOUT] = [13, 8, 9];
+const [WALK_WORDS, NETNS, FIN_TIMEOUT] = [22, 8, 9];
 const PORTS_BYTES = 8192;
 const KINDS = ['prog', 'map', 'link'] as const;
 type Kind = (typeof KINDS)[number];

@@ -9,13 +9,10 @@ static __always_inline void fill_address(struct record *r, struct env *e, struct
 	struct inet_bind2_bucket___old *old = (void *)bucket;
 	__u32 address[4];
 	r->kind = KIND_ADDRESS;
-	r->state = 0;
-	r->flags = 0;
 	r->family = AF_INET6;
 	if (bpf_core_field_exists(old->family)) r->family = BPF_CORE_READ(old, family);
 	r->port = BPF_CORE_READ(bucket, port);
 	r->netns = e->netns;
-	r->device = 0;
 	BPF_CORE_READ_INTO(&address, bucket, v6_rcv_saddr);
 	put_words(r->local, address);
 	r->remote[0] = BPF_CORE_READ(bucket, l3mdev);

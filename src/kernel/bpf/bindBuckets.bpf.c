@@ -54,7 +54,6 @@ static long each_bucket(__u32 i, struct env *e)
 	blocked = (BPF_CORE_READ(bucket, fastreuse) >= 0 || BPF_CORE_READ(bucket, fastreuseport) >= 0) ? FLAG_BLOCKED : 0;
 	r = next_record(e);
 	if (r) {
-		r->state = 0;
 		r->kind = KIND_BUCKET;
 		r->flags = blocked;
 		r->port = port;

@@ -63,7 +63,6 @@ static long each_connection(__u32 i, struct env *e)
 	state = FIELD(__u8, skc_state);
 	r->state = state == TCP_NEW_SYN_RECV ? TCP_SYN_RECV : state;
 	r->kind = KIND_SOCKET;
-	r->flags = 0;
 	r->family = FIELD(__u16, skc_family);
 	r->port = FIELD(__u16, skc_num);
 	r->remote_port = bpf_ntohs(FIELD(__u16, skc_dport));
@@ -76,7 +75,6 @@ static long each_connection(__u32 i, struct env *e)
 		r->local[0] = bpf_ntohl(FIELD(__u32, skc_rcv_saddr));
 		r->remote[0] = bpf_ntohl(FIELD(__u32, skc_daddr));
 	}
-	r->inode = r->cgroup[0] = r->cgroup[1] = r->extra = 0;
 	if (state == TCP_TIME_WAIT) fill_time_wait(r, e, sk);
 	else if (state != TCP_NEW_SYN_RECV) fill_holder(r, e, (void *)sk);
 	return 0;

@@ -151,11 +151,12 @@ static __always_inline long is_full(struct env *e)
 	return e->is_full & 1;
 }
 
-// Where the next record goes; NULL where it was told by a run before, or the buffer is full.
+// Where the next record goes, which is all 0; NULL where it was told by a run before, or the buffer is full.
 static __always_inline struct record *next_record(struct env *e)
 {
 	__u32 zero = 0;
 	struct buffer *buffer;
+	struct record *record;
 	if (e->told++ < e->skip) return 0;
 	if (e->count >= RECORDS) {
 		e->told--;
@@ -164,7 +165,9 @@ static __always_inline struct record *next_record(struct env *e)
 	}
 	buffer = bpf_map_lookup_elem(&records, &zero);
 	if (!buffer) return 0;
-	return &buffer->records[e->count++ & (RECORDS - 1)];
+	record = &buffer->records[e->count++ & (RECORDS - 1)];
+	__builtin_memset(record, 0, sizeof *record);
+	return record;
 }
 
 static __always_inline void read_range(struct net *net, __u32 *first, __u32 *last)
@@ -200,11 +203,6 @@ static __always_inline void put_words(__u32 *to, const __u32 *from)
 	to[3] = bpf_ntohl(from[3]);
 }
 
-static __always_inline void clear_words(__u32 *to)
-{
-	to[0] = to[1] = to[2] = to[3] = 0;
-}
-
 static __always_inline void read_cgroup(struct record *r, struct sock *sk)
 {
 	__u64 id = BPF_CORE_READ(sk, sk_cgrp_data.cgroup, kn, id);
@@ -237,11 +235,8 @@ static __always_inline void fill_unconnected(struct record *r, struct sock *sk, 
 	r->flags = (BPF_CORE_READ_BITFIELD_PROBED(sk, __sk_common.skc_ipv6only) ? FLAG_V6ONLY : 0) | (socket ? FLAG_HAS_FILE : 0);
 	r->family = BPF_CORE_READ(sk, __sk_common.skc_family);
 	r->port = BPF_CORE_READ(sk, __sk_common.skc_num);
-	r->remote_port = 0;
 	r->netns = netns;
 	r->device = BPF_CORE_READ(sk, __sk_common.skc_bound_dev_if);
-	clear_words(r->local);
-	clear_words(r->remote);
 	if (r->family == AF_INET6) {
 		__u32 address[4];
 		BPF_CORE_READ_INTO(&address, sk, __sk_common.skc_v6_rcv_saddr);
@@ -249,5 +244,4 @@ static __always_inline void fill_unconnected(struct record *r, struct sock *sk, 
 	} else r->local[0] = bpf_ntohl(BPF_CORE_READ(sk, __sk_common.skc_rcv_saddr));
 	r->inode = inode_of(socket);
 	read_cgroup(r, sk);
-	r->extra = 0;
 }

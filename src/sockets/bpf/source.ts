@@ -204,7 +204,6 @@ class BpfSource implements SocketSource {
     },
     addresses: (visit) => {
       const record = this.#record;
-      record.state = TcpState.CLOSE;
       this.#tables.visit('bind_addresses', this.#inode, (words, at) => {
         decodeBoundAddress(words, at, record);
         visit(record);

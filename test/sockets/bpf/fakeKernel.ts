@@ -9,7 +9,8 @@ export type Table = readonly (readonly KernelRecord[])[];
 /** Words of `struct walk`, `src/kernel/bpf/walk.h`, in their order there. */
 const WORDS: readonly string[] = [
   ...['next', 'skip', 'count', 'slots', 'wantsInodes', 'wantsCgroups', 'torn', 'alien'],
-  ...['netns', 'finTimeout', 'keepaliveInterval', 'isPernet', 'zero'],
+  ...['netns', 'finTimeout', 'keepaliveInterval', 'isPernet', 'firstPort', 'lastPort', 'twReuse'],
+  ...['timestamps', 'l3mdevAccept', 'twReuseDelay', 'udpTableLow', 'udpTableHigh', 'pad', 'zero'],
 ];
 
 /** What a program was given: the words that it reads. */
@@ -25,6 +26,7 @@ export class FakeKernel implements LoadedBpf {
     bind_buckets: [[]],
     bind_addresses: [[]],
     connections: [[]],
+    udp: [[]],
   };
   /** What `identify` says. */
   namespace: Readonly<Record<string, number>> = {};
@@ -32,6 +34,8 @@ export class FakeKernel implements LoadedBpf {
   beforeRun: (program: string) => void = () => {};
   /** What a program answers in place of the truth. */
   answer: Readonly<Record<string, number>> = {};
+  /** net.ipv4.ip_local_reserved_ports, a bit each. */
+  readonly reserved = new Uint8Array(65_536 / 8);
   readonly calls: Call[] = [];
   readonly written: (readonly [string, Uint8Array])[] = [];
   isClosed = false;
@@ -50,8 +54,9 @@ export class FakeKernel implements LoadedBpf {
   }
 
   read(map: string, into: Uint8Array): void {
-    if (map !== 'records') throw new Error(`${map} is not read`);
-    into.set(new Uint8Array(this.#records.buffer));
+    if (map === 'reserved') into.set(this.reserved);
+    else if (map === 'records') into.set(new Uint8Array(this.#records.buffer));
+    else throw new Error(`${map} is not read`);
   }
 
   write(map: string, value: Uint8Array): void {

@@ -56,6 +56,7 @@ describe('a round', () => {
       'bind_buckets',
       'bind_addresses',
       'connections',
+      'udp',
     ]);
   });
 

@@ -37,24 +37,21 @@ describe('the records of a walk', () => {
 
   it('are none of a buffer that was read and not taken', () => {
     const store = new RecordStore();
-    const buffer = store.bufferOf(0);
-    put(buffer, 0, HOST, 1);
-    put(buffer, 1, HOST, 2);
-    store.take(0, 1);
+    put(store.buffer, 0, HOST, 1);
+    put(store.buffer, 1, HOST, 2);
+    store.take(1);
     expect(serialsOf(store, HOST)).toEqual([1]);
   });
 });
 
 describe('a cleared store', () => {
-  it('has no records, and memory for as many', () => {
+  it('has no records', () => {
     const store = new RecordStore();
-    const buffers = [store.bufferOf(0), store.bufferOf(1)];
     fill(store, [[HOST], [POD]]);
     store.clear();
     expect(store.inodes).toEqual([]);
     expect([store.countOf(HOST), store.countOf(POD)]).toEqual([0, 0]);
     expect(serialsOf(store, HOST)).toEqual([]);
-    expect([store.bufferOf(0), store.bufferOf(1)].every((buffer, run) => buffer === buffers[run])).toBe(true);
   });
 
   it('forgets a namespace that a whole walk did not see, and knows it again when it comes back', () => {
@@ -97,20 +94,18 @@ function namespacesIn(stretches: readonly { inode: number; length: number }[]): 
 
 let serial = 0;
 
-/** A walk that finds this → the numbers of its records by namespace. As the walker does, no run without records has a buffer. */
+/** A walk that finds this → the numbers of its records by namespace. */
 function fill(store: RecordStore, runs: readonly (readonly number[])[]): Map<number, number[]> {
   const serials = new Map<number, number[]>();
   store.clear();
-  for (const [run, inodes] of runs.entries()) {
-    if (inodes.length === 0) continue;
-    const buffer = store.bufferOf(run);
+  for (const inodes of runs) {
     for (const [index, inode] of inodes.entries()) {
-      put(buffer, index, inode, ++serial);
+      put(store.buffer, index, inode, ++serial);
       const known = serials.get(inode);
       if (known === undefined) serials.set(inode, [serial]);
       else known.push(serial);
     }
-    store.take(run, inodes.length);
+    store.take(inodes.length);
   }
   return serials;
 }

@@ -146,11 +146,52 @@ describe('a namespace', () => {
     const kernel = new FakeKernel();
     kernel.namespace = { netns: 4_026_531_840, finTimeout: 15_000, keepaliveInterval: 18_750, isPernet: 0 };
     const walker = new TableWalker(kernel);
-    const said = { inode: 4_026_531_840, isPernet: false, finTimeout: 15_000, keepaliveInterval: 18_750 };
+    const said = {
+      inode: 4_026_531_840,
+      isPernet: false,
+      finTimeout: 15_000,
+      keepaliveInterval: 18_750,
+      udpTable: '',
+    };
     expect(walker.identify()).toEqual(said);
-    kernel.namespace = { netns: 7, isPernet: 1 };
-    expect(walker.identify()).toEqual({ inode: 7, isPernet: true, finTimeout: 0, keepaliveInterval: 0 });
+    kernel.namespace = { netns: 7, isPernet: 1, udpTableLow: 5, udpTableHigh: 9 };
+    expect(walker.identify()).toEqual({
+      ...{ inode: 7, isPernet: true, finTimeout: 0, keepaliveInterval: 0, udpTable: '9:5' },
+    });
     expect(kernel.calls.map(({ program }) => program)).toEqual(['identify', 'identify']);
+  });
+});
+
+describe('the sysctls of a namespace', () => {
+  it('are those that decide about ports', () => {
+    const kernel = new FakeKernel();
+    kernel.namespace = {
+      ...{
+        firstPort: 32_768,
+        lastPort: 60_999,
+        twReuse: 2,
+        timestamps: 1,
+        l3mdevAccept: 0,
+        twReuseDelay: 500,
+      },
+    };
+    // 0, 33 to 40 and 65 535
+    for (const [byte, bits] of [
+      [0, 1],
+      [4, 0xfe],
+      [5, 1],
+      [8191, 0x80],
+    ] as const)
+      kernel.reserved[byte] = bits;
+    expect(new TableWalker(kernel).readSysctls()).toEqual({
+      range: { first: 32_768, last: 60_999 },
+      reserved: [
+        [0, 0],
+        [33, 40],
+        [65_535, 65_535],
+      ],
+      ...{ twReuse: 2, timestamps: true, l3mdevAccept: false, twReuseDelayMs: 500 },
+    });
   });
 });
 
@@ -190,12 +231,12 @@ function walkInto(
   const runs: number[] = [];
   // Not at the start of its memory, as a buffer need not be.
   const buffer = new Int32Array(new ArrayBuffer(4 * (RECORDS * RECORD_WORDS + 1)), 4);
-  const take = (run: number, count: number) => {
-    runs.push(run);
+  const take = (count: number) => {
+    runs.push(runs.length);
     for (let record = 0; record < count; record++)
       serials.push(buffer[record * RECORD_WORDS + RECORD_WORDS - 1] as number);
   };
-  new TableWalker(kernel).walk(table, wanted, () => buffer, take);
+  new TableWalker(kernel).walk(table, wanted, buffer, take);
   return runs;
 }
 
