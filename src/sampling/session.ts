@@ -58,7 +58,7 @@ export function openSession(
   readPortSysctls(procfs);
   const source = chooseSource(
     options.source,
-    { procfs, sysfs: options.sysfs, log },
+    { procfs, log },
     {
       netlink: () => openNetlinkSource(openLibc()),
       ...(recorder && { bpf: notRecorded }),

@@ -45,9 +45,8 @@ export interface SocketSource {
 
 /** What a source is opened with. */
 export interface SourceOptions {
-  /** Where proc and sysfs are mounted. */
+  /** Where proc is mounted. */
   readonly procfs: string;
-  readonly sysfs: string;
   /** Of what happens to it later. */
   readonly log: Logger;
 }

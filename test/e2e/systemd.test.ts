@@ -127,6 +127,8 @@ describe.skipIf(isSkipped)(`under systemd as PID 1${isSkipped ? ` (skipped: ${mi
 
     it.each([
       [2, 'as it is', {}],
+      [2.1, 'with BPF', { bpf: deployed('bpf.conf') }],
+      [1.5, 'with capabilities for BPF alone', { own: deployed('own-namespace.conf') }],
       [1.3, 'without capabilities', { unprivileged: deployed('unprivileged.conf') }],
     ])('has an exposure of at most %f %s', async (most, how, dropIns) => {
       await configure(dropIns);
@@ -135,6 +137,19 @@ describe.skipIf(isSkipped)(`under systemd as PID 1${isSkipped ? ` (skipped: ${mi
         /Overall exposure level for port-exporter.service: (\d+\.\d) .*$/m.exec(table) ?? [];
       console.log(`${line} (${how})`);
       expect(Number(score)).toBeLessThanOrEqual(most);
+    });
+
+    it.each([
+      ['netlink', 'as it is', {}],
+      ['bpf', 'with BPF', { bpf: deployed('bpf.conf') }],
+      ['bpf', 'with capabilities for BPF alone', { own: deployed('own-namespace.conf') }],
+      ['netlink', 'without capabilities', { unprivileged: deployed('unprivileged.conf') }],
+    ])('reads sockets from %s %s', async (source, _, dropIns) => {
+      await configure(dropIns);
+      await machine.ask('systemctl', 'start', UNIT);
+      const found = (await scrape()).filter(({ name }) => name === 'port_exporter_source_info');
+      expect(found.map(({ labels }) => labels['source'])).toEqual([source]);
+      await machine.ask('systemctl', 'stop', UNIT);
     });
 
     it('gives those capabilities that it names to what samples, none to what serves, and the user is nobody', async () => {
@@ -295,7 +310,10 @@ describe.skipIf(isSkipped)(`under systemd as PID 1${isSkipped ? ` (skipped: ${mi
     }
 
     it('are those of a root shell, in other namespaces and with processes and users', async () => {
-      await configure({ thorough: environment({ ...thorough, SAMPLE_INTERVAL: '200ms' }) });
+      await configure({
+        bpf: deployed('bpf.conf'),
+        thorough: environment({ ...thorough, SAMPLE_INTERVAL: '200ms' }),
+      });
       await machine.ask('systemctl', 'start', UNIT);
       const lines = await compare({}, stable);
       for (const netns of ['host', 'blue']) {
@@ -336,7 +354,10 @@ describe.skipIf(isSkipped)(`under systemd as PID 1${isSkipped ? ` (skipped: ${mi
             .filter(({ name }) => name !== 'port_namespace_info')
             .map((one) => ({ ...one, labels: { ...one.labels, netns: '' } })),
         );
-      const lines = await compare({ NAMESPACES: 'self', PROCESSES_BUDGET: '0' }, withoutNetns);
+      const lines = await compare(
+        { NAMESPACES: 'self', PROCESSES_BUDGET: '0', SAMPLE_SOURCE: 'netlink' },
+        withoutNetns,
+      );
       expect(lines).toContain(
         'port_destination_used_ports{local_address="127.0.0.1",netns="",remote_address="127.0.0.1",remote_port="8080",state="established"} 5',
       );

@@ -94,7 +94,7 @@ function choose(wanted: SourceKind | 'auto', openers: Partial<Openers>) {
     procfs: () => fakeSource('procfs'),
     ...openers,
   };
-  return { source: chooseSource(wanted, { procfs: '/host/proc', sysfs: '/host/sys', log }, all), lines };
+  return { source: chooseSource(wanted, { procfs: '/host/proc', log }, all), lines };
 }
 
 function fakeSource(kind: SourceKind): SocketSource {

@@ -16,7 +16,7 @@ interface Contender {
 }
 
 const IS_ROOT = process.getuid?.() === 0;
-const openBpf = () => openBpfSource({ procfs: '/proc', sysfs: '/sys', log: silentLogger });
+const openBpf = () => openBpfSource({ procfs: '/proc', log: silentLogger });
 
 const SOURCES: readonly Contender[] = [
   { name: 'netlink', open: () => openNetlinkSource(), knowsListeners: true },

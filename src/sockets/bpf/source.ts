@@ -23,14 +23,16 @@ import { expectBpf, whyRefused } from './refusal.ts';
 import { ticksPerSecond } from './ticks.ts';
 import { TableWalker } from './walk.ts';
 
+/** The kernel's own, and not where the host's is mounted in a container: BTF is the same in both, and there it need not be. */
+const SYSFS = '/sys';
 const TABLES_BLOB = new URL('../../kernel/bpf/tables.json', import.meta.url);
 
 /**
  * The kernel's own tables by BPF: all namespaces in one walk, and what no dump tells. Where a walk fails they are read over
  * netlink. Throws an ExporterError where BPF or netlink is refused.
  */
-export function openBpfSource({ procfs, sysfs, log }: SourceOptions, libc: Libc = loadLibc()): SocketSource {
-  const tables = openTables(sysfs, log, libc);
+export function openBpfSource({ procfs, log }: SourceOptions, libc: Libc = loadLibc()): SocketSource {
+  const tables = openTables(log, libc);
   try {
     const { isPernet, udpTable } = tables.identify();
     // Where this namespace has a table of its own, a walk of it is not one of the host.
@@ -47,12 +49,12 @@ export function openBpfSource({ procfs, sysfs, log }: SourceOptions, libc: Libc 
   }
 }
 
-function openTables(sysfs: string, log: Logger, libc: Libc): HostTables {
-  expectBpf(sysfs);
+function openTables(log: Logger, libc: Libc): HostTables {
+  expectBpf(SYSFS);
   try {
     return new HostTables(new TableWalker(loadBpf(readBpfBlob(TABLES_BLOB), libc)), log);
   } catch (error) {
-    throw whyRefused(error, sysfs);
+    throw whyRefused(error, SYSFS);
   }
 }
 
