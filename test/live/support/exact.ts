@@ -20,7 +20,7 @@ export function connects(
   return {
     what: `connect() to ${to}:${port}${noPort ? ` from ${local}` : ''}`,
     promised: (exporter) =>
-      exporter.value('port_destination_available_ports', {
+      ofDevice('', exporter, 'port_destination_available_ports', {
         local_address: local,
         remote_address: to,
         remote_port: port,
@@ -28,6 +28,16 @@ export function connects(
     call: (world) => world.connect(mapped ? `::ffff:${to}` : to, port, noPort ? { from: local, noPort } : {}),
     error: 'EADDRNOTAVAIL',
   };
+}
+
+/** Of the series with these labels that of a device; '' for sockets that are bound to none. */
+export function ofDevice(
+  device: string,
+  exporter: Exporter,
+  name: string,
+  labels: Readonly<Record<string, string | number>>,
+): number | undefined {
+  return exporter.series(name, labels).find((series) => (series.labels['device'] ?? '') === device)?.value;
 }
 
 /** The source address the kernel chooses on lo. */
@@ -44,7 +54,10 @@ export function binds(
   return {
     what: `${type} bind() to ${address}`,
     promised: (exporter) =>
-      exporter.value('port_local_address_available_ports', { protocol: type, local_address: address }),
+      ofDevice('', exporter, 'port_local_address_available_ports', {
+        protocol: type,
+        local_address: address,
+      }),
     call: (world) => world.bound(address, 0, { type, ...options }),
     error: 'EADDRINUSE',
   };
@@ -139,6 +152,36 @@ export function expectPromiseKept(
   if (KERNEL_TELLS_BLOCKED) expect(uncertain, told).toBe(0);
   if (uncertain === 0) expect(Math.abs(promised - succeeded), told).toBeLessThanOrEqual(within);
   else expect(promised, told).toBeLessThanOrEqual(succeeded + within);
+}
+
+/**
+ * The same in one world: each drive is promised by a sample of its own, driven until the kernel refuses, and undone before the
+ * next. Not one call more or less may succeed.
+ *
+ * @returns the numbers promised, in the order of the drives
+ */
+export async function expectGiven(
+  world: World,
+  exporter: Exporter,
+  drives: readonly Drive[],
+): Promise<number[]> {
+  const promises: number[] = [];
+  for (const drive of drives) {
+    await exporter.sample();
+    const promised = drive.promised(exporter);
+    const { succeeded, error } = givenAndUndone(world, () => drive.call(world));
+    expect({ given: succeeded, error }, drive.what).toEqual({ given: promised, error: drive.error });
+    promises.push(succeeded);
+  }
+  return promises;
+}
+
+/** Makes a call until the kernel refuses it, then closes the sockets that it returned. */
+export function givenAndUndone(world: World, call: () => unknown): { succeeded: number; error: string } {
+  const made: number[] = [];
+  const given = untilRefused(() => made.push(Number(call())));
+  for (const fd of made) world.abort(fd);
+  return given;
 }
 
 /** Does something `count` times. */

@@ -11,6 +11,12 @@ export const KERNEL_SHOWS_BOUND_ONLY = READS_BUCKETS || kernelAtLeast(6, 8);
 /** The kernel can be asked whether a port is blocked since 6.3 (IP_LOCAL_PORT_RANGE); its bind buckets always tell. */
 export const KERNEL_TELLS_BLOCKED = READS_BUCKETS || kernelAtLeast(6, 3);
 
+/** The programs that walk the kernel's tables need what it has since 6.1. */
+export const BPF_READS_TABLES = kernelAtLeast(6, 1);
+
+/** IP_LOCAL_PORT_RANGE: a socket may choose from a part of the range since 6.3. */
+export const HAS_LOCAL_PORT_RANGE = kernelAtLeast(6, 3);
+
 /** /proc/<pid>/fdinfo shows inodes, and takes no more than CAP_SYS_PTRACE, since 5.14. */
 export const KERNEL_SHOWS_DESCRIPTOR_INODES = kernelAtLeast(5, 14);
 

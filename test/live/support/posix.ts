@@ -152,6 +152,11 @@ export function setBindAddressNoPort(fd: number): void {
   checked('setsockopt', fd, 0, 24, int32(1), 4);
 }
 
+/** IP_LOCAL_PORT_RANGE (Linux 6.3), which serves both families. */
+export function setLocalPortRange(fd: number, first: number, last: number): void {
+  checked('setsockopt', fd, 0, 51, int32((last << 16) | first), 4);
+}
+
 /** SO_BINDTODEVICE. */
 export function setDevice(fd: number, device: string): void {
   const name = new TextEncoder().encode(`${device}\0`);

@@ -1,5 +1,6 @@
 import { describe } from 'vitest';
 import { cgroupRefusal } from './cgroups.ts';
+import { BPF_READS_TABLES } from './kernel.ts';
 import { enterFreshNamespace } from './posix.ts';
 
 /** Why network namespaces cannot be made here; undefined where they can. */
@@ -26,6 +27,12 @@ export function describeLive(name: string, define: () => void): void {
 export function describeInCgroups(name: string, define: () => void): void {
   const noCgroups = refusal === undefined ? cgroupRefusal() : refusal;
   describeUnless(noCgroups && `no cgroups of its own: ${noCgroups}`, name, define);
+}
+
+/** As describeLive, for tests that read the kernel's tables by BPF; of a kernel that is too old for that nothing is to be proven. */
+export function describeOverBpf(name: string, define: () => void): void {
+  if (BPF_READS_TABLES) describeLive(name, define);
+  else describe.skip(`${name} (skipped: BPF takes Linux 6.1)`, define);
 }
 
 function describeUnless(reason: string | undefined, name: string, define: () => void): void {

@@ -26,6 +26,10 @@ export interface Client {
   readonly port?: number;
   /** With SO_REUSEADDR. */
   readonly reuseAddress?: boolean;
+  /** With SO_REUSEPORT. */
+  readonly reusePort?: boolean;
+  /** IP_LOCAL_PORT_RANGE. */
+  readonly portRange?: readonly [number, number];
   /** SO_BINDTODEVICE. */
   readonly device?: string;
   /** Somebody listens there already, in another namespace maybe. */
@@ -89,12 +93,17 @@ export class World {
     { v6only = false, backlog = 4096, reusePort = false, nonBlocking = false, device = '' }: Server = {},
   ): number {
     const fd = this.#socket(address, 'tcp', { nonBlocking });
-    posix.setReuseAddress(fd);
-    if (device !== '') posix.setDevice(fd, device);
-    if (reusePort) posix.setReusePort(fd);
-    if (v6only) posix.setIpv6Only(fd);
-    posix.bind(fd, address, port);
-    posix.listen(fd, backlog);
+    try {
+      posix.setReuseAddress(fd);
+      if (device !== '') posix.setDevice(fd, device);
+      if (reusePort) posix.setReusePort(fd);
+      if (v6only) posix.setIpv6Only(fd);
+      posix.bind(fd, address, port);
+      posix.listen(fd, backlog);
+    } catch (error) {
+      this.end(fd);
+      throw error;
+    }
     this.#servers.set(`${address} ${port}`, fd);
     return fd;
   }
@@ -103,11 +112,20 @@ export class World {
   bound(
     address: string,
     port = 0,
-    { type = 'tcp' as posix.Type, v6only = false, reusePort = false, device = '' } = {},
+    {
+      type = 'tcp' as posix.Type,
+      v6only = false,
+      reuseAddress = false,
+      reusePort = false,
+      portRange = undefined as Client['portRange'],
+      device = '',
+    } = {},
   ): number {
     const fd = this.#socket(address, type);
     try {
       if (device !== '') posix.setDevice(fd, device);
+      if (reuseAddress) posix.setReuseAddress(fd);
+      if (portRange !== undefined) posix.setLocalPortRange(fd, ...portRange);
       if (reusePort) posix.setReusePort(fd);
       if (v6only) posix.setIpv6Only(fd);
       posix.bind(fd, address, port);
@@ -125,6 +143,8 @@ export class World {
     try {
       if (client.device !== undefined) posix.setDevice(fd, client.device);
       if (client.reuseAddress) posix.setReuseAddress(fd);
+      if (client.reusePort) posix.setReusePort(fd);
+      if (client.portRange !== undefined) posix.setLocalPortRange(fd, ...client.portRange);
       if (client.noPort) posix.setBindAddressNoPort(fd);
       if (client.from !== undefined) posix.bind(fd, client.from, client.port ?? 0);
       posix.connect(fd, to, port);
@@ -197,13 +217,16 @@ export class World {
     // On a slow machine the first ones would be old enough for the last ones to take them over.
     const reuse = this.readSysctl('net.ipv4.tcp_tw_reuse');
     this.sysctl('net.ipv4.tcp_tw_reuse', '0');
-    for (let i = 0; i < count; i++) {
-      const near = this.connect(to, port, client);
-      const far = this.accept(to, port);
-      this.end(near);
-      this.end(far);
+    try {
+      for (let i = 0; i < count; i++) {
+        const near = this.connect(to, port, client);
+        const far = this.accept(to, port);
+        this.end(near);
+        this.end(far);
+      }
+    } finally {
+      this.sysctl('net.ipv4.tcp_tw_reuse', reuse);
     }
-    this.sysctl('net.ipv4.tcp_tw_reuse', reuse);
   }
 
   end(fd: number): void {
