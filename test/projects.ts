@@ -57,4 +57,9 @@ export const OVER_BPF = [
 ].map((name) => `test/live/${name}.test.ts`);
 
 /** Do what they can to make the machine slow: nothing else runs beside them. */
-export const ALONE = ['test/e2e/attacks.test.ts', 'test/hostile/**/*.test.ts', 'test/live/zoo.test.ts'];
+export const ALONE = [
+  'test/e2e/attacks.test.ts',
+  'test/hostile/**/*.test.ts',
+  'test/live/churn.test.ts',
+  'test/live/zoo.test.ts',
+];
