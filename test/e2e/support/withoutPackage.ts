@@ -1,4 +1,4 @@
-import { chmodSync, cpSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
+import { chmodSync, cpSync, mkdirSync, readdirSync, rmSync, symlinkSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { newDirectory } from './procfs.ts';
@@ -6,12 +6,14 @@ import { newDirectory } from './procfs.ts';
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 
 /** The program and its packages, of which `copied` is a copy that a test may break → their directory. */
-function copyWith(copied: string, leftOut: readonly string[] = []): string {
+function copyWith(copied: string | undefined, leftOut: readonly string[] = []): string {
   const directory = newDirectory();
   chmodSync(directory, 0o755);
-  for (const name of ['package.json', 'dist', `node_modules/${copied}`]) {
+  const copies = copied === undefined ? [] : [`node_modules/${copied}`];
+  for (const name of ['package.json', 'dist', ...copies]) {
     cpSync(join(ROOT, name), join(directory, name), { recursive: true });
   }
+  mkdirSync(join(directory, 'node_modules'), { recursive: true });
   for (const name of readdirSync(join(ROOT, 'node_modules'))) {
     if (name.startsWith('.') || name === copied || leftOut.includes(name)) continue;
     symlinkSync(join(ROOT, 'node_modules', name), join(directory, 'node_modules', name));
@@ -28,5 +30,12 @@ export function mainWithoutFfi(): string {
 export function mainWithoutBcrypt(): string {
   const directory = copyWith('bcrypt');
   rmSync(join(directory, 'node_modules/bcrypt/prebuilds'), { recursive: true });
+  return join(directory, 'dist/main.js');
+}
+
+/** With no more than the first bytes of its compiled BPF programs → its main file. */
+export function mainWithDamagedBpf(bytes: number): string {
+  const directory = copyWith(undefined);
+  truncateSync(join(directory, 'dist/kernel/bpf/tables.json'), bytes);
   return join(directory, 'dist/main.js');
 }
