@@ -35,7 +35,7 @@ describeOverBpf('Beside sockets that come and go all the time', () => {
       times(LISTENERS, (i) => world.listen('127.0.0.1', 10_000 + i));
       times(BOUND, (i) => world.bound(i % 2 === 0 ? '127.0.0.9' : '::1', 11_000 + i));
       times(CONNECTIONS, (i) => world.connect(`127.0.0.${1 + (i % 100)}`, 10_000));
-      const source = openBpfSource({ procfs: '/proc', sysfs: '/sys', log: silentLogger });
+      const source = openBpfSource({ procfs: '/proc', log: silentLogger });
       const netlink = openNetlinkSource();
       try {
         // Read while all is quiet, and by another way.

@@ -30,6 +30,7 @@ export class HostTables {
     udp: new RecordStore(),
   };
   #isRead = false;
+  #hasFailed = false;
   #retryMs = FIRST_RETRY_MS;
   #notBeforeMs = Number.NEGATIVE_INFINITY;
 
@@ -37,6 +38,11 @@ export class HostTables {
     this.#walker = walker;
     this.#log = log;
     this.#now = now;
+  }
+
+  /** Whether the last attempt to read a round failed. */
+  get hasFailed(): boolean {
+    return this.#hasFailed;
   }
 
   /** Whether the last round was read. */
@@ -49,9 +55,10 @@ export class HostTables {
     this.#isRead = false;
     if (this.#now() < this.#notBeforeMs) return undefined;
     try {
-      this.readNow(wanted);
+      this.#readNow(wanted);
     } catch (error) {
       if (!(error instanceof ExporterError)) throw error;
+      this.#hasFailed = true;
       this.#log.warn('BPF failed, reading socket tables over netlink', {
         error: errorLine(error),
         retry_seconds: this.#retryMs / 1000,
@@ -62,13 +69,13 @@ export class HostTables {
     }
     if (this.#retryMs > FIRST_RETRY_MS) this.#log.info('reading socket tables by BPF again');
     this.#retryMs = FIRST_RETRY_MS;
+    this.#hasFailed = false;
     const { connections } = this.#stores;
     return { inodes: connections.inodes, connectionsIn: (inode) => connections.countOf(inode) };
   }
 
-  /** Reads all. Throws an ExporterError where it cannot. */
-  readNow(wanted: Wanted): void {
-    this.#isRead = false;
+  /** Throws an ExporterError where it cannot. */
+  #readNow(wanted: Wanted): void {
     this.#walker.forgetListeners();
     for (const table of TABLES) {
       const store = this.#stores[table];

@@ -40,7 +40,6 @@ export function openBpfSource({ procfs, log }: SourceOptions, libc: Libc = loadL
       throw new ExporterError(
         'this network namespace has a connection table of its own (net.ipv4.tcp_child_ehash_entries)',
       );
-    tables.readNow({ inodes: false, cgroups: false });
     const netlink = openNetlinkSource(libc);
     return new BpfSource(tables, { procfs, libc, udpTable, isOwner: true }, netlink, netlink.sees.boundOnly);
   } catch (error) {
@@ -51,8 +50,9 @@ export function openBpfSource({ procfs, log }: SourceOptions, libc: Libc = loadL
 
 function openTables(log: Logger, libc: Libc): HostTables {
   expectBpf(SYSFS);
+  const blob = readBpfBlob(TABLES_BLOB);
   try {
-    return new HostTables(new TableWalker(loadBpf(readBpfBlob(TABLES_BLOB), libc)), log);
+    return new HostTables(new TableWalker(loadBpf(blob, libc)), log);
   } catch (error) {
     throw whyRefused(error, SYSFS);
   }
@@ -96,7 +96,7 @@ class BpfSource implements SocketSource {
 
   /** What this round is read from. */
   get kind(): 'bpf' | 'netlink' {
-    return this.#tables.isRead ? 'bpf' : 'netlink';
+    return this.#tables.hasFailed ? 'netlink' : 'bpf';
   }
 
   get sees(): Sees {

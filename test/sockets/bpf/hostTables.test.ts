@@ -172,18 +172,6 @@ describe('a round that fails', () => {
   });
 });
 
-describe('the first reading, which decides whether the source is taken', () => {
-  it('throws what the kernel said and logs nothing', () => {
-    machine.failsWith = REFUSAL;
-    expect(() => machine.tables.readNow(ALL)).toThrow(REFUSAL);
-    expect(machine.tables.isRead).toBe(false);
-    expect(machine.logger.lines).toEqual([]);
-    machine.failsWith = undefined;
-    machine.tables.readNow(ALL);
-    expect(machine.tables.isRead).toBe(true);
-  });
-});
-
 it('tables are closed with their programs, and identify a namespace by them', () => {
   machine.kernel.namespace = { netns: POD };
   expect(machine.tables.identify()).toMatchObject({ inode: POD });
