@@ -1,5 +1,6 @@
 import { constants } from 'node:os';
 import { ExporterError, errorCode, KernelError } from '../base/errors.ts';
+import { Attributes } from './bpfAttributes.ts';
 import type { BpfBlob } from './bpfBlob.ts';
 import { HOST_IS_LITTLE_ENDIAN } from './endian.ts';
 import { type Koffi, loadKoffi } from './koffi.ts';
@@ -41,7 +42,6 @@ const SYSCALL_NUMBERS: Partial<Record<string, number>> = {
   ppc64: 361,
 };
 
-const NAME_BYTES = 16;
 /** struct bpf_loader_ctx, struct bpf_map_desc, struct bpf_prog_desc of `tools/lib/bpf/skel_internal.h`. */
 const LOADER_CONTEXT_BYTES = 24;
 const MAP_BYTES = 16;
@@ -101,39 +101,6 @@ function of(fds: ReadonlyMap<string, number>, name: string): number {
   const fd = fds.get(name);
   if (fd === undefined) throw new Error(`no BPF program or map is called ${name}`);
   return fd;
-}
-
-/** union bpf_attr, or what a program takes: bytes in host order. */
-class Attributes {
-  readonly bytes: Uint8Array;
-  readonly #view: DataView;
-  readonly #koffi: Koffi;
-
-  constructor(koffi: Koffi, length: number) {
-    this.#koffi = koffi;
-    this.bytes = new Uint8Array(new ArrayBuffer(length));
-    this.#view = new DataView(this.bytes.buffer);
-  }
-
-  u32(at: number, value: number): this {
-    this.#view.setUint32(at, value, HOST_IS_LITTLE_ENDIAN);
-    return this;
-  }
-
-  /** The address of what the caller keeps until the call is over. */
-  pointer(at: number, to: Uint8Array): this {
-    this.#view.setBigUint64(at, this.#koffi.address(to), HOST_IS_LITTLE_ENDIAN);
-    return this;
-  }
-
-  text(at: number, value: string): this {
-    this.bytes.set(Buffer.from(value, 'latin1').subarray(0, NAME_BYTES - 1), at);
-    return this;
-  }
-
-  int32(at: number): number {
-    return this.#view.getInt32(at, HOST_IS_LITTLE_ENDIAN);
-  }
 }
 
 /** The commands of bpf(2) that are needed: all of them synchronous. */
