@@ -9,7 +9,15 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { loadavg, tmpdir } from 'node:os';
 import path from 'node:path';
 import { BenchError } from './benchError.ts';
-import { cat, nodeExporter, receiveOnly, sample, sampleWithoutOwners, ss } from './contenders.ts';
+import {
+  cat,
+  nodeExporter,
+  receiveOnly,
+  sample,
+  sampleOverNetlink,
+  sampleWithoutOwners,
+  ss,
+} from './contenders.ts';
 import { runDaemon } from './daemon.ts';
 import { type Namespace, type Population, withNamespace } from './namespace.ts';
 import { type BenchOptions, parseOptions } from './options.ts';
@@ -73,6 +81,7 @@ async function measure({ sockets, rounds, requests, pods }: BenchOptions, folder
     progress('timing all contenders');
     const contenders = [
       sample(namespace),
+      sampleOverNetlink(namespace),
       sampleWithoutOwners(namespace),
       receiveOnly(namespace, receiveProgram),
       ss(namespace),

@@ -16,6 +16,7 @@ export interface Contender {
 
 export type ContenderName =
   | 'sample'
+  | 'sample_netlink'
   | 'sample_without_owners'
   | 'sample_alone'
   | 'sample_all'
@@ -30,9 +31,14 @@ const SAMPLE_RUNNER = fileURLToPath(new URL('./sampleRunner.ts', import.meta.url
 const REPETITIONS = 3;
 const NODE_EXPORTER_PORT = 19100;
 
-/** A whole sample: receive, decode, aggregate. One process for all rounds, as the exporter's worker is one. */
+/** A whole sample: walk, decode, aggregate. One process for all rounds, as the exporter's worker is one. */
 export function sample(namespace: Namespace): Contender {
   return sampling('sample', namespace);
+}
+
+/** The same over netlink. */
+export function sampleOverNetlink(namespace: Namespace): Contender {
+  return sampling('sample_netlink', namespace, { args: ['--source', 'netlink'] });
 }
 
 /** The same without finding out whose sockets they are. */

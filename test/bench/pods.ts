@@ -28,7 +28,7 @@ export async function runPods(
     sampling('sample_all', namespace, { args: others }),
   ];
   const timings = await runRounds(contenders, rounds);
-  const args = [...others, '--each-whole'];
+  const args = [...others, '--each-whole', '--source', 'netlink'];
   const naive = sampling('sample_all_naively', namespace, { args, repetitions: 1 });
   return { pods, timings, naive: await runRounds([naive], 1) };
 }

@@ -1,7 +1,8 @@
 /**
  * Runs inside the namespace and takes whole samples without the worker thread. A line "<count>" on stdin is answered with
  * one line of JSON, `SampleRun[]`. With the argument `--namespaces <regexp>` it samples others too, with `--each-whole`
- * all sockets of each; with `--without-owners` it attributes nothing to anybody.
+ * all sockets of each; with `--without-owners` it attributes nothing to anybody; with `--source` it reads from another
+ * source than the exporter would choose here.
  *
  * ADAPTER: the only file of the bench that knows how the built exporter takes a sample.
  */
@@ -24,10 +25,12 @@ const { values } = parseArgs({
     namespaces: { type: 'string' },
     'each-whole': { type: 'boolean', default: false },
     'without-owners': { type: 'boolean', default: false },
+    source: { type: 'string', default: 'auto' },
   },
 });
 
 const SETTINGS = samplingOptions({
+  source: values.source as SamplingOptions['source'],
   maxDuty: 0.05,
   limits: { destinations: 20, localAddresses: 20, listeners: 500, owners: 20 },
   processBudgetMs: 100,

@@ -23,7 +23,7 @@ function blocked() {
         description:
           'Usable ports that no TCP connect() can choose, whatever its destination, because bind() holds them: those of ' +
           'listeners, of sockets that only called bind() (bound; unknown before Linux 6.8), of connections whose port was ' +
-          'chosen by number (explicit), and of connections that called bind(address, 0) first (inferred). They bring ' +
+          'chosen by number (explicit), and of connections that called bind(address, 0) first (inferred); with BPF all of these are bucket. They bring ' +
           'EADDRNOTAVAIL closer for all destinations at once.',
         unit: LocaleFormat,
       },
