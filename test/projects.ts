@@ -49,6 +49,7 @@ export const OVER_BPF = [
   'devices',
   'everything',
   'listeners',
+  'namespaces',
   'owners',
   'range',
   'rangeChange',

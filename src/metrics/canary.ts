@@ -11,7 +11,8 @@ export const defineCanary: DefineMetricGroup = (registers) => {
   const success = new PaintedGauge(registers, {
     name: 'port_canary_success',
     help:
-      'Whether the kernel gave an ephemeral port to bind(loopback address, 0) in the last sample. 0 means that ' +
+      'Whether the kernel gave an ephemeral port to bind(loopback address, 0) in the last sample; in other network ' +
+      'namespaces, where the source is bpf, in the last 30 seconds. 0 means that ' +
       'applications get the error in port_canary_error_info. Absent where the kernel was not asked, and without a ' +
       'loopback address.',
     labels: LABELS,

@@ -10,8 +10,10 @@ import type { SampledNamespace } from './sampledNamespace.ts';
 export class ForeignNamespace {
   found: FoundNamespace;
   identity: NamespaceIdentity;
-  /** Opened inside at the first look. Its descriptor keeps the namespace alive: it is closed as soon as nothing else does. */
+  /** Opened at the first look. It may have descriptors, which keep the namespace alive: it is closed as soon as nothing else does. */
   opened: SampledNamespace | undefined;
+  /** By which the kernel tells it from one that has its inode number later; undefined where it does not. */
+  kernelId: string | undefined;
   /** Sockets it had when it was last measured. */
   size = 0;
   /** When it was last read whole, or found, by performance.now(). */

@@ -47,9 +47,10 @@ export class NamespaceRegistry {
    * Looks again. Those that are gone are closed: nothing but the exporter kept them alive. Throws an ExporterError where that
    * was not possible to the end.
    *
+   * @param isSame whether the kernel says that a namespace with the inode number of this one is this one
    * @returns why some may be missing, a line each
    */
-  refresh(): readonly string[] {
+  refresh(isSame: (member: ForeignNamespace) => boolean = () => false): readonly string[] {
     const { found, obstacles, unread } = discoverNamespaces(this.#procfs, this.#netnsDirectory);
     const present = new Set(found.map(({ inode }) => inode));
     const kept = new Set<number>();
@@ -63,7 +64,7 @@ export class NamespaceRegistry {
       else if (!present.has(inode)) this.#drop(member);
     }
     const others = found.filter(({ inode }) => inode !== this.#own.inode && !kept.has(inode));
-    for (const namespace of this.#labels.inOrder(others)) this.#see(namespace);
+    for (const namespace of this.#labels.inOrder(others)) this.#see(namespace, isSame);
     return obstacles;
   }
 
@@ -77,7 +78,7 @@ export class NamespaceRegistry {
     this.#members.clear();
   }
 
-  #see(namespace: FoundNamespace): void {
+  #see(namespace: FoundNamespace, isSame: (member: ForeignNamespace) => boolean): void {
     const known = this.#members.get(namespace.inode);
     if (known === undefined) {
       this.#members.set(namespace.inode, new ForeignNamespace(namespace, this.#labels.identify(namespace)));
@@ -86,10 +87,11 @@ export class NamespaceRegistry {
     }
     const { pid, name } = known.found;
     const hasChanged = namespace.pid !== pid || namespace.name !== name;
-    if (hasChanged && known.opened === undefined) {
+    const isKept = known.kernelId === undefined ? known.opened !== undefined : isSame(known);
+    if (hasChanged && !isKept) {
       // Nothing of ours kept it alive: this may be another one, with its inode number.
       this.#drop(known);
-      this.#see(namespace);
+      this.#see(namespace, isSame);
       return;
     }
     // At the first look its process may not have been what it was about to become.

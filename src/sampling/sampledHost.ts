@@ -7,7 +7,7 @@ import type { SocketProcesses } from '../owners/socketProcesses.ts';
 import type { NamedHolders } from '../snapshot/owners.ts';
 import type { CollectorOutcome, HostCollectorName, NamespaceSample } from '../snapshot/sample.ts';
 import type { NamespaceSnapshot } from '../snapshot/snapshot.ts';
-import type { Round, SocketSource } from '../sockets/source.ts';
+import type { Inside, Round, SocketSource } from '../sockets/source.ts';
 import type { Canary } from './canary.ts';
 import { collect } from './collect.ts';
 import { describeListeners, listenersIn } from './describeListeners.ts';
@@ -59,10 +59,13 @@ export class SampledHost {
     const { others, options, cpuTime, source } = host;
     // The own namespace has all for itself; so has each where nobody waits for the round to end.
     const walkTurns = options.hasBudget ? new WalkTurns() : undefined;
+    const { openElsewhere } = source;
     if (typeof others === 'object')
-      this.#others = new ForeignNamespaces(others, options, cpuTime, () =>
-        this.#open(source.openAnother(), walkTurns),
-      );
+      this.#others = new ForeignNamespaces(others, options, cpuTime, {
+        here: () => this.#open(source.openAnother(), walkTurns),
+        elsewhere:
+          openElsewhere && ((inode, inside) => this.#open(openElsewhere(inode, inside), walkTurns, inside)),
+      });
   }
 
   /** One round. */
@@ -73,8 +76,8 @@ export class SampledHost {
     const round = this.#beginRound();
     const sample = this.#own.sample();
     this.#host.afterOwn?.();
-    const finding = this.#findOthers();
-    const { sampled = [], omitted = 0 } = this.#others?.sample(startedCpu, round !== undefined) ?? {};
+    const finding = this.#findOthers(round);
+    const { sampled = [], omitted = 0 } = this.#others?.sample(startedCpu, round) ?? {};
     const samples: Named<NamespaceIdentity>[] = [
       [own, finding === undefined ? sample : withOutcome(sample, finding)],
       ...sampled.flatMap(({ identity, latest }): Named<NamespaceIdentity>[] =>
@@ -119,12 +122,18 @@ export class SampledHost {
     this.#others?.close();
   }
 
-  #open(source: SocketSource, walkTurns?: WalkTurns): SampledNamespace {
+  #open(source: SocketSource, walkTurns?: WalkTurns, inside?: Inside): SampledNamespace {
     const { options, ownerResolver, newCanary } = this.#host;
     const destinations = this.#destinations;
     return new SampledNamespace({
-      ...{ source, options, ownerResolver, destinations, walkTurns, canary: newCanary?.() },
+      ...{ source, options, ownerResolver, destinations, walkTurns, inside },
+      canary: inside === undefined || this.#mayEnter ? newCanary?.() : undefined,
     });
+  }
+
+  get #mayEnter(): boolean {
+    const { others } = this.#host;
+    return typeof others === 'object' && typeof others.switcher === 'object';
   }
 
   /** Reads the tables of the whole host, where the source can. */
@@ -143,12 +152,12 @@ export class SampledHost {
   }
 
   /** Looks which other namespaces there are → how that went; undefined where none is wanted. */
-  #findOthers(): CollectorOutcome | undefined {
+  #findOthers(round: Round | undefined): CollectorOutcome | undefined {
     const { others } = this.#host;
     if (others === undefined) return undefined;
     return outcomeOf('enter', () => {
       if (typeof others === 'string') throw new ExporterError(others);
-      this.#others?.find();
+      this.#others?.find(round);
     });
   }
 

@@ -103,7 +103,7 @@ function openWith(
   const host = new SampledHost({
     ...{ cpuTime, options, own, source },
     ownerResolver: new OwnerResolver(options, log),
-    others: openOthers(options, labels, own),
+    others: openOthers(options, source, labels, own),
     newCanary: openCanary(options, source, openLibc, log),
     afterOwn: recorder && (() => recorder.stop()),
   });
@@ -140,22 +140,29 @@ function notRecorded(): never {
 
 function openOthers(
   options: SamplingOptions,
+  source: SocketSource,
   labels: NamespaceLabels,
   own: NamespaceIdentity,
 ): SampledHostOptions['others'] {
   const { namespaces, procfs } = options;
   if (namespaces === 'self') return undefined;
+  const switcher = openSwitcher(procfs);
+  // One that cannot read them from outside has nothing to do with them.
+  if (typeof switcher === 'string' && source.openElsewhere === undefined) return switcher;
+  const registry = new NamespaceRegistry({
+    procfs,
+    netnsDirectory: netnsDirectoryOf(procfs),
+    labels,
+    own,
+    wanted: namespaces === 'all' ? undefined : namespaces,
+  });
+  return { switcher, registry };
+}
+
+/** A text: why namespaces cannot be entered. */
+function openSwitcher(procfs: string): NamespaceSwitcher | string {
   try {
-    return {
-      switcher: new NamespaceSwitcher(loadLibc(), procfs),
-      registry: new NamespaceRegistry({
-        procfs,
-        netnsDirectory: netnsDirectoryOf(procfs),
-        labels,
-        own,
-        wanted: namespaces === 'all' ? undefined : namespaces,
-      }),
-    };
+    return new NamespaceSwitcher(loadLibc(), procfs);
   } catch (error) {
     // A shortage would else be taken for a refusal as long as the session lasts.
     if (!(error instanceof ExporterError) || isShortage(error)) throw error;

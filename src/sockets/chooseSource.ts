@@ -1,6 +1,6 @@
 import { ExporterError, errorLine } from '../base/errors.ts';
 import { isShortage } from '../base/ifReadable.ts';
-import { openBpfSource } from './bpf/source.ts';
+import { openBpfSource } from './bpf/openBpfSource.ts';
 import { openNetlinkSource } from './netlink/source.ts';
 import { openProcfsSource } from './procfs/source.ts';
 import { SOURCE_KINDS, type SocketSource, type SourceKind, type SourceOptions } from './source.ts';

@@ -40,6 +40,11 @@ export interface SocketSource {
   readonly beginRound: ((wanted: Wanted) => Round | undefined) | undefined;
   /** Another one of the same kind, of the namespace that the calling thread is in. Throws an ExporterError. */
   openAnother(): SocketSource;
+  /**
+   * Another one, of a namespace that the calling thread need not be in: it is entered where that is unavoidable. undefined
+   * where the source is bound to the namespace that it was opened in.
+   */
+  readonly openElsewhere: ((inode: number, inside: Inside) => SocketSource) | undefined;
   close(): void;
 }
 
@@ -50,6 +55,9 @@ export interface SourceOptions {
   /** Of what happens to it later. */
   readonly log: Logger;
 }
+
+/** Runs something inside of a namespace. Throws an ExporterError where that cannot be entered. */
+export type Inside = <T>(act: () => T) => T;
 
 /** What a round reads of each connection, where it costs something. */
 export interface Wanted {
@@ -63,6 +71,8 @@ export interface Round {
   connectionsIn(inode: number): number;
   /** Inode numbers of all namespaces with TCP connections. */
   readonly inodes: readonly number[];
+  /** What no other namespace ever had; undefined where there is none with this inode number. */
+  idOf(inode: number): string | undefined;
 }
 
 /**

@@ -42,14 +42,9 @@ export function buildBlob(name: string): BpfBlobFile {
   }
 }
 
-/** A blob as it stands in its file: formatted as every other, each list on a line. */
+/** A blob as it stands in its file. */
 export function formatBlob(blob: BpfBlobFile): string {
-  const text = JSON.stringify(blob, undefined, 2);
-  const onOneLine = text.replaceAll(
-    /\[\s+([^\]]*?)\s+\]/g,
-    (_, names: string) => `[${names.replaceAll(/\s+/g, ' ')}]`,
-  );
-  return `${onOneLine}\n`;
+  return `${JSON.stringify(blob, undefined, 2)}\n`;
 }
 
 export function readBlobFile(name: string): BpfBlobFile {

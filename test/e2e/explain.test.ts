@@ -83,40 +83,48 @@ describeLive('what is explained is of one moment', () => {
   });
 });
 
-describeLive('one reading gives a range that the kernel is in', () => {
-  const OTHER = `127.0.0.3:${SERVER_PORT}`;
+describeLive(
+  'one reading over netlink gives a range that the kernel is in, and one of bind buckets the number',
+  () => {
+    const OTHER = `127.0.0.3:${SERVER_PORT}`;
+    const NETLINK = '--sample.source=netlink';
 
-  it('where a destination was past its half and drained again', async () => {
-    const world = newWorld({ range: [40_000, 40_099] });
-    const open: number[] = [];
-    times(80, () => open.push(world.connect('127.0.0.2')));
-    // The first fifty are those of the half that is taken first.
-    for (const fd of open.splice(0, 50)) world.abort(fd);
-    const { destination } = await explain([OTHER]);
-    expect(destination).toMatchObject({ available: 70, availableAtMost: 100 });
-    expect((await run(['explain', OTHER])).stdout).toContain(
-      '\nbetween 70 and 100 of 100 ports left (0.0 to 30.0 % used): at least 70 more connect() calls succeed.\n',
-    );
-    expect(untilRefused(() => world.connect('127.0.0.3')).succeeded).toBe(100);
-  });
+    it('where a destination was past its half and drained again', async () => {
+      const world = newWorld({ range: [40_000, 40_099] });
+      const open: number[] = [];
+      times(80, () => open.push(world.connect('127.0.0.2')));
+      // The first fifty are those of the half that is taken first.
+      for (const fd of open.splice(0, 50)) world.abort(fd);
+      const { destination } = await explain([OTHER, NETLINK]);
+      expect(destination).toMatchObject({ available: 70, availableAtMost: 100 });
+      const exact = await explain([OTHER]);
+      expect(exact.destination).toMatchObject({ available: 100, availableAtMost: 100 });
+      expect((await run(['explain', OTHER, NETLINK])).stdout).toContain(
+        '\nbetween 70 and 100 of 100 ports left (0.0 to 30.0 % used): at least 70 more connect() calls succeed.\n',
+      );
+      expect(untilRefused(() => world.connect('127.0.0.3')).succeeded).toBe(100);
+    });
 
-  it('where connections did bind(address, 0) first', async () => {
-    const world = newWorld({ range: [40_000, 40_099] });
-    times(30, () => world.connect('127.0.0.2', SERVER_PORT, { from: '127.0.0.9' }));
-    const { destination } = await explain([OTHER]);
-    expect(destination).toMatchObject({ available: 70, availableAtMost: 100 });
-    expect(untilRefused(() => world.connect('127.0.0.3')).succeeded).toBe(70);
-  });
+    it('where connections did bind(address, 0) first', async () => {
+      const world = newWorld({ range: [40_000, 40_099] });
+      times(30, () => world.connect('127.0.0.2', SERVER_PORT, { from: '127.0.0.9' }));
+      const { destination } = await explain([OTHER, NETLINK]);
+      expect(destination).toMatchObject({ available: 70, availableAtMost: 100 });
+      const exact = await explain([OTHER]);
+      expect(exact.destination).toMatchObject({ available: 70, availableAtMost: 70 });
+      expect(untilRefused(() => world.connect('127.0.0.3')).succeeded).toBe(70);
+    });
 
-  it('and none where nothing is uncertain', async () => {
-    const world = newWorld({ range: [40_000, 40_099] });
-    world.listen('127.0.0.9', 40_010);
-    times(30, () => world.connect('127.0.0.2'));
-    const { destination } = await explain();
-    expect(destination).toMatchObject({ available: 69, availableAtMost: 69 });
-    expect(untilRefused(() => world.connect('127.0.0.2')).succeeded).toBe(69);
-  });
-});
+    it('and none where nothing is uncertain', async () => {
+      const world = newWorld({ range: [40_000, 40_099] });
+      world.listen('127.0.0.9', 40_010);
+      times(30, () => world.connect('127.0.0.2'));
+      const { destination } = await explain();
+      expect(destination).toMatchObject({ available: 69, availableAtMost: 69 });
+      expect(untilRefused(() => world.connect('127.0.0.2')).succeeded).toBe(69);
+    });
+  },
+);
 
 describeInCgroups('who holds the ports of a destination', () => {
   it('has one remedy for each owner with many connections, which frees what it says', async () => {

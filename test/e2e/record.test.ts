@@ -124,7 +124,9 @@ it('the daemon records its first sample, and samples on where it cannot', async 
     await daemon.logged(line);
     const before = await sampledAt(daemon);
     await expect.poll(() => sampledAt(daemon)).toBeGreaterThan(before);
-    expect(daemon.lines.filter((one) => /record/.test(one))).toEqual([expect.stringMatching(line)]);
+    expect(
+      daemon.lines.filter((one) => /record/.test(one) && !one.includes('reading socket tables')),
+    ).toEqual([expect.stringMatching(line)]);
     await daemon.end();
   }
   expect(readRecording(file).answers.length).toBeGreaterThan(10);

@@ -20,7 +20,7 @@ describe('a bad command line', () => {
     ],
     [
       ['--sample.source=proc'],
-      '--sample.source: invalid value "proc": expected one of auto, netlink, procfs',
+      '--sample.source: invalid value "proc": expected one of auto, bpf, netlink, procfs',
     ],
     [['--sample.max-duty=2'], '--sample.max-duty: invalid value "2": expected a number above 0 and up to 1'],
     [['--nonsense'], 'unknown argument: nonsense; see --help'],

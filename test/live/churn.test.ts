@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'vitest';
 import { silentLogger } from '../../src/base/logger.ts';
-import { openBpfSource } from '../../src/sockets/bpf/source.ts';
+import { openBpfSource } from '../../src/sockets/bpf/openBpfSource.ts';
 import { openNetlinkSource } from '../../src/sockets/netlink/source.ts';
 import type { SocketSource } from '../../src/sockets/source.ts';
 import { itNeeding, missingTool } from '../e2e/support/needs.ts';

@@ -11,7 +11,7 @@ import {
   newHolderIn,
 } from './support/holder.ts';
 import { HostExporter } from './support/hostExporter.ts';
-import { SLOWNESS, sleepMs } from './support/kernel.ts';
+import { READS_BUCKETS, SLOWNESS, sleepMs } from './support/kernel.ts';
 import { NAME_PREFIX, NamedNamespace } from './support/namedNamespace.ts';
 import { describeLive } from './support/privilege.ts';
 import { SERVER_PORT, untilRefused, type World } from './support/world.ts';
@@ -405,10 +405,12 @@ describeLive('namespaces come, change and go while samples are taken', () => {
       }
       await exporter.sample();
       expect(exporter.series('port_namespace_info')).toHaveLength(1 + 1 + 50);
-      expect(descriptors()).toBeGreaterThanOrEqual(before.descriptors + 50);
+      // What is read from outside takes none.
+      expect(descriptors() - before.descriptors).toBeGreaterThanOrEqual(READS_BUCKETS ? 0 : 50);
       for (const namespace of namespaces) namespace.close();
     }
-    expect(links()).toBe(linksBefore + 50);
+    // Until the next sample, where each has a descriptor.
+    if (!READS_BUCKETS) expect(links()).toBe(linksBefore + 50);
     await exporter.sample();
     expect(exporter.series('port_namespace_info')).toHaveLength(1 + 1);
     for (let waited = 0; links() > linksBefore && waited < 20_000; waited += 50) sleepMs(50);

@@ -33,6 +33,7 @@ const SOURCE: SocketSource = {
     tcpExplicitPorts: undefined,
     tcpBinds: undefined,
     beginRound: undefined,
+    openElsewhere: undefined,
     readSysctls: undefined,
     udp() {},
     close() {},

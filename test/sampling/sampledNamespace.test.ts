@@ -45,6 +45,7 @@ class FakeSource implements SocketSource {
   readonly sees = { boundOnly: true, cgroups: true, ipv6Only: true };
   readonly tcpBinds = undefined;
   readonly beginRound = undefined;
+  readonly openElsewhere = undefined;
   readonly readSysctls = undefined;
   dumps: Dumps = {};
   explicitWalks = 0;
@@ -93,7 +94,14 @@ function newNamespace(): { sample: (dumps: Dumps) => FullSample } {
   const source = new FakeSource();
   const options = samplingOptions({ procfs, sysfs: join(procfs, 'sys'), canary: false });
   const namespace = new SampledNamespace({
-    ...{ source, options, destinations: new Destinations(), canary: undefined, walkTurns: undefined },
+    ...{
+      source,
+      options,
+      destinations: new Destinations(),
+      canary: undefined,
+      walkTurns: undefined,
+      inside: undefined,
+    },
     ownerResolver: new OwnerResolver(options, silentLogger),
   });
   return {

@@ -105,6 +105,7 @@ function fakeSource(kind: SourceKind): SocketSource {
     tcpExplicitPorts: undefined,
     tcpBinds: undefined,
     beginRound: undefined,
+    openElsewhere: undefined,
     readSysctls: undefined,
     udp: nothing,
     close: nothing,

@@ -1,6 +1,6 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { silentLogger } from '../../src/base/logger.ts';
-import { openBpfSource } from '../../src/sockets/bpf/source.ts';
+import { openBpfSource } from '../../src/sockets/bpf/openBpfSource.ts';
 import { openNetlinkSource } from '../../src/sockets/netlink/source.ts';
 import { openProcfsSource } from '../../src/sockets/procfs/source.ts';
 import { TcpState } from '../../src/sockets/record.ts';
@@ -142,10 +142,15 @@ describe.each(SOURCES)('$name', ({ name, open, knowsListeners }) => {
   it('takes nothing else of what lingers in FIN_WAIT2 without a process for its cgroup', async () => {
     const port = await live.listen({ host: '127.0.0.1' });
     bash(`exec 3<>/dev/tcp/127.0.0.1/${port}`);
-    source.beginRound?.(EVERYTHING);
-    const lingering = collect((visit) => source.tcpConnections(visit)).filter(
-      ({ remote, state }) => portOf(remote) === port && state === FIN_WAIT2,
-    );
+    // The FIN may be acknowledged a moment later.
+    const lingering = await vi.waitFor(() => {
+      source.beginRound?.(EVERYTHING);
+      const found = collect((visit) => source.tcpConnections(visit)).filter(
+        ({ remote, state }) => portOf(remote) === port && state === FIN_WAIT2,
+      );
+      expect(found).toHaveLength(1);
+      return found;
+    });
     expect(lingering).toMatchObject([{ cgroupId: '0', inode: 0, timeWaitAgeMs: -1 }]);
     live.ports.delete(port);
   });

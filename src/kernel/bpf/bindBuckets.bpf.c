@@ -17,7 +17,10 @@ static long each_owner(__u32 i, struct env *e)
 		return 1;
 	}
 	r = next_record(e);
-	if (r) fill_unconnected(r, sk, e->netns, TCP_CLOSE);
+	if (r) {
+		fill_unconnected(r, sk, e->netns, TCP_CLOSE);
+		r->extra = vrf_of_socket(r, sk);
+	}
 	return is_full(e);
 }
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
 // Every TCP connection of every namespace, by ehash (net/ipv4/inet_hashtables.c), TIME_WAIT and request sockets too. The
 // inode only where inodes are wanted; whether a file refers to it where a port has a listener; the cgroup where the port can
-// be chosen automatically. TIME_WAIT: extra = jiffies left, cgroup[0] = milliseconds since it began as connect() counts them.
+// be chosen automatically; extra = its VRF. TIME_WAIT: extra = jiffies left, cgroup[0] = milliseconds since it began as
+// connect() counts them, cgroup[1] = its VRF.
 #include "walk.h"
 
 // A socket up to its place in the chain, so that most of them take one read.
@@ -15,7 +16,11 @@ static __always_inline void fill_time_wait(struct record *r, struct env *e, char
 	int stamp;
 	r->state = BPF_CORE_READ(tw, tw_substate);
 	// What lingers in FIN_WAIT2 is of this kind too: it has no age, and no cgroup in the words of one.
-	if (r->state != TCP_TIME_WAIT) return;
+	if (r->state != TCP_TIME_WAIT) {
+		r->extra = vrf_of(r, r->device ? BPF_CORE_READ(tw, tw_tb) : 0);
+		return;
+	}
+	r->cgroup[1] = vrf_of(r, r->device ? BPF_CORE_READ(tw, tw_tb) : 0);
 	stamp = BPF_CORE_READ(tcp, tw_ts_recent_stamp);
 	if (stamp) r->flags |= FLAG_TIMESTAMPS;
 	r->extra = BPF_CORE_READ(tw, tw_timer.expires) - e->jiffies;
@@ -37,6 +42,7 @@ static __always_inline void fill_holder(struct record *r, struct env *e, struct 
 		ports = bpf_map_lookup_elem(&listening, &zero);
 		if (ports && (ports->bits[r->port >> 3] >> (r->port & 7)) & 1 && BPF_CORE_READ(sk, sk_socket)) r->flags |= FLAG_HAS_FILE;
 	}
+	r->extra = vrf_of_socket(r, sk);
 	if (e->wants_cgroups && r->port >= e->first_port && r->port <= e->last_port) read_cgroup(r, sk);
 }
 

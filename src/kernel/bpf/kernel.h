@@ -24,6 +24,7 @@
 
 struct hlist_node { struct hlist_node *next; } KERNEL;
 struct hlist_head { struct hlist_node *first; } KERNEL;
+struct list_head { struct list_head *next; } KERNEL;
 struct hlist_nulls_node { struct hlist_nulls_node *next; } KERNEL;
 struct hlist_nulls_head { struct hlist_nulls_node *first; } KERNEL;
 
@@ -48,7 +49,7 @@ struct netns_ipv4 {
 	unsigned int sysctl_tcp_tw_reuse_delay;
 	unsigned long *sysctl_local_reserved_ports;
 } KERNEL;
-struct net { struct ns_common ns; __u32 hash_mix; struct netns_ipv4 ipv4; } KERNEL;
+struct net { struct ns_common ns; __u32 hash_mix; struct list_head list; __u64 net_cookie; struct netns_ipv4 ipv4; } KERNEL;
 typedef struct { struct net *net; } possible_net_t;
 struct nsproxy { struct net *net_ns; } KERNEL;
 struct task_struct { struct nsproxy *nsproxy; } KERNEL;
@@ -127,6 +128,7 @@ struct sock {
 struct udp_sock { int forward_deficit; } KERNEL;
 struct udp_hslot { union { struct hlist_head head; }; } KERNEL;
 struct udp_table { struct udp_hslot *hash; unsigned int mask; } KERNEL;
+struct inet_connection_sock { struct inet_bind_bucket *icsk_bind_hash; } KERNEL;
 struct sock___old { struct hlist_node sk_bind2_node; } KERNEL;
 
 struct timer_list { unsigned long expires; } KERNEL;
@@ -135,6 +137,7 @@ struct inet_timewait_sock {
 	unsigned char tw_substate;
 	__u32 tw_entry_stamp;
 	struct timer_list tw_timer;
+	struct inet_bind_bucket *tw_tb;
 } KERNEL;
 struct tcp_timewait_sock { struct inet_timewait_sock tw_sk; int tw_ts_recent_stamp; } KERNEL;
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
 // Every listening TCP socket of every namespace, by lhash2 (net/ipv4/inet_hashtables.c), with
-// remote[0] = accept queue, remote[1] = its limit, remote[2] = drops.
+// remote[0] = accept queue, remote[1] = its limit, remote[2] = drops, extra = its VRF.
 #include "walk.h"
 
 // net/ipv4/inet_hashtables.c: the end of a chain is marked with the number of its slot above this base.
@@ -26,6 +26,7 @@ static long each_listener(__u32 i, struct env *e)
 	r->remote[0] = BPF_CORE_READ(sk, sk_ack_backlog);
 	r->remote[1] = BPF_CORE_READ(sk, sk_max_ack_backlog);
 	r->remote[2] = drops_of(sk);
+	r->extra = vrf_of_socket(r, sk);
 	port = r->port;
 	ports = bpf_map_lookup_elem(&listening, &zero);
 	if (ports) ports->bits[port >> 3] |= 1 << (port & 7);

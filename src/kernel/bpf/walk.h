@@ -22,6 +22,7 @@ struct record {
 #define KIND_SOCKET 0
 #define KIND_BUCKET 1
 #define KIND_ADDRESS 2
+#define KIND_NAMESPACE 3
 
 #define FLAG_V6ONLY 1
 // A file refers to it: accept() returned it, or socket().
@@ -63,9 +64,9 @@ struct walk {
 	// Out: chains that were never whole, and entries that belonged elsewhere.
 	__u32 torn, alien;
 	// Out, of `identify`: see there.
-	__u32 netns, fin_timeout, keepalive_interval, is_pernet;
-	__u32 first_port, last_port, tw_reuse, timestamps, l3mdev_accept, tw_reuse_delay;
-	__u64 udp_table;
+	__u32 netns, is_pernet;
+	// In, of `reserved_ports`: a struct net.
+	__u64 net;
 	__u32 pad;
 	// In: 0, of which the verifier knows nothing: a counter that begins with a constant has it try every number.
 	__u32 zero;
@@ -84,6 +85,7 @@ struct env {
 	__u32 now_ms, now_s;
 	// Of the bind bucket whose sockets are read.
 	__u32 port;
+	__u32 bits;
 	__u64 jiffies;
 };
 
@@ -244,4 +246,15 @@ static __always_inline void fill_unconnected(struct record *r, struct sock *sk, 
 	} else r->local[0] = bpf_ntohl(BPF_CORE_READ(sk, __sk_common.skc_rcv_saddr));
 	r->inode = inode_of(socket);
 	read_cgroup(r, sk);
+}
+
+// The VRF whose bind buckets the port is in; 0 for none. Only a socket that is bound to a device has one.
+static __always_inline __u32 vrf_of(struct record *r, struct inet_bind_bucket *bucket)
+{
+	return r->device && bucket ? BPF_CORE_READ(bucket, l3mdev) : 0;
+}
+
+static __always_inline __u32 vrf_of_socket(struct record *r, struct sock *sk)
+{
+	return r->device ? vrf_of(r, BPF_CORE_READ((struct inet_connection_sock *)sk, icsk_bind_hash)) : 0;
 }

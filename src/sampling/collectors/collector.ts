@@ -7,7 +7,7 @@ import type { PortSysctls } from '../../kernel/sysctl.ts';
 import type { Protocol } from '../../snapshot/protocol.ts';
 import type { Results } from '../../snapshot/results.ts';
 import type { CollectorOutcome } from '../../snapshot/sample.ts';
-import type { SocketSource } from '../../sockets/source.ts';
+import type { Inside, SocketSource } from '../../sockets/source.ts';
 import type { Canary } from '../canary.ts';
 import type { OwnerResolver } from '../ownerResolver.ts';
 import type { SamplingOptions } from '../samplingOptions.ts';
@@ -52,6 +52,8 @@ export interface NamespaceContext {
   readonly destinations: Destinations;
   /** Without one the kernel is not asked. */
   readonly canary: Canary | undefined;
+  /** Enters the namespace, where the calling thread is not in it; undefined where it is. */
+  readonly inside: Inside | undefined;
   /** For walks that cost too much to make one for each namespace. */
   readonly walkTurns: WalkTurns | undefined;
   readonly dropped: Readonly<Record<Protocol, DroppedTotals>>;

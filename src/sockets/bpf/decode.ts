@@ -57,6 +57,7 @@ export function decodeUnconnected(words: Int32Array, at: number, record: SocketR
   record.id = record.inode;
   record.cgroupLow = words[at + CGROUP_LOW] as number;
   record.cgroupHigh = words[at + CGROUP_HIGH] as number;
+  record.vrf = words[at + EXTRA] as number;
 }
 
 /** A UDP socket, connected or not. */
@@ -100,6 +101,7 @@ export function decodeConnection(
     record.timeWaitAgeMs = Math.round(Math.min(TIME_WAIT_MS, Math.max(0, TIME_WAIT_MS - leftMs)));
     record.reuseAgeMs = words[at + CGROUP_LOW] as number;
     record.timestamps = (flags & FLAG_TIMESTAMPS) !== 0 ? Timestamps.USED : Timestamps.NOT_USED;
+    record.vrf = words[at + CGROUP_HIGH] as number;
     record.cgroupLow = 0;
     record.cgroupHigh = 0;
     return;
@@ -107,11 +109,12 @@ export function decodeConnection(
   record.timeWaitAgeMs = -1;
   record.reuseAgeMs = -1;
   record.timestamps = Timestamps.UNKNOWN;
+  record.vrf = words[at + EXTRA] as number;
   record.cgroupLow = words[at + CGROUP_LOW] as number;
   record.cgroupHigh = words[at + CGROUP_HIGH] as number;
 }
 
-/** State, port, local address, device. */
+/** State, port, local address, device. No VRF. */
 function decodeLocal(words: Int32Array, at: number, record: SocketRecord): void {
   const head = words[at + HEAD] as number;
   record.state = byteOf(head, 0);

@@ -2,11 +2,13 @@ import { ExporterError, errorLine } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { PortSysctls } from '../../kernel/sysctl.ts';
 import type { Round, Wanted } from '../source.ts';
+import { decodeNamespace, type TableNamespace } from './decodeNamespace.ts';
 import { RecordStore } from './recordStore.ts';
 import type { KernelNamespace, TableName, TableWalker } from './walk.ts';
 
 /** In the order in which they are walked: sockets become connections, which then are in both rather than in none. */
 const TABLES = [
+  'namespaces',
   'listeners',
   'bind_buckets',
   'bind_addresses',
@@ -23,12 +25,14 @@ export class HostTables {
   readonly #log: Logger;
   readonly #now: () => number;
   readonly #stores: Readonly<Record<TableName, RecordStore>> = {
+    namespaces: new RecordStore(),
     listeners: new RecordStore(),
     bind_buckets: new RecordStore(),
     bind_addresses: new RecordStore(),
     connections: new RecordStore(),
     udp: new RecordStore(),
   };
+  readonly #namespaces = new Map<number, TableNamespace>();
   #isRead = false;
   #hasFailed = false;
   #retryMs = FIRST_RETRY_MS;
@@ -71,18 +75,31 @@ export class HostTables {
     this.#retryMs = FIRST_RETRY_MS;
     this.#hasFailed = false;
     const { connections } = this.#stores;
-    return { inodes: connections.inodes, connectionsIn: (inode) => connections.countOf(inode) };
+    return {
+      inodes: connections.inodes,
+      connectionsIn: (inode) => connections.countOf(inode),
+      idOf: (inode) => this.#namespaces.get(inode)?.cookie,
+    };
   }
 
   /** Throws an ExporterError where it cannot. */
   #readNow(wanted: Wanted): void {
     this.#walker.forgetListeners();
+    this.#namespaces.clear();
     for (const table of TABLES) {
       const store = this.#stores[table];
       store.clear();
       this.#walker.walk(table, wanted, store.buffer, (count) => store.take(count));
     }
+    const { namespaces } = this.#stores;
+    for (const inode of namespaces.inodes)
+      namespaces.visit(inode, (words, at) => this.#namespaces.set(inode, decodeNamespace(words, at)));
     this.#isRead = true;
+  }
+
+  /** A namespace that the last round has seen. */
+  namespaceOf(inode: number): TableNamespace | undefined {
+    return this.#namespaces.get(inode);
   }
 
   /** The records of a namespace: each begins at `at` in `words`. */
@@ -95,9 +112,9 @@ export class HostTables {
     return this.#walker.identify();
   }
 
-  /** Its sysctls. Throws an ExporterError. */
-  readSysctls(): PortSysctls {
-    return this.#walker.readSysctls();
+  /** Its reserved ports. Throws an ExporterError where it is gone. */
+  reservedPortsOf(inode: number, { net }: TableNamespace): PortSysctls['reserved'] {
+    return this.#walker.readReservedPorts(inode, net);
   }
 
   close(): void {

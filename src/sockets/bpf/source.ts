@@ -1,14 +1,12 @@
 import { ExporterError } from '../../base/errors.ts';
-import type { Logger } from '../../base/logger.ts';
-import { loadBpf } from '../../kernel/bpf.ts';
-import { readBpfBlob } from '../../kernel/bpfBlob.ts';
-import { type Libc, loadLibc } from '../../kernel/libc.ts';
 import { Links } from '../../kernel/links.ts';
 import { openNetlinkSocket } from '../../kernel/netlink.ts';
+import type { PortSysctls } from '../../kernel/sysctl.ts';
 import { NETLINK_ROUTE } from '../netlink/request.ts';
 import { openNetlinkSource } from '../netlink/source.ts';
 import { SocketRecord, TcpState, type Visit } from '../record.ts';
-import type { Sees, SocketSource, SourceOptions, TcpBinds, Wanted } from '../source.ts';
+import type { Inside, Sees, SocketSource, TcpBinds, Wanted } from '../source.ts';
+import type { BpfHost } from './bpfHost.ts';
 import {
   decodeBoundAddress,
   decodeBucket,
@@ -18,80 +16,27 @@ import {
   isBlocked,
   isBucket,
 } from './decode.ts';
-import { HostTables } from './hostTables.ts';
-import { expectBpf, whyRefused } from './refusal.ts';
-import { ticksPerSecond } from './ticks.ts';
-import { TableWalker } from './walk.ts';
-
-/** The kernel's own, and not where the host's is mounted in a container: BTF is the same in both, and there it need not be. */
-const SYSFS = '/sys';
-const TABLES_BLOB = new URL('../../kernel/bpf/tables.json', import.meta.url);
-
-/**
- * The kernel's own tables by BPF: all namespaces in one walk, and what no dump tells. Where a walk fails they are read over
- * netlink. Throws an ExporterError where BPF or netlink is refused.
- */
-export function openBpfSource({ procfs, log }: SourceOptions, libc: Libc = loadLibc()): SocketSource {
-  const tables = openTables(log, libc);
-  try {
-    const { isPernet, udpTable } = tables.identify();
-    // Where this namespace has a table of its own, a walk of it is not one of the host.
-    if (isPernet)
-      throw new ExporterError(
-        'this network namespace has a connection table of its own (net.ipv4.tcp_child_ehash_entries)',
-      );
-    const netlink = openNetlinkSource(libc);
-    return new BpfSource(tables, { procfs, libc, udpTable, isOwner: true }, netlink, netlink.sees.boundOnly);
-  } catch (error) {
-    tables.close();
-    throw error;
-  }
-}
-
-function openTables(log: Logger, libc: Libc): HostTables {
-  expectBpf(SYSFS);
-  const blob = readBpfBlob(TABLES_BLOB);
-  try {
-    return new HostTables(new TableWalker(loadBpf(blob, libc)), log);
-  } catch (error) {
-    throw whyRefused(error, SYSFS);
-  }
-}
-
-interface Opening {
-  readonly procfs: string;
-  readonly libc: Libc;
-  /** The one that is walked, as `KernelNamespace` has it. */
-  readonly udpTable: string;
-  /** Closes the tables, which all namespaces share. */
-  readonly isOwner: boolean;
-}
+import type { TableNamespace } from './decodeNamespace.ts';
+import type { HostTables } from './hostTables.ts';
 
 /** One network namespace. */
-class BpfSource implements SocketSource {
+export class BpfSource implements SocketSource {
+  readonly #host: BpfHost;
   readonly #tables: HostTables;
-  readonly #opening: Opening;
-  readonly #netlinkShowsBoundOnly: boolean;
-  readonly #netlink: SocketSource;
+  readonly #inode: number;
+  readonly #inside: Inside;
   readonly #links: Links;
   readonly #record = new SocketRecord();
-  readonly #inode: number;
-  readonly #isPernet: boolean;
-  /** Its UDP sockets are in the table that is walked. */
-  readonly #sharesUdp: boolean;
-  readonly #ticksPerSecond: number;
+  #netlink: SocketSource | undefined;
 
-  constructor(tables: HostTables, opening: Opening, netlink: SocketSource, netlinkShowsBoundOnly: boolean) {
-    const { inode, isPernet, finTimeout, keepaliveInterval, udpTable } = tables.identify();
-    this.#tables = tables;
-    this.#opening = opening;
-    this.#netlink = netlink;
-    this.#netlinkShowsBoundOnly = netlinkShowsBoundOnly;
+  /** @param netlink where it is open already; else it is opened when it is needed, inside */
+  constructor(host: BpfHost, inode: number, inside: Inside, netlink?: SocketSource) {
+    this.#host = host;
+    this.#tables = host.tables;
     this.#inode = inode;
-    this.#isPernet = isPernet;
-    this.#sharesUdp = udpTable !== '' && udpTable === opening.udpTable;
-    this.#ticksPerSecond = ticksPerSecond(opening.procfs, { finTimeout, keepaliveInterval });
-    this.#links = new Links(() => openNetlinkSocket(opening.libc, NETLINK_ROUTE));
+    this.#inside = inside;
+    this.#netlink = netlink;
+    this.#links = new Links(() => openNetlinkSocket(host.libc, NETLINK_ROUTE));
   }
 
   /** What this round is read from. */
@@ -100,7 +45,7 @@ class BpfSource implements SocketSource {
   }
 
   get sees(): Sees {
-    return this.#tables.isRead ? SEES : this.#netlink.sees;
+    return this.#tables.hasFailed ? this.#opened().sees : SEES;
   }
 
   readonly beginRound = (wanted: Wanted) => this.#tables.read(wanted);
@@ -110,90 +55,111 @@ class BpfSource implements SocketSource {
   }
 
   get tcpExplicitPorts(): SocketSource['tcpExplicitPorts'] {
-    return this.#tables.isRead ? undefined : this.#netlink.tcpExplicitPorts;
-  }
-
-  tcpListeners(visit: Visit): void {
-    if (!this.#tables.isRead) {
-      this.#netlink.tcpListeners(visit);
-      return;
-    }
-    this.#links.forget();
-    const record = this.#record;
-    this.#tables.visit('listeners', this.#inode, (words, at) => {
-      decodeUnconnected(words, at, record);
-      this.#visit(record, visit);
-    });
-  }
-
-  tcpConnections(visit: Visit): void {
-    if (!this.#tables.isRead) {
-      this.#netlink.tcpConnections(visit);
-      return;
-    }
-    const record = this.#record;
-    this.#tables.visit('bind_buckets', this.#inode, (words, at) => {
-      if (isBucket(words, at)) return;
-      decodeUnconnected(words, at, record);
-      this.#visit(record, visit);
-    });
-    if (this.#isPernet) {
-      // Its connections are in no table that was walked; bound-only sockets are, and come from there.
-      this.#netlink.tcpConnections((one) => {
-        if (one.state !== TcpState.CLOSE) visit(one);
-      });
-      return;
-    }
-    const ticks = this.#ticksPerSecond;
-    this.#tables.visit('connections', this.#inode, (words, at) => {
-      decodeConnection(words, at, record, ticks);
-      this.#visit(record, visit);
-    });
-  }
-
-  udp(visit: Visit): void {
-    if (!this.#tables.isRead || !this.#sharesUdp) {
-      this.#netlink.udp(visit);
-      return;
-    }
-    const record = this.#record;
-    this.#tables.visit('udp', this.#inode, (words, at) => {
-      decodeUdp(words, at, record);
-      this.#visit(record, visit);
-    });
+    return this.#tables.isRead ? undefined : this.#opened().tcpExplicitPorts;
   }
 
   get readSysctls(): SocketSource['readSysctls'] {
     return this.#tables.isRead ? this.#readSysctls : undefined;
   }
 
+  tcpListeners(visit: Visit): void {
+    if (!this.#tables.isRead) {
+      this.#opened().tcpListeners(visit);
+      return;
+    }
+    this.#links.forget();
+    const record = this.#record;
+    this.#tables.visit('listeners', this.#inode, (words, at) => {
+      decodeUnconnected(words, at, record);
+      visit(record);
+    });
+  }
+
+  tcpConnections(visit: Visit): void {
+    if (!this.#tables.isRead) {
+      this.#opened().tcpConnections(visit);
+      return;
+    }
+    const record = this.#record;
+    this.#tables.visit('bind_buckets', this.#inode, (words, at) => {
+      if (isBucket(words, at)) return;
+      decodeUnconnected(words, at, record);
+      visit(record);
+    });
+    if (this.#namespace().hasOwnTable) {
+      // Its connections are in no table that was walked; bound-only sockets are, and come from there.
+      this.#inside(() =>
+        this.#opened().tcpConnections((one) => {
+          if (one.state !== TcpState.CLOSE) visit(one);
+        }),
+      );
+      return;
+    }
+    const ticks = this.#host.ticksPerSecond();
+    this.#tables.visit('connections', this.#inode, (words, at) => {
+      decodeConnection(words, at, record, ticks);
+      visit(record);
+    });
+  }
+
+  udp(visit: Visit): void {
+    if (!this.#tables.isRead) {
+      this.#opened().udp(visit);
+      return;
+    }
+    if (!this.#host.hasUdpOf(this.#namespace())) {
+      this.#inside(() => this.#opened().udp(visit));
+      return;
+    }
+    const record = this.#record;
+    this.#tables.visit('udp', this.#inode, (words, at) => {
+      decodeUdp(words, at, record);
+      visit(record);
+    });
+  }
+
+  /** Its index where the namespace cannot be entered. */
   deviceName(index: number): string {
-    return this.#links.of(index).name;
+    if (!this.#tables.isRead) return this.#opened().deviceName(index);
+    try {
+      return this.#inside(() => this.#links.of(index).name);
+    } catch (error) {
+      if (error instanceof ExporterError) return `if${index}`;
+      throw error;
+    }
   }
 
   openAnother(): SocketSource {
-    const { libc } = this.#opening;
-    const netlink = openNetlinkSource(libc, this.#netlinkShowsBoundOnly);
-    return new BpfSource(
-      this.#tables,
-      { ...this.#opening, isOwner: false },
-      netlink,
-      this.#netlinkShowsBoundOnly,
-    );
+    return new BpfSource(this.#host, this.#tables.identify().inode, (act) => act());
   }
+
+  readonly openElsewhere = (inode: number, inside: Inside): SocketSource =>
+    new BpfSource(this.#host, inode, inside);
 
   close(): void {
-    this.#netlink.close();
+    this.#netlink?.close();
     this.#links.close();
-    if (this.#opening.isOwner) this.#tables.close();
+    this.#host.close(this.#inode);
   }
 
-  #visit(record: SocketRecord, visit: Visit): void {
-    if (record.device !== 0) record.vrf = this.#links.of(record.device).vrf;
-    visit(record);
+  /** Of the namespace that the calling thread is in by now. */
+  #opened(): SocketSource {
+    this.#netlink ??= openNetlinkSource(this.#host.libc, this.#host.netlinkShowsBoundOnly);
+    return this.#netlink;
   }
 
-  readonly #readSysctls = () => this.#tables.readSysctls();
+  #namespace(): TableNamespace {
+    const namespace = this.#tables.namespaceOf(this.#inode);
+    if (namespace === undefined) throw new ExporterError(`net:[${this.#inode}] is gone`);
+    return namespace;
+  }
+
+  readonly #readSysctls = (): PortSysctls => {
+    const namespace = this.#namespace();
+    const { sysctls, reservesPorts } = namespace;
+    const reserved = reservesPorts ? this.#tables.reservedPortsOf(this.#inode, namespace) : [];
+    return { ...sysctls, reserved };
+  };
 
   readonly #binds: TcpBinds = {
     buckets: (visit) => {

@@ -4,14 +4,20 @@ import type { PortSysctls } from '../../kernel/sysctl.ts';
 import type { Wanted } from '../source.ts';
 
 /** The programs of `src/kernel/bpf/` that walk a table, by their names there. */
-export type TableName = 'listeners' | 'bind_buckets' | 'bind_addresses' | 'connections' | 'udp';
+export type TableName =
+  | 'namespaces'
+  | 'listeners'
+  | 'bind_buckets'
+  | 'bind_addresses'
+  | 'connections'
+  | 'udp';
 
 /** 32-bit words of `struct record`, `src/kernel/bpf/walk.h`. */
 export const RECORD_WORDS = 16;
 /** Records in the buffer of a run. */
 export const RECORDS = 4096;
 /** struct walk: 32-bit words, and which is which. */
-const CONTEXT_WORDS = 22;
+const CONTEXT_WORDS = 14;
 const NEXT = 0;
 const SKIP = 1;
 const COUNT = 2;
@@ -20,16 +26,9 @@ const WANTS_INODES = 4;
 const WANTS_CGROUPS = 5;
 const TORN = 6;
 const NETNS = 8;
-const FIN_TIMEOUT = 9;
-const KEEPALIVE_INTERVAL = 10;
-const IS_PERNET = 11;
-const FIRST_PORT = 12;
-const LAST_PORT = 13;
-const TW_REUSE = 14;
-const TIMESTAMPS = 15;
-const L3MDEV_ACCEPT = 16;
-const TW_REUSE_DELAY = 17;
-const UDP_TABLE = 18;
+const IS_PERNET = 9;
+/** Lower and upper half of a pointer. */
+const NET = 10;
 
 /** Bytes of struct ports: a bit for each port. */
 const PORTS_BYTES = 8192;
@@ -39,11 +38,6 @@ export interface KernelNamespace {
   readonly inode: number;
   /** It has a connection table of its own (net.ipv4.tcp_child_ehash_entries). */
   readonly isPernet: boolean;
-  /** Sysctls in jiffies. */
-  readonly finTimeout: number;
-  readonly keepaliveInterval: number;
-  /** Its UDP table: the same text as that of all who share it; '' where the kernel does not tell. */
-  readonly udpTable: string;
 }
 
 /** Walks tables of the kernel for all network namespaces at once, in runs that each fill a buffer. */
@@ -104,47 +98,33 @@ export class TableWalker {
   identify(): KernelNamespace {
     this.#context.fill(0);
     this.#run('identify');
-    const word = (index: number) => this.#context[index] as number;
     return {
-      inode: word(NETNS),
-      isPernet: word(IS_PERNET) !== 0,
-      finTimeout: word(FIN_TIMEOUT),
-      keepaliveInterval: word(KEEPALIVE_INTERVAL),
-      udpTable: udpTableOf(word(UDP_TABLE), word(UDP_TABLE + 1)),
+      inode: this.#context[NETNS] as number,
+      isPernet: (this.#context[IS_PERNET] as number) !== 0,
     };
   }
 
-  /** The sysctls of the namespace of the calling thread. Throws a KernelError. */
-  readSysctls(): PortSysctls {
+  /**
+   * net.ipv4.ip_local_reserved_ports of a namespace, as inclusive pairs. Throws an ExporterError where it is gone.
+   *
+   * @param net lower and upper half of what `namespaces` told
+   */
+  readReservedPorts(inode: number, net: readonly [number, number]): PortSysctls['reserved'] {
     this.#context.fill(0);
-    this.#run('identify');
-    const word = (index: number) => this.#context[index] as number;
+    this.#context.set(net, NET);
+    this.#run('reserved_ports');
+    if (this.#context[NETNS] !== inode) throw new ExporterError(`net:[${inode}] is gone`);
     this.#bpf.read('reserved', this.#ports);
-    return {
-      range: { first: word(FIRST_PORT), last: word(LAST_PORT) },
-      reserved: rangesIn(this.#ports),
-      twReuse: twReuseOf(word(TW_REUSE)),
-      timestamps: word(TIMESTAMPS) !== 0,
-      twReuseDelayMs: word(TW_REUSE_DELAY),
-      l3mdevAccept: word(L3MDEV_ACCEPT) !== 0,
-    };
+    return rangesIn(this.#ports);
   }
 
   close(): void {
     this.#bpf.close();
   }
 
-  #run(program: TableName | 'identify'): void {
+  #run(program: TableName | 'identify' | 'reserved_ports'): void {
     this.#bpf.run(program, this.#bytes);
   }
-}
-
-function udpTableOf(low: number, high: number): string {
-  return low === 0 && high === 0 ? '' : `${high}:${low}`;
-}
-
-function twReuseOf(value: number): PortSysctls['twReuse'] {
-  return value === 1 || value === 2 ? value : 0;
 }
 
 /** Ports by their bits → inclusive pairs. Mostly there are none. */

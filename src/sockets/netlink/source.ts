@@ -102,6 +102,7 @@ export class NetlinkSource implements SocketSource {
 
   readonly tcpBinds = undefined;
   readonly beginRound = undefined;
+  readonly openElsewhere = undefined;
   readonly readSysctls = undefined;
 
   udp(visit: Visit): void {

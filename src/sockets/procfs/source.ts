@@ -27,6 +27,7 @@ class ProcfsSource implements SocketSource {
   readonly tcpExplicitPorts = undefined;
   readonly tcpBinds = undefined;
   readonly beginRound = undefined;
+  readonly openElsewhere = undefined;
   readonly readSysctls = undefined;
 
   readonly #record = new SocketRecord();

@@ -9,8 +9,7 @@ export type Table = readonly (readonly KernelRecord[])[];
 /** Words of `struct walk`, `src/kernel/bpf/walk.h`, in their order there. */
 const WORDS: readonly string[] = [
   ...['next', 'skip', 'count', 'slots', 'wantsInodes', 'wantsCgroups', 'torn', 'alien'],
-  ...['netns', 'finTimeout', 'keepaliveInterval', 'isPernet', 'firstPort', 'lastPort', 'twReuse'],
-  ...['timestamps', 'l3mdevAccept', 'twReuseDelay', 'udpTableLow', 'udpTableHigh', 'pad', 'zero'],
+  ...['netns', 'isPernet', 'netLow', 'netHigh', 'pad', 'zero'],
 ];
 
 /** What a program was given: the words that it reads. */
@@ -22,13 +21,14 @@ export interface Call {
 /** The programs of `src/kernel/bpf/` and their maps, as bytes; the tables that they walk are the test's. */
 export class FakeKernel implements LoadedBpf {
   readonly tables: Record<TableName, Table> = {
+    namespaces: [[]],
     listeners: [[]],
     bind_buckets: [[]],
     bind_addresses: [[]],
     connections: [[]],
     udp: [[]],
   };
-  /** What `identify` says. */
+  /** What `identify` says, and `reserved_ports`. */
   namespace: Readonly<Record<string, number>> = {};
   /** Called before each program, which it may make fail. */
   beforeRun: (program: string) => void = () => {};
@@ -48,7 +48,10 @@ export class FakeKernel implements LoadedBpf {
     const given: Call['context'] = Object.fromEntries(words);
     this.calls.push({ program, context: given });
     this.beforeRun(program);
-    const told = program === 'identify' ? this.namespace : this.#walk(program as TableName, given);
+    const told =
+      program === 'identify' || program === 'reserved_ports'
+        ? this.namespace
+        : this.#walk(program as TableName, given);
     for (const [word, value] of Object.entries({ ...told, ...this.answer }))
       view.setUint32(4 * WORDS.indexOf(word), value, HOST_IS_LITTLE_ENDIAN);
   }

@@ -52,6 +52,7 @@ describe('a round', () => {
     tables.read(ALL);
     expect(forgotten).toBe(1);
     expect(kernel.calls.map(({ program }) => program)).toEqual([
+      'namespaces',
       'listeners',
       'bind_buckets',
       'bind_addresses',

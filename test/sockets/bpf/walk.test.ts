@@ -144,54 +144,37 @@ describe('a walk that fails', () => {
 describe('a namespace', () => {
   it('is identified by what the kernel knows of the calling thread', () => {
     const kernel = new FakeKernel();
-    kernel.namespace = { netns: 4_026_531_840, finTimeout: 15_000, keepaliveInterval: 18_750, isPernet: 0 };
     const walker = new TableWalker(kernel);
-    const said = {
-      inode: 4_026_531_840,
-      isPernet: false,
-      finTimeout: 15_000,
-      keepaliveInterval: 18_750,
-      udpTable: '',
-    };
-    expect(walker.identify()).toEqual(said);
-    kernel.namespace = { netns: 7, isPernet: 1, udpTableLow: 5, udpTableHigh: 9 };
-    expect(walker.identify()).toEqual({
-      ...{ inode: 7, isPernet: true, finTimeout: 0, keepaliveInterval: 0, udpTable: '9:5' },
-    });
+    kernel.namespace = { netns: 4_026_531_840, isPernet: 0 };
+    expect(walker.identify()).toEqual({ inode: 4_026_531_840, isPernet: false });
+    kernel.namespace = { netns: 7, isPernet: 1 };
+    expect(walker.identify()).toEqual({ inode: 7, isPernet: true });
     expect(kernel.calls.map(({ program }) => program)).toEqual(['identify', 'identify']);
   });
-});
 
-describe('the sysctls of a namespace', () => {
-  it('are those that decide about ports', () => {
+  it('has reserved ports, read by where it is in memory', () => {
     const kernel = new FakeKernel();
-    kernel.namespace = {
-      ...{
-        firstPort: 32_768,
-        lastPort: 60_999,
-        twReuse: 2,
-        timestamps: 1,
-        l3mdevAccept: 0,
-        twReuseDelay: 500,
-      },
-    };
+    kernel.namespace = { netns: 7 };
     // 0, 33 to 40 and 65 535
-    for (const [byte, bits] of [
+    const bytes = [
       [0, 1],
       [4, 0xfe],
       [5, 1],
       [8191, 0x80],
-    ] as const)
-      kernel.reserved[byte] = bits;
-    expect(new TableWalker(kernel).readSysctls()).toEqual({
-      range: { first: 32_768, last: 60_999 },
-      reserved: [
-        [0, 0],
-        [33, 40],
-        [65_535, 65_535],
-      ],
-      ...{ twReuse: 2, timestamps: true, l3mdevAccept: false, twReuseDelayMs: 500 },
-    });
+    ] as const;
+    for (const [byte, bits] of bytes) kernel.reserved[byte] = bits;
+    expect(new TableWalker(kernel).readReservedPorts(7, [5, 9])).toEqual([
+      [0, 0],
+      [33, 40],
+      [65_535, 65_535],
+    ]);
+    expect(kernel.calls[0]?.context).toMatchObject({ netLow: 5, netHigh: 9 });
+  });
+
+  it('has none where another is in its place by now', () => {
+    const kernel = new FakeKernel();
+    kernel.namespace = { netns: 8 };
+    expect(() => new TableWalker(kernel).readReservedPorts(7, [5, 9])).toThrow('net:[7] is gone');
   });
 });
 
