@@ -92,7 +92,7 @@ describeLive('where other namespaces are out of reach, the own one is sampled an
   const HELD = 'denied although CAP_SYS_ADMIN is held (a security module, or another user namespace): ';
 
   async function expectOwnOnly(how: keyof typeof BOTH, launched: How, why: string): Promise<void> {
-    const { series, log } = await BOTH[how](['--namespaces=all'], launched);
+    const { series, log } = await BOTH[how](['--namespaces=all', '--sample.source=netlink'], launched);
     for (const collector of ['range', 'tcp', 'udp']) {
       expect(Object.values(successOf(series, collector))).toEqual([1]);
     }
@@ -119,6 +119,22 @@ describeLive('where other namespaces are out of reach, the own one is sampled an
       expectOwnOnly(how, { launcher: refusingSetns() }, HELD),
     );
   }
+});
+
+describeLive('where BPF reads the tables, other namespaces need not be entered', () => {
+  it.each(CASES)('without CAP_SYS_ADMIN all are sampled whole, but for their canary: %s', async (how) => {
+    const named = new NamedNamespace();
+    named.inside((world) => world.connect('127.0.0.1'));
+    const { series, log } = await BOTH[how](['--namespaces=all'], { launcher: without('sys_admin') });
+    expect(successOf(series, 'enter')[named.name]).toBe(1);
+    expect(successOf(series, 'tcp')[named.name]).toBe(1);
+    expect(successOf(series, 'canary')).not.toHaveProperty(named.name);
+    const ofNamed = series.filter(({ labels }) => labels['netns'] === named.name);
+    const shown = (name: string) => ofNamed.find((one) => one.name === name)?.value;
+    expect(shown('port_exporter_sample_detail')).toBe(1);
+    expect(shown('port_destinations')).toBe(1);
+    expect(log).not.toContain(named.name);
+  });
 });
 
 describeLive('where some namespaces cannot be found, one line says why, and the others are sampled', () => {
