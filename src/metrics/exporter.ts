@@ -59,7 +59,7 @@ export const defineExporter: DefineMetricGroup = (registers) => {
   });
   const source = new PaintedGauge(registers, {
     name: 'port_exporter_source_info',
-    help: 'Always 1; source of the sockets: bpf (the kernel), netlink (socket tables) or procfs (/proc/net).',
+    help: 'Always 1; source of the sockets: bpf (the kernel), netlink (sock_diag) or procfs (/proc/net).',
     labels: ['source'],
   });
   const omitted = new PaintedGauge(registers, {
