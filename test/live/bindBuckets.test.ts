@@ -296,11 +296,12 @@ describeOverBpf('Of any mixture, in any order, not one call more or less succeed
           exporter ??= new Exporter(OVER_BPF);
           // What is in TIME_WAIT becomes old enough, which is a matter of time and not of this test.
           sleepMs(5);
-          await exporter.sample();
-          const drives = [destinations, addresses].flatMap((list) =>
-            pickPromised(list, exporter as Exporter, pick),
-          );
-          await expectGiven(world, exporter, [NEW, ...drives]);
+          await expectGiven(world, exporter, [NEW]);
+          for (const list of [destinations, addresses]) {
+            // Chosen only now: on a busy machine a reset that ends the last socket of one may be taken a moment later.
+            await exporter.sample();
+            await expectGiven(world, exporter, pickPromised(list, exporter, pick));
+          }
         } finally {
           exporter?.close();
           world.close();

@@ -19,7 +19,7 @@ const TABLES = [
 const FIRST_RETRY_MS = 10_000;
 const LONGEST_RETRY_MS = 10 * 60_000;
 
-/** The TCP tables of the whole host, read at once and kept until the next round. */
+/** The socket tables of the whole host, read at once and kept until the next round. */
 export class HostTables {
   readonly #walker: TableWalker;
   readonly #log: Logger;

@@ -169,8 +169,6 @@ export async function expectGiven(
   for (const drive of drives) {
     await exporter.sample();
     const promised = drive.promised(exporter);
-    // On a busy machine a reset that ends the last socket there may be taken a moment later: then nothing is promised.
-    if (promised === undefined) continue;
     const { succeeded, error } = givenAndUndone(world, () => drive.call(world));
     expect({ given: succeeded, error }, drive.what).toEqual({ given: promised, error: drive.error });
     promises.push(succeeded);
