@@ -1,7 +1,7 @@
-import { candidatePids } from './candidates.ts';
-import { type CgroupSearch, newSearch } from './cgroupSearch.ts';
-import { Descriptors, holdsSocket } from './descriptors.ts';
+import { holdsSocket } from './descriptors.ts';
+import type { HoldersOf } from './heldSocket.ts';
 import { type KnownProcess, KnownProcesses } from './knownProcesses.ts';
+import { SocketSearches } from './socketSearches.ts';
 import type { UserNames } from './users.ts';
 
 /** A listening socket to find the process of. */
@@ -20,13 +20,11 @@ export interface SocketHolder {
 /** Of a round's budget, at most, for looking whether remembered processes and descriptors are still the same. */
 const RECHECK_PROCESSES = 0.4;
 const RECHECK_DESCRIPTORS = 0.1;
-/** Interrupted processes whose descriptor directories stay open, of as many cgroups. */
-const OPEN_LIMIT = 32;
 
 /**
- * Which process holds a listening socket. Only processes of the socket's own cgroup are looked into, each socket is
- * looked for once, and a round takes no longer than its budget: the next goes on where it stopped, and cgroups take
- * turns.
+ * Which process holds a listening socket. Where the kernel does not say it, only processes of the socket's own cgroup are
+ * looked into, each socket is looked for once, and a round takes no longer than its budget: the next goes on where it
+ * stopped, and cgroups take turns.
  *
  * Of several holders (a master and the workers that inherited from it) the one with the lowest pid counts: but for pids
  * that wrapped it is the oldest, who opened the socket, and it stays while workers come and go. In the order of pids
@@ -34,14 +32,11 @@ const OPEN_LIMIT = 32;
  */
 export class ListenerProcesses {
   readonly #procfs: string;
-  readonly #cgroupMount: string | undefined;
   readonly #users: UserNames;
   /** Known sockets, the one checked longest ago first. */
   readonly #sockets = new Map<number, Socket>();
   readonly #processes: KnownProcesses;
-  /** One per cgroup with sockets to look for, the next in turn first. */
-  readonly #searches = new Map<string | undefined, CgroupSearch>();
-  #refusedPid: number | undefined;
+  readonly #searches: SocketSearches;
 
   constructor(options: {
     readonly procfs: string;
@@ -49,14 +44,16 @@ export class ListenerProcesses {
     readonly users: UserNames;
   }) {
     this.#procfs = options.procfs;
-    this.#cgroupMount = options.cgroupMount;
     this.#users = options.users;
     this.#processes = new KnownProcesses(options.procfs);
+    this.#searches = new SocketSearches(options.procfs, options.cgroupMount, (inode, pid, fd) =>
+      this.#hold(inode, pid, fd),
+    );
   }
 
   /** A process whose descriptors were denied, where some socket has no holder because of that; else undefined. */
   get refusedPid(): number | undefined {
-    return this.#refusedPid;
+    return this.#searches.refusedPid;
   }
 
   holder(inode: number): SocketHolder | undefined {
@@ -66,21 +63,25 @@ export class ListenerProcesses {
     return { pid, name, user: this.#users.name(uid) };
   }
 
-  /** Forgets sockets that are no longer wanted. Throws an ExporterError at a shortage; the next round then goes on. */
-  lookup(wanted: readonly WantedSocket[], budgetMs: number): void {
+  /**
+   * Forgets sockets that are no longer wanted. Throws an ExporterError at a shortage; the next round then goes on.
+   *
+   * @param holdersOf knows them all at once, so that hardly any process need be looked into
+   */
+  lookup(wanted: readonly WantedSocket[], budgetMs: number, holdersOf?: HoldersOf): void {
     const over = clock(budgetMs);
     this.#processes.beginRound();
     this.#users.refresh();
     this.#want(wanted);
     this.#lookForSocketsOf(this.#processes.recheck(clock(budgetMs * RECHECK_PROCESSES)));
     this.#recheckDescriptors(clock(budgetMs * RECHECK_DESCRIPTORS));
-    this.#search(over);
+    if (holdersOf !== undefined && !over()) this.#searches.ask(holdersOf);
+    this.#searches.goOn(over);
   }
 
   /** Gives back the directories of interrupted searches. */
   close(): void {
-    for (const search of this.#searches.values()) search.descriptors?.close();
-    this.#searches.clear();
+    this.#searches.close();
     this.#sockets.clear();
     this.#processes.clear();
   }
@@ -111,20 +112,12 @@ export class ListenerProcesses {
   #lookFor(inode: number, socket: Socket): void {
     socket.holder = undefined;
     this.#sockets.set(inode, socket);
-    const search = this.#searches.get(socket.cgroupPath) ?? newSearch();
-    search.waiting.add(inode);
-    this.#searches.set(socket.cgroupPath, search);
+    this.#searches.add(inode, socket.cgroupPath);
   }
 
   #forget(inode: number, { cgroupPath }: Socket): void {
     this.#sockets.delete(inode);
-    const search = this.#searches.get(cgroupPath);
-    if (search === undefined) return;
-    search.waiting.delete(inode);
-    search.sought.delete(inode);
-    if (search.waiting.size > 0 || search.sought.size > 0) return;
-    search.descriptors?.close();
-    this.#searches.delete(cgroupPath);
+    this.#searches.remove(inode, cgroupPath);
   }
 
   /** A pid given to another process, and one that is gone, hold nothing. */
@@ -147,61 +140,15 @@ export class ListenerProcesses {
     }
   }
 
-  #search(isOver: () => boolean): void {
-    // A finished search that has sockets waiting begins again, behind all others.
-    for (const [cgroupPath, search] of this.#searches) {
-      if (isOver()) return;
-      const isDone = this.#goOn(cgroupPath, search, isOver);
-      if (!isDone && this.#interrupted() >= OPEN_LIMIT) return;
-      this.#searches.delete(cgroupPath);
-      if (!isDone || search.waiting.size > 0) this.#searches.set(cgroupPath, search);
-    }
-  }
-
-  /**
-   * Through the processes of one cgroup, from where it stopped, for the sockets that were waiting when it began: one
-   * that came later has missed the first processes, and waits for the next time.
-   */
-  #goOn(cgroupPath: string | undefined, search: CgroupSearch, isOver: () => boolean): boolean {
-    if (search.sought.size === 0) {
-      search.pids = candidatePids(this.#procfs, this.#cgroupMount, cgroupPath);
-      search.sought = search.waiting;
-      search.waiting = new Set();
-      search.next = 0;
-      search.refusedPid = undefined;
-      search.descriptors?.close();
-      search.descriptors = undefined;
-    }
-    for (; search.sought.size > 0; search.next++) {
-      const pid = search.pids[search.next];
-      if (pid === undefined) break;
-      if (isOver()) return false;
-      search.descriptors ??= new Descriptors(this.#procfs, pid);
-      const result = search.descriptors.read((inode, fd) => this.#found(search, inode, pid, fd), isOver);
-      if (result === 'more' && search.sought.size > 0) return false;
-      if (result === 'refused') search.refusedPid ??= pid;
-      search.descriptors.close();
-      search.descriptors = undefined;
-    }
-    if (search.sought.size > 0) this.#refusedPid ??= search.refusedPid;
-    search.sought.clear();
-    return true;
-  }
-
-  /** Whether there is more to look for. */
-  #found(search: CgroupSearch, inode: number, pid: number, fd: string): boolean {
+  /** False where the socket is not wanted any more, or the process is gone. */
+  #hold(inode: number, pid: number, fd: string): boolean {
     const socket = this.#sockets.get(inode);
-    if (socket === undefined || !search.sought.has(inode)) return true;
+    if (socket === undefined) return false;
     const { process, replaced } = this.#processes.of(pid);
     if (replaced !== undefined) this.#lookForSocketsOf(new Set([replaced]));
-    if (process === undefined) return true;
+    if (process === undefined) return false;
     socket.holder = { process, fd };
-    search.sought.delete(inode);
-    return search.sought.size > 0;
-  }
-
-  #interrupted(): number {
-    return [...this.#searches.values()].filter(({ descriptors }) => descriptors !== undefined).length;
+    return true;
   }
 }
 

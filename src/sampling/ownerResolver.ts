@@ -4,6 +4,7 @@ import type { Logger } from '../base/logger.ts';
 import { findCgroupMount } from '../owners/cgroupMount.ts';
 import { CgroupPaths } from '../owners/cgroups.ts';
 import { whyDescriptorsDenied } from '../owners/descriptorViews.ts';
+import type { HoldersOf } from '../owners/heldSocket.ts';
 import { ListenerProcesses } from '../owners/listenerProcesses.ts';
 import { ownerOf } from '../owners/ownerName.ts';
 import { readServices, type ServiceNames } from '../owners/services.ts';
@@ -80,8 +81,12 @@ export class OwnerResolver {
     return owner;
   }
 
-  /** Looks for the processes that hold these sockets, within the budget. */
-  lookUpProcesses(listeners: readonly Listener[]): void {
+  /**
+   * Looks for the processes that hold these sockets, within the budget.
+   *
+   * @param holdersOf who knows it without a search; undefined: nobody
+   */
+  lookUpProcesses(listeners: readonly Listener[], holdersOf: HoldersOf | undefined): void {
     const sockets = listeners.flatMap((listener) => listener.sockets);
     this.#processes.lookup(
       sockets.map(({ inode, cgroupId }) => ({
@@ -89,6 +94,7 @@ export class OwnerResolver {
         cgroupPath: cgroupId === undefined ? undefined : this.#cgroups.path(cgroupId),
       })),
       this.#options.processBudgetMs,
+      holdersOf,
     );
     const { refusedPid } = this.#processes;
     if (refusedPid === undefined || this.#saidRefused) return;

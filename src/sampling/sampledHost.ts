@@ -165,7 +165,8 @@ export class SampledHost {
   #lookUpProcesses(samples: readonly Named<NamespaceIdentity>[]): CollectorOutcome {
     return outcomeOf('processes', () => {
       const listeners = samples.flatMap(([, sample]) => listenersIn(sample).map(({ listener }) => listener));
-      this.#host.ownerResolver.lookUpProcesses(listeners);
+      const { ownerResolver, source } = this.#host;
+      ownerResolver.lookUpProcesses(listeners, source.holdersOf);
     });
   }
 }

@@ -1,5 +1,6 @@
 import type { Logger } from '../base/logger.ts';
 import type { PortSysctls } from '../kernel/sysctl.ts';
+import type { HoldersOf } from '../owners/heldSocket.ts';
 import type { SocketRecord, Visit } from './record.ts';
 
 /** In the order in which `auto` tries them. */
@@ -31,6 +32,11 @@ export interface SocketSource {
   udp(visit: Visit): void;
   /** What a device is called that a record of the last walk names. */
   deviceName(index: number): string;
+  /**
+   * Who holds sockets that the last round has seen, of the whole host: listening ones, and unconnected ones of UDP. undefined
+   * where the source does not see it, or the processes are not those of its proc.
+   */
+  readonly holdersOf: HoldersOf | undefined;
   /** The sysctls of the namespace, which the calling thread is in, where the source has them at hand; else /proc has. */
   readonly readSysctls: (() => PortSysctls) | undefined;
   /**

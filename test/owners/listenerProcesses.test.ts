@@ -1,6 +1,9 @@
 import { readdirSync, readlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
+import { ExporterError } from '../../src/base/errors.ts';
+import { Descriptors } from '../../src/owners/descriptors.ts';
+import type { HeldSocket, HoldersOf } from '../../src/owners/heldSocket.ts';
 import { ListenerProcesses } from '../../src/owners/listenerProcesses.ts';
 import { UserNames } from '../../src/owners/users.ts';
 import { FakeHost, sockets } from './fakeHost.ts';
@@ -281,3 +284,74 @@ function openDirectories(): string[] {
     }
   });
 }
+
+describe('where the kernel tells who holds a socket', () => {
+  let told: HeldSocket[];
+  let asked: number[][];
+  const tell: HoldersOf = (inodes) => {
+    asked.push([...inodes]);
+    return told.filter(({ inode }) => inodes.has(inode));
+  };
+  beforeEach(() => {
+    told = [];
+    asked = [];
+    host.cgroup(PATH, [20, 21]);
+    host.process(20, 'web', sockets(400, 500));
+    host.process(21, 'worker', sockets(500, 501));
+  });
+
+  it('no process is looked into', () => {
+    told = [{ inode: 500, pid: 20, descriptor: 1 }];
+    const opened = vi.spyOn(Descriptors.prototype, 'read');
+    processes.lookup(wanted(500), AMPLE, tell);
+    expect(processes.holder(500)).toEqual({ pid: 20, name: 'web', user: 'me' });
+    expect(opened).not.toHaveBeenCalled();
+  });
+
+  it('it is asked once, for what is new', () => {
+    told = [{ inode: 500, pid: 20, descriptor: 1 }];
+    processes.lookup(wanted(500), AMPLE, tell);
+    processes.lookup(wanted(500), AMPLE, tell);
+    told.push({ inode: 501, pid: 21, descriptor: 1 });
+    processes.lookup(wanted(500, 501), AMPLE, tell);
+    expect(asked).toEqual([[500], [501]]);
+    expect([pidOf(500), pidOf(501)]).toEqual([20, 21]);
+  });
+
+  it('of several the likeliest counts', () => {
+    told = [
+      { inode: 500, pid: 1, descriptor: 0 },
+      { inode: 500, pid: 21, descriptor: 0 },
+      { inode: 500, pid: 20, descriptor: 1 },
+    ];
+    processes.lookup(wanted(500), AMPLE, tell);
+    expect(pidOf(500)).toBe(20);
+  });
+
+  it('what it does not tell is looked for', () => {
+    told = [{ inode: 500, pid: 20, descriptor: 1 }];
+    processes.lookup(wanted(500, 501), AMPLE, tell);
+    expect([pidOf(500), pidOf(501)]).toEqual([20, 21]);
+  });
+
+  it('a process that is gone by now is none, and what is left is looked for', () => {
+    told = [{ inode: 500, pid: 19, descriptor: 3 }];
+    processes.lookup(wanted(500), AMPLE, tell);
+    expect(pidOf(500)).toBe(20);
+  });
+
+  it('a failure is one of this round', () => {
+    const fail = () => {
+      throw new ExporterError('bpf(): EPERM');
+    };
+    expect(() => processes.lookup(wanted(500), AMPLE, fail)).toThrow('bpf(): EPERM');
+    told = [{ inode: 500, pid: 20, descriptor: 1 }];
+    processes.lookup(wanted(500), AMPLE, tell);
+    expect(pidOf(500)).toBe(20);
+  });
+
+  it('without a budget nobody is asked', () => {
+    processes.lookup(wanted(500), 0, tell);
+    expect(asked).toEqual([]);
+  });
+});

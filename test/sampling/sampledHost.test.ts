@@ -34,6 +34,7 @@ const SOURCE: SocketSource = {
     tcpBinds: undefined,
     beginRound: undefined,
     openElsewhere: undefined,
+    holdersOf: undefined,
     readSysctls: undefined,
     udp() {},
     close() {},

@@ -46,6 +46,7 @@ class FakeSource implements SocketSource {
   readonly tcpBinds = undefined;
   readonly beginRound = undefined;
   readonly openElsewhere = undefined;
+  readonly holdersOf = undefined;
   readonly readSysctls = undefined;
   dumps: Dumps = {};
   explicitWalks = 0;

@@ -106,6 +106,7 @@ function fakeSource(kind: SourceKind): SocketSource {
     tcpBinds: undefined,
     beginRound: undefined,
     openElsewhere: undefined,
+    holdersOf: undefined,
     readSysctls: undefined,
     udp: nothing,
     close: nothing,

@@ -52,7 +52,14 @@ struct netns_ipv4 {
 struct net { struct ns_common ns; __u32 hash_mix; struct list_head list; __u64 net_cookie; struct netns_ipv4 ipv4; } KERNEL;
 typedef struct { struct net *net; } possible_net_t;
 struct nsproxy { struct net *net_ns; } KERNEL;
-struct task_struct { struct nsproxy *nsproxy; } KERNEL;
+struct pid;
+struct files_struct;
+struct task_struct {
+	struct nsproxy *nsproxy;
+	struct files_struct *files;
+	struct pid *thread_pid;
+	struct hlist_node pid_links[4];
+} KERNEL;
 
 struct inet_bind_hashbucket { struct hlist_head chain; } KERNEL;
 struct inet_listen_hashbucket { struct hlist_nulls_head nulls_head; } KERNEL;
@@ -112,8 +119,9 @@ struct numa_drop_counters { atomic_t drops0, drops1; } KERNEL;
 struct kernfs_node { __u64 id; } KERNEL;
 struct cgroup { struct kernfs_node *kn; } KERNEL;
 struct sock_cgroup_data { struct cgroup *cgroup; } KERNEL;
-struct inode { unsigned long i_ino; } KERNEL;
-struct socket { short type; } KERNEL;
+struct inode { unsigned short i_mode; unsigned long i_ino; } KERNEL;
+struct file;
+struct socket { short type; struct file *file; } KERNEL;
 struct socket_alloc { struct socket socket; struct inode vfs_inode; } KERNEL;
 struct sock {
 	struct sock_common __sk_common;

@@ -27,6 +27,7 @@ static long each_listener(__u32 i, struct env *e)
 	r->remote[1] = BPF_CORE_READ(sk, sk_max_ack_backlog);
 	r->remote[2] = drops_of(sk);
 	r->extra = vrf_of_socket(r, sk);
+	mark_file_of(sk);
 	port = r->port;
 	ports = bpf_map_lookup_elem(&listening, &zero);
 	if (ports) ports->bits[port >> 3] |= 1 << (port & 7);

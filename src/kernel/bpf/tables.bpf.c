@@ -8,5 +8,6 @@
 #include "bindAddresses.bpf.c"
 #include "connections.bpf.c"
 #include "udp.bpf.c"
+#include "holders.bpf.c"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

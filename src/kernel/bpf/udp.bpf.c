@@ -33,6 +33,7 @@ static long each_udp(__u32 i, struct env *e)
 			put_words(r->remote, address);
 		} else r->remote[0] = bpf_ntohl(BPF_CORE_READ(sk, __sk_common.skc_daddr));
 	} else {
+		mark_file_of(sk);
 		r->remote[0] = BPF_CORE_READ(sk, sk_backlog.rmem_alloc.counter) - BPF_CORE_READ((struct udp_sock *)sk, forward_deficit);
 		r->remote[2] = drops_of(sk);
 	}

@@ -23,6 +23,7 @@ struct record {
 #define KIND_BUCKET 1
 #define KIND_ADDRESS 2
 #define KIND_NAMESPACE 3
+#define KIND_HOLDER 4
 
 #define FLAG_V6ONLY 1
 // A file refers to it: accept() returned it, or socket().
@@ -48,6 +49,16 @@ struct {
 	__type(key, __u32);
 	__type(value, struct ports);
 } listening SEC(".maps");
+
+// Files that are the sockets of listeners, a bit each by their address: some others have one that is set too.
+#define FILE_BITS 1048576
+struct file_bits { __u8 bits[FILE_BITS / 8]; };
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct file_bits);
+} listener_files SEC(".maps");
 
 // What user space says, and is told.
 struct walk {
@@ -83,6 +94,8 @@ struct env {
 	__u32 is_full, is_over, torn, alien, zero;
 	__u32 wants_inodes, wants_cgroups, first_port, last_port;
 	__u32 now_ms, now_s;
+	// Where the next leaf of pids begins, the level of their namespace, and the descriptor that a word of them begins with.
+	__u32 next_pid, level, descriptor;
 	// Of the bind bucket whose sockets are read.
 	__u32 port;
 	__u32 bits;
@@ -226,6 +239,27 @@ static __always_inline __u32 inode_of(struct socket *socket)
 {
 	struct socket_alloc *alloc = (void *)((char *)socket - bpf_core_field_offset(struct socket_alloc, socket));
 	return socket ? BPF_CORE_READ(alloc, vfs_inode.i_ino) : 0;
+}
+
+// Objects of the kernel's caches are aligned: the lower bits of their address are 0. The factor is that of hash_64(), linux/hash.h.
+static __always_inline __u32 bit_of_file(struct file *file)
+{
+	return ((__u64)file * 0x61c8864680b583ebULL >> 44) & (FILE_BITS - 1);
+}
+
+static __always_inline void mark_file_of(struct sock *sk)
+{
+	struct file *file = BPF_CORE_READ(sk, sk_socket, file);
+	__u32 zero = 0, bit = bit_of_file(file);
+	struct file_bits *files = bpf_map_lookup_elem(&listener_files, &zero);
+	if (files && file) files->bits[bit >> 3] |= 1 << (bit & 7);
+}
+
+static __always_inline int is_marked(struct file *file)
+{
+	__u32 zero = 0, bit = bit_of_file(file);
+	struct file_bits *files = bpf_map_lookup_elem(&listener_files, &zero);
+	return files && files->bits[bit >> 3] & (1 << (bit & 7));
 }
 
 // Everything that a socket has before it is connected.

@@ -1,3 +1,5 @@
+import { readlinkSync } from 'node:fs';
+import { ifReadable } from '../../base/ifReadable.ts';
 import type { Libc } from '../../kernel/libc.ts';
 import type { TableNamespace } from './decodeNamespace.ts';
 import type { HostTables } from './hostTables.ts';
@@ -12,6 +14,7 @@ export class BpfHost {
   /** Of the namespace that this process is in, whose tables are walked. */
   readonly #inode: number;
   #ticksPerSecond: number | undefined;
+  #showsOwnPids: boolean | undefined;
 
   constructor(
     tables: HostTables,
@@ -34,6 +37,12 @@ export class BpfHost {
     const own = this.tables.namespaceOf(this.#inode);
     this.#ticksPerSecond ??= ticksPerSecond(this.#procfs, own ?? { finTimeout: 0, keepaliveInterval: 0 });
     return this.#ticksPerSecond;
+  }
+
+  /** Whether the pids of the tables are those of proc: in a container that shows the host's they are not. */
+  get showsOwnPids(): boolean {
+    this.#showsOwnPids ??= ifReadable(() => readlinkSync(`${this.#procfs}/self`)) === String(process.pid);
+    return this.#showsOwnPids;
   }
 
   /** Whether its UDP sockets are in the table that is walked. */

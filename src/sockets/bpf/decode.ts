@@ -1,4 +1,5 @@
 import { AF_INET6 } from '../../kernel/libc.ts';
+import type { HeldSocket } from '../../owners/heldSocket.ts';
 import { type SocketRecord, TcpState, TIME_WAIT_MS, Timestamps } from '../record.ts';
 import { byteOf } from './recordStore.ts';
 
@@ -43,6 +44,15 @@ export function decodeBucket(words: Int32Array, at: number, record: SocketRecord
 export function decodeBoundAddress(words: Int32Array, at: number, record: SocketRecord): void {
   decodeLocal(words, at, record);
   record.vrf = words[at + REMOTE] as number;
+}
+
+/** A descriptor of a process that is a socket. */
+export function decodeHolder(words: Int32Array, at: number): HeldSocket {
+  return {
+    inode: (words[at + INODE] as number) >>> 0,
+    pid: words[at + EXTRA] as number,
+    descriptor: words[at + REMOTE] as number,
+  };
 }
 
 /** A socket that is not connected. Its queue, limit and drops are those of a listener only. */

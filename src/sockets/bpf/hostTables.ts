@@ -1,7 +1,9 @@
 import { ExporterError, errorLine } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { PortSysctls } from '../../kernel/sysctl.ts';
+import type { HeldSocket } from '../../owners/heldSocket.ts';
 import type { Round, Wanted } from '../source.ts';
+import { decodeHolder } from './decode.ts';
 import { decodeNamespace, type TableNamespace } from './decodeNamespace.ts';
 import { RecordStore } from './recordStore.ts';
 import type { KernelNamespace, TableName, TableWalker } from './walk.ts';
@@ -15,6 +17,8 @@ const TABLES = [
   'connections',
   'udp',
 ] as const satisfies TableName[];
+
+const NOTHING: Wanted = { inodes: false, cgroups: false };
 
 const FIRST_RETRY_MS = 10_000;
 const LONGEST_RETRY_MS = 10 * 60_000;
@@ -31,6 +35,7 @@ export class HostTables {
     bind_addresses: new RecordStore(),
     connections: new RecordStore(),
     udp: new RecordStore(),
+    holders: new RecordStore(),
   };
   readonly #namespaces = new Map<number, TableNamespace>();
   #isRead = false;
@@ -105,6 +110,25 @@ export class HostTables {
   /** The records of a namespace: each begins at `at` in `words`. */
   visit(table: TableName, inode: number, visit: (words: Int32Array, at: number) => void): void {
     this.#stores[table].visit(inode, visit);
+  }
+
+  /**
+   * Which processes hold these listening sockets, or unconnected ones of UDP, that the last round has seen. Throws an
+   * ExporterError.
+   */
+  holdersOf(inodes: ReadonlySet<number>): HeldSocket[] {
+    const { holders } = this.#stores;
+    holders.clear();
+    this.#walker.seek(inodes);
+    this.#walker.walk('holders', NOTHING, holders.buffer, (count) => holders.take(count));
+    const held: HeldSocket[] = [];
+    // No namespace is told with them.
+    holders.visit(0, (words, at) => {
+      const one = decodeHolder(words, at);
+      if (inodes.has(one.inode)) held.push(one);
+    });
+    holders.clear();
+    return held;
   }
 
   /** The namespace of the calling thread. Throws an ExporterError. */

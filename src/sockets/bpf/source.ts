@@ -2,6 +2,7 @@ import { ExporterError } from '../../base/errors.ts';
 import { Links } from '../../kernel/links.ts';
 import { openNetlinkSocket } from '../../kernel/netlink.ts';
 import type { PortSysctls } from '../../kernel/sysctl.ts';
+import type { HoldersOf } from '../../owners/heldSocket.ts';
 import { NETLINK_ROUTE } from '../netlink/request.ts';
 import { openNetlinkSource } from '../netlink/source.ts';
 import { SocketRecord, TcpState, type Visit } from '../record.ts';
@@ -56,6 +57,10 @@ export class BpfSource implements SocketSource {
 
   get tcpExplicitPorts(): SocketSource['tcpExplicitPorts'] {
     return this.#tables.isRead ? undefined : this.#opened().tcpExplicitPorts;
+  }
+
+  get holdersOf(): SocketSource['holdersOf'] {
+    return this.#tables.isRead && this.#host.showsOwnPids ? this.#holdersOf : undefined;
   }
 
   get readSysctls(): SocketSource['readSysctls'] {
@@ -153,6 +158,8 @@ export class BpfSource implements SocketSource {
     if (namespace === undefined) throw new ExporterError(`net:[${this.#inode}] is gone`);
     return namespace;
   }
+
+  readonly #holdersOf: HoldersOf = (inodes) => this.#tables.holdersOf(inodes);
 
   readonly #readSysctls = (): PortSysctls => {
     const namespace = this.#namespace();

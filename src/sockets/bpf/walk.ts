@@ -10,7 +10,8 @@ export type TableName =
   | 'bind_buckets'
   | 'bind_addresses'
   | 'connections'
-  | 'udp';
+  | 'udp'
+  | 'holders';
 
 /** 32-bit words of `struct record`, `src/kernel/bpf/walk.h`. */
 export const RECORD_WORDS = 16;
@@ -30,8 +31,10 @@ const IS_PERNET = 9;
 /** Lower and upper half of a pointer. */
 const NET = 10;
 
-/** Bytes of struct ports: a bit for each port. */
+/** Bytes of struct ports, of struct sought, and of struct file_bits. */
 const PORTS_BYTES = 8192;
+const SOUGHT_BYTES = 8192;
+const FILES_BYTES = 131_072;
 
 /** The network namespace of the calling thread, as the kernel has it. */
 export interface KernelNamespace {
@@ -47,6 +50,7 @@ export class TableWalker {
   readonly #bytes = new Uint8Array(this.#context.buffer);
   /** One after the other, for whatever is asked of ports. */
   readonly #ports = new Uint8Array(new ArrayBuffer(PORTS_BYTES));
+  readonly #noFiles = new Uint8Array(new ArrayBuffer(FILES_BYTES));
 
   constructor(bpf: LoadedBpf) {
     this.#bpf = bpf;
@@ -93,6 +97,17 @@ export class TableWalker {
   /** Before the listeners of a round are walked: no port has one. */
   forgetListeners(): void {
     this.#bpf.write('listening', this.#ports.fill(0));
+    this.#bpf.write('listener_files', this.#noFiles);
+  }
+
+  /** Before `holders` is walked: of which sockets they are sought. Those of others may be told, too. */
+  seek(inodes: Iterable<number>): void {
+    const bits = new Uint8Array(new ArrayBuffer(SOUGHT_BYTES));
+    for (const inode of inodes) {
+      const bit = inode & 0xffff;
+      bits[bit >>> 3] = (bits[bit >>> 3] as number) | (1 << (bit & 7));
+    }
+    this.#bpf.write('sought', bits);
   }
 
   identify(): KernelNamespace {

@@ -103,6 +103,7 @@ export class NetlinkSource implements SocketSource {
   readonly tcpBinds = undefined;
   readonly beginRound = undefined;
   readonly openElsewhere = undefined;
+  readonly holdersOf = undefined;
   readonly readSysctls = undefined;
 
   udp(visit: Visit): void {

@@ -28,6 +28,7 @@ class ProcfsSource implements SocketSource {
   readonly tcpBinds = undefined;
   readonly beginRound = undefined;
   readonly openElsewhere = undefined;
+  readonly holdersOf = undefined;
   readonly readSysctls = undefined;
 
   readonly #record = new SocketRecord();

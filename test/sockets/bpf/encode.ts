@@ -24,7 +24,7 @@ export type Flag = keyof typeof FLAGS;
 
 export const RECORD_BYTES = 64;
 
-const KINDS = { socket: 0, bucket: 1, address: 2 };
+const KINDS = { socket: 0, bucket: 1, address: 2, holder: 4 };
 const FAMILIES = { ipv4: 2, ipv6: 10 };
 const FLAGS = { v6only: 1, hasFile: 2, timestamps: 4, blocked: 8 };
 

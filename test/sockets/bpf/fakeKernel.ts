@@ -27,6 +27,7 @@ export class FakeKernel implements LoadedBpf {
     bind_addresses: [[]],
     connections: [[]],
     udp: [[]],
+    holders: [[]],
   };
   /** What `identify` says, and `reserved_ports`. */
   namespace: Readonly<Record<string, number>> = {};

@@ -42,6 +42,32 @@ beforeEach(() => {
   machine = new Machine();
 });
 
+describe('holders of sockets', () => {
+  it('are told with each descriptor; those of others, which are alike, are not', () => {
+    const { kernel, tables } = machine;
+    kernel.tables.holders = [
+      [{ kind: 'holder', inode: 500, extra: 20, remote: [3, 0, 0, 0] }],
+      [
+        { kind: 'holder', inode: 500 + 65_536, extra: 30, remote: [4, 0, 0, 0] },
+        { kind: 'holder', inode: 500, extra: 31, remote: [70_000, 0, 0, 0] },
+      ],
+    ];
+    expect(tables.holdersOf(new Set([500, 7]))).toEqual([
+      { inode: 500, pid: 20, descriptor: 3 },
+      { inode: 500, pid: 31, descriptor: 70_000 },
+    ]);
+    expect(kernel.written.map(([map]) => map)).toEqual(['sought']);
+  });
+
+  it('are those of the moment: nothing is kept', () => {
+    const { kernel, tables } = machine;
+    kernel.tables.holders = [[{ kind: 'holder', inode: 500, extra: 20, remote: [3, 0, 0, 0] }]];
+    expect(tables.holdersOf(new Set([500]))).toHaveLength(1);
+    kernel.tables.holders = [[]];
+    expect(tables.holdersOf(new Set([500]))).toEqual([]);
+  });
+});
+
 describe('a round', () => {
   it('walks sockets before the connections that they become, and forgets the listeners of the last one first', () => {
     const { kernel, tables } = machine;
@@ -50,7 +76,7 @@ describe('a round', () => {
       if (forgotten < 0) forgotten = kernel.written.length;
     };
     tables.read(ALL);
-    expect(forgotten).toBe(1);
+    expect(forgotten).toBe(2);
     expect(kernel.calls.map(({ program }) => program)).toEqual([
       'namespaces',
       'listeners',

@@ -182,8 +182,22 @@ describe('the ports with listeners', () => {
   it('are forgotten all at once', () => {
     const kernel = new FakeKernel();
     new TableWalker(kernel).forgetListeners();
-    expect(kernel.written).toEqual([['listening', new Uint8Array(65_536 / 8)]]);
+    expect(kernel.written).toEqual([
+      ['listening', new Uint8Array(65_536 / 8)],
+      ['listener_files', new Uint8Array(2 ** 20 / 8)],
+    ]);
   });
+});
+
+it('sockets are sought by the lower half of their inode numbers', () => {
+  const kernel = new FakeKernel();
+  new TableWalker(kernel).seek([9, 3 * 65_536 + 15, 4_294_967_295]);
+  const [map, bits] = kernel.written[0] ?? [];
+  expect(map).toBe('sought');
+  expect([...(bits ?? [])].flatMap((byte, index) => (byte === 0 ? [] : [[index, byte]]))).toEqual([
+    [1, 0b1000_0010],
+    [8191, 0b1000_0000],
+  ]);
 });
 
 it('a closed walker leaves nothing in the kernel', () => {
