@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { closeSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { ExporterError, errorLine } from '../base/errors.ts';
+import { smallEnvironment, smallExecArgv } from '../base/smallProcess.ts';
 import { holdsAny } from '../kernel/capabilities.ts';
 import { becomeProgram, giveUpCapabilities } from '../kernel/ownProcess.ts';
 import { socketPair } from '../kernel/socketPair.ts';
@@ -52,10 +53,10 @@ function becomeUnprivileged(): string {
     mine = own;
     const launcher = startLauncher(launchers);
     const { env, execPath, execArgv, argv } = process;
-    env[CHANNEL] = String(own);
+    Object.assign(env, smallEnvironment(env), { [CHANNEL]: String(own) });
     env[LAUNCHED] = `${process.pid} ${launcher}`;
     giveUpCapabilities();
-    becomeProgram([execPath, ...execArgv, ...argv.slice(1)], [own, ...listenFds(env)]);
+    becomeProgram([execPath, ...smallExecArgv(execArgv, env), ...argv.slice(1)], [own, ...listenFds(env)]);
   } catch (error) {
     for (const name of [CHANNEL, LAUNCHED]) delete process.env[name];
     // The launcher ends as soon as nobody holds the other end.
@@ -68,9 +69,10 @@ function becomeUnprivileged(): string {
 function startLauncher(channel: number): number {
   const program = fileURLToPath(new URL('./launcher.js', import.meta.url));
   try {
-    const launcher = spawn(process.execPath, [...process.execArgv, program], {
+    const { env, execPath, execArgv } = process;
+    const launcher = spawn(execPath, [...smallExecArgv(execArgv, env), program], {
       stdio: ['ignore', 'ignore', 'inherit', channel],
-      env: { ...environmentOfChild(process.env), ...notifySocket(process.env), [CHANNEL]: '3' },
+      env: { ...environmentOfChild(env), ...notifySocket(env), [CHANNEL]: '3' },
     });
     launcher.on('error', () => {});
     if (launcher.pid === undefined)

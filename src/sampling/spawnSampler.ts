@@ -1,13 +1,16 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { smallEnvironment, smallExecArgv } from '../base/smallProcess.ts';
 import { OPTIONS_VARIABLE } from './handover.ts';
 
 /** What is said to the service manager, and by whom, is the business of the process that serves. */
 const OF_THE_SERVICE = /^(?:NOTIFY_SOCKET|WATCHDOG_(?:USEC|PID)|LISTEN_\w+|NODE_CHANNEL_\w+)$/;
 
-/** The environment without what a child would take for its own. */
+/** The environment of a small child, without what it would take for its own. */
 export function environmentOfChild(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  return Object.fromEntries(Object.entries(environment).filter(([name]) => !OF_THE_SERVICE.test(name)));
+  return smallEnvironment(
+    Object.fromEntries(Object.entries(environment).filter(([name]) => !OF_THE_SERVICE.test(name))),
+  );
 }
 
 /**
@@ -18,10 +21,11 @@ export function environmentOfChild(environment: NodeJS.ProcessEnv): NodeJS.Proce
  */
 export function spawnSampler(options: string, speaking: 'pipe' | number): ChildProcess {
   const program = fileURLToPath(new URL('./sampler.js', import.meta.url));
-  return spawn(process.execPath, [...process.execArgv, program], {
+  const { env, execPath, execArgv } = process;
+  return spawn(execPath, [...smallExecArgv(execArgv, env), program], {
     // The last one is SPEAKING_FD.
     stdio: ['ignore', 'ignore', 'inherit', speaking],
-    env: { ...environmentOfChild(process.env), [OPTIONS_VARIABLE]: options },
+    env: { ...environmentOfChild(env), [OPTIONS_VARIABLE]: options },
   });
 }
 
