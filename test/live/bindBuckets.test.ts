@@ -1,6 +1,6 @@
 import { closeSync, openSync, writeFileSync } from 'node:fs';
 import fc from 'fast-check';
-import { expect, it, vi } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { openSession } from '../../src/sampling/session.ts';
 import { recordingLogger } from '../sampling/fakes.ts';
 import { samplingOptions } from '../support/samplingOptions.ts';
@@ -15,7 +15,7 @@ import {
   ofDevice,
   times,
 } from './support/exact.ts';
-import { Exporter, newExporter } from './support/exporter.ts';
+import { Exporter, newExporter, sampled } from './support/exporter.ts';
 import { HostExporter } from './support/hostExporter.ts';
 import {
   HAS_LOCAL_PORT_RANGE,
@@ -45,7 +45,7 @@ const OVER_BPF = { source: 'bpf', canary: false } as const;
 const LATER = { timeout: 40_000 * SLOWNESS, interval: 50 };
 const SOON = { timeout: 10_000 * SLOWNESS, interval: 50 };
 
-/** A destination that nobody uses yet, one that is used, and bind(). */
+/** A destination that nobody uses yet, one that is used, and bind(): last, as what it was given may stay blocked. */
 const NEW = connects('127.0.0.77');
 const USED = connects('127.0.0.1');
 const BIND = binds('127.0.0.1');
@@ -201,18 +201,21 @@ const WITH_PORT_RANGES: readonly Case[] = [
 ];
 
 describeOverBpf('What the bind buckets say is what the kernel gives', () => {
-  const prove = async ({ setup = {}, prepare, left }: Case) => {
-    const world = newWorld(setup);
-    const watching = newExporter(OVER_BPF);
-    await watching.sample();
-    await prepare(world);
-    expect(await expectGiven(world, watching, DRIVES)).toEqual(left);
-    // What one says that comes when all is done, and remembers nothing.
-    expect(await expectGiven(world, newExporter(OVER_BPF), DRIVES)).toEqual(left);
-  };
+  describe.each([
+    { whom: 'who watched', watches: true },
+    { whom: 'who comes when all is done, and remembers nothing', watches: false },
+  ])('to one $whom', ({ watches }) => {
+    // In a world of its own: before 6.18 a port that bind() was given stays blocked while any connection is on it.
+    const prove = async ({ setup = {}, prepare, left }: Case) => {
+      const world = newWorld(setup);
+      const watching = watches ? await sampled(OVER_BPF) : undefined;
+      await prepare(world);
+      expect(await expectGiven(world, watching ?? newExporter(OVER_BPF), DRIVES)).toEqual(left);
+    };
 
-  it.each(CASES)('$what', prove);
-  it.runIf(HAS_LOCAL_PORT_RANGE).each(WITH_PORT_RANGES)('$what', prove);
+    it.each(CASES)('$what', prove);
+    it.runIf(HAS_LOCAL_PORT_RANGE).each(WITH_PORT_RANGES)('$what', prove);
+  });
 });
 
 /** Of each of these lists a mixture is asked for one that is in use. */
@@ -357,8 +360,9 @@ describeOverBpf('Namespaces that are read in one walk', () => {
       };
       const given = namespace.inside((world) => ({
         used: givenAndUndone(world, () => world.connect('127.0.0.1', 8003)).succeeded,
-        bind: givenAndUndone(world, () => world.bound('127.0.0.1')).succeeded,
         fresh: givenAndUndone(world, () => world.connect('127.0.0.77')).succeeded,
+        // Last, as what it was given may stay blocked.
+        bind: givenAndUndone(world, () => world.bound('127.0.0.1')).succeeded,
       }));
       expect(given).toEqual(promised);
     }
