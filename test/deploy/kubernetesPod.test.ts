@@ -5,6 +5,7 @@ import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 import type { IDaemonSet } from 'kubernetes-models/apps/v1/DaemonSet';
 import { afterEach, beforeEach, expect } from 'vitest';
+import { isFiltered } from '../../src/kernel/capabilities.ts';
 import { itNeeding, missingNobody, NOBODY } from '../e2e/support/needs.ts';
 import { descendantsOf } from '../e2e/support/processes.ts';
 import type { Daemon } from '../e2e/support/program.ts';
@@ -37,14 +38,36 @@ const OPEN = `
   try { fs.openSync(process.argv[1], 'r+'); process.stdout.write('opened'); } catch (error) { process.stdout.write(error.code); }
 `;
 
+interface PodProcess {
+  readonly pid: number;
+  readonly capabilities: string;
+  /** A seccomp profile is in force. */
+  readonly isConfined: boolean;
+}
+
 /** The pod's process that serves, its launcher, and the sampler, with their effective capabilities. */
-function processesOf({ child }: Daemon): { pid: number; capabilities: string }[] {
+function processesOf({ child }: Daemon): PodProcess[] {
   return descendantsOf(child.pid)
     .filter((pid) => /\/(?:main|launcher|sampler)\.js/.test(readFileSync(`/proc/${pid}/cmdline`, 'latin1')))
-    .map((pid) => ({
-      pid,
-      capabilities: /^CapEff:\t0*(\w+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1] ?? '',
-    }));
+    .map((pid) => {
+      const status = readFileSync(`/proc/${pid}/status`, 'latin1');
+      const capabilities = /^CapEff:\t0*(\w+)$/m.exec(status)?.[1] ?? '';
+      return { pid, capabilities, isConfined: isFiltered(status) };
+    });
+}
+
+/** What a pod says of where it reads from: one line, without its time. */
+function sourceLogged({ lines }: Daemon): string {
+  const said = lines.filter((line) => /bpf|BPF|reading socket tables/.test(line));
+  expect(said).toHaveLength(1);
+  return said[0]?.replace(/^\S+ /, '') ?? '';
+}
+
+/** The namespaces in which a series of this name has this value. */
+function namespacesWhere(series: readonly Series[], name: string, value: number): unknown[] {
+  return series
+    .filter((one) => one.name === name && one.value === value)
+    .map(({ labels }) => labels['netns']);
 }
 
 /** A process in a namespace of its own, and one that listens in the node's; both in the cgroup of another pod. */
@@ -150,6 +173,41 @@ describeInCgroups("The DaemonSet's container, run by an OCI runtime on this mach
     },
   );
 
+  itNeeding(
+    missing,
+    "reads by BPF, confined as runtimes confine containers by default, in the node's namespace and in those of pods",
+    async () => {
+      await neighbours.start();
+      const pod = await startPod(daemonSet(), { env: HERE });
+      const { series } = await view(pod, neighbours);
+      expect(processesOf(pod).map(({ isConfined }) => isConfined)).toEqual([true, true, true]);
+      expect(sourceLogged(pod)).toBe(
+        'level=info msg="reading socket tables" source=bpf bound_only_sockets=seen',
+      );
+      expect(sourceOf(series)).toEqual({ source: 'bpf' });
+      const inDetail = namespacesWhere(series, 'port_exporter_sample_detail', 1);
+      expect(inDetail).toEqual(expect.arrayContaining(['host', POD]));
+      expect(namespacesWhere(series, 'port_exporter_sample_detail', 0)).toEqual([]);
+      // What no other source knows: also of namespaces that no process is in.
+      expect(series.map(({ name }) => name)).toContain('port_unlisted_namespace_connections');
+    },
+  );
+
+  itNeeding(
+    missing,
+    "needs SYS_ADMIN for BPF: without it one line says so, and the node's namespace is read over netlink",
+    async () => {
+      await neighbours.start();
+      const pod = await startPod(withoutCapability('SYS_ADMIN'), { env: HERE });
+      const { series } = await view(pod, neighbours);
+      expect(sourceLogged(pod)).toMatch(
+        /^level=info msg="reading socket tables" source=netlink .*bpf_unavailable="needs CAP_BPF and CAP_PERFMON, or CAP_SYS_ADMIN: bpf\(/,
+      );
+      expect(sourceOf(series)).toEqual({ source: 'netlink' });
+      expect(namespacesWhere(series, 'port_exporter_sample_detail', 1)).toEqual(['host']);
+    },
+  );
+
   itNeeding(missing, 'needs SYS_ADMIN to enter namespaces', async () => {
     const { namespace, listener } = await viewOf(withoutCapability('SYS_ADMIN'));
     expect(namespace).toBeUndefined();
@@ -242,6 +300,10 @@ describeInCgroups("The DaemonSet's container, run by an OCI runtime on this mach
     expect(ended.tookMs).toBeLessThan(5000 * SLOWNESS);
   });
 });
+
+function sourceOf(series: readonly Series[]): Series['labels'] | undefined {
+  return series.find(({ name }) => name === 'port_exporter_source_info')?.labels;
+}
 
 function ofOwner(series: readonly Series[]): Series[] {
   return series.filter(({ labels }) => labels['owner']?.startsWith(`pod/${POD}`));
