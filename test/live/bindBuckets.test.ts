@@ -278,6 +278,41 @@ function pickPromised(drives: readonly Drive[], exporter: Exporter, pick: number
   return promised.slice(pick % Math.max(1, promised.length)).slice(0, 1);
 }
 
+/** States in which a closed socket waits for an answer. */
+const ENDING = ['fin_wait1', 'closing', 'last_ack'];
+
+/** Sockets that a timer of the kernel may end at any moment. */
+function endingIn(exporter: Exporter): number {
+  return exporter
+    .series('port_sockets', { protocol: 'tcp' })
+    .filter(({ labels }) => ENDING.includes(labels['state'] ?? ''))
+    .reduce((sum, { value }) => sum + value, 0);
+}
+
+/**
+ * As expectGiven, of one drive. A connection whose other end was lost (two of the same addresses and ports, of which one is
+ * bound to a device) sends its FIN again and again, and ends when that is answered. Where this was between the promise and the
+ * calls, and then alone, both are asked again.
+ */
+async function expectGivenOfOne(
+  world: World,
+  exporter: Exporter,
+  drives: readonly Drive[],
+  pick: number,
+): Promise<void> {
+  // Chosen only now: on a busy machine a reset that ends the last socket of one may be taken a moment later.
+  await exporter.sample();
+  const ending = endingIn(exporter);
+  try {
+    await expectGiven(world, exporter, pickPromised(drives, exporter, pick));
+  } catch (error) {
+    await exporter.sample();
+    // Each time one less is left to end.
+    if (endingIn(exporter) >= ending) throw error;
+    await expectGivenOfOne(world, exporter, drives, pick);
+  }
+}
+
 describeOverBpf('Of any mixture, in any order, not one call more or less succeeds than was promised', () => {
   const prove = (
     kind: fc.Arbitrary<Step[]>,
@@ -299,12 +334,8 @@ describeOverBpf('Of any mixture, in any order, not one call more or less succeed
           exporter ??= new Exporter(OVER_BPF);
           // What is in TIME_WAIT becomes old enough, which is a matter of time and not of this test.
           sleepMs(5);
-          await expectGiven(world, exporter, [NEW]);
-          for (const list of [destinations, addresses]) {
-            // Chosen only now: on a busy machine a reset that ends the last socket of one may be taken a moment later.
-            await exporter.sample();
-            await expectGiven(world, exporter, pickPromised(list, exporter, pick));
-          }
+          for (const list of [[NEW], destinations, addresses])
+            await expectGivenOfOne(world, exporter, list, pick);
         } finally {
           exporter?.close();
           world.close();
