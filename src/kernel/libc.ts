@@ -42,6 +42,7 @@ export const SOL_SOCKET = 1;
 export const SO_REUSEADDR = 2;
 export const SO_LINGER = 13;
 export const SO_RCVTIMEO = 20;
+export const SO_MAX_PACING_RATE = 47;
 export const IP_BIND_ADDRESS_NO_PORT = 24;
 export const IP_LOCAL_PORT_RANGE = 51;
 export const TCP_FASTOPEN_CONNECT = 30;
