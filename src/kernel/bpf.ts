@@ -1,9 +1,10 @@
 import { constants } from 'node:os';
-import { ExporterError, errorCode, KernelError } from '../base/errors.ts';
-import { Attributes } from './bpfAttributes.ts';
+import { errorCode, KernelError } from '../base/errors.ts';
+import type { Attributes } from './bpfAttributes.ts';
 import type { BpfBlob } from './bpfBlob.ts';
-import { HOST_IS_LITTLE_ENDIAN } from './endian.ts';
-import { type Koffi, loadKoffi } from './koffi.ts';
+import { type BpfCalls, openBpf } from './bpfCalls.ts';
+import { BpfLink } from './bpfLink.ts';
+import { loadKoffi } from './koffi.ts';
 import type { Libc } from './libc.ts';
 
 /** BPF programs of one blob in the kernel, and their maps. They are gone with the last descriptor: with this process, if not before. */
@@ -13,34 +14,36 @@ export interface LoadedBpf {
    * KernelError.
    */
   run(program: string, context: Uint8Array): void;
-  /** Copies the value of an array map's only element. Throws a KernelError. */
-  read(map: string, into: Uint8Array): void;
+  /** Copies the value of an array map's element, of the first by default. Throws a KernelError. */
+  read(map: string, into: Uint8Array, index?: number): void;
   /** Sets it. Throws a KernelError. */
-  write(map: string, value: Uint8Array): void;
+  write(map: string, value: Uint8Array, index?: number): void;
   close(): void;
 }
 
-/** `enum bpf_cmd` of `include/uapi/linux/bpf.h`. */
-const BPF_MAP_CREATE = 0;
-const BPF_MAP_LOOKUP_ELEM = 1;
-const BPF_MAP_UPDATE_ELEM = 2;
-const BPF_PROG_LOAD = 5;
-const BPF_PROG_TEST_RUN = 10;
+/** The same, for programs that the kernel runs as things happen, and maps that they fill. */
+export interface TracingBpf extends LoadedBpf {
+  /** Attaches a program to what it was compiled for, until all is closed. Throws a KernelError. */
+  attach(program: string): BpfLink;
+  /** Whether the blob has this map. */
+  has(map: string): boolean;
+  /** Removes the oldest value of a queue → whether there was one. Throws a KernelError. */
+  pop(map: string, into: Uint8Array): boolean;
+  /**
+   * Removes all entries of a hash map, as many at a time as there is room for. Throws a KernelError.
+   *
+   * @param take told how many were written to `keys` and `values`
+   */
+  take(map: string, room: EntryRoom, take: (entries: number) => void): void;
+}
 
-const BPF_MAP_TYPE_ARRAY = 2;
-const BPF_PROG_TYPE_SYSCALL = 31;
-const BPF_F_SLEEPABLE = 1 << 4;
-
-/** `__NR_bpf` by `process.arch`. */
-const SYSCALL_NUMBERS: Partial<Record<string, number>> = {
-  x64: 321,
-  arm64: 280,
-  riscv64: 280,
-  loong64: 280,
-  arm: 386,
-  ia32: 357,
-  ppc64: 361,
-};
+/** Where the entries of a hash map go: all keys, one after the other, and all values. */
+export interface EntryRoom {
+  readonly keys: Uint8Array;
+  readonly values: Uint8Array;
+  /** Of both. At least as many as hash to the same bucket: a hundred always do. */
+  readonly entries: number;
+}
 
 /** struct bpf_loader_ctx, struct bpf_map_desc, struct bpf_prog_desc of `tools/lib/bpf/skel_internal.h`. */
 const LOADER_CONTEXT_BYTES = 24;
@@ -54,15 +57,15 @@ const LOG_BYTES = 1 << 16;
  *
  * @param libc closes descriptors
  */
-export function loadBpf({ maps, programs, data, instructions }: BpfBlob, libc: Libc): LoadedBpf {
+export function loadBpf({ maps, programs, data, instructions }: BpfBlob, libc: Libc): TracingBpf {
   const bpf = openBpf(loadKoffi());
   const dataMap = bpf.createArrayMap('__loader.map', data.length);
   let context: Attributes;
   try {
-    bpf.update(dataMap, data);
-    const loader = bpf.loadProgram('__loader.prog', instructions, dataMap);
+    bpf.update(dataMap, 0, data);
+    const loader = again(() => bpf.loadProgram('__loader.prog', instructions, dataMap));
     try {
-      context = bpf.runLoader(loader, maps.length, programs.length);
+      context = runLoader(bpf, loader, maps.length, programs.length);
     } finally {
       libc.close(loader);
     }
@@ -76,16 +79,41 @@ export function loadBpf({ maps, programs, data, instructions }: BpfBlob, libc: L
     LOADER_CONTEXT_BYTES + MAP_BYTES * maps.length,
     PROGRAM_BYTES,
   );
+  const links = new Set<number>();
   return {
     run: (program, programContext) => void bpf.run(of(programFds, program), programContext),
-    read: (map, into) => bpf.lookup(of(mapFds, map), into),
-    write: (map, value) => bpf.update(of(mapFds, map), value),
+    attach(program) {
+      const fd = of(programFds, program);
+      const link = bpf.attach(fd);
+      links.add(link);
+      return new BpfLink(bpf, link, fd);
+    },
+    read: (map, into, index = 0) => bpf.lookup(of(mapFds, map), index, into),
+    write: (map, value, index = 0) => bpf.update(of(mapFds, map), index, value),
+    pop: (map, into) => bpf.pop(of(mapFds, map), into),
+    take: (map, room, take) => takeAll(bpf, of(mapFds, map), room, take),
+    has: (map) => mapFds.has(map),
     close() {
-      for (const fd of [...programFds.values(), ...mapFds.values()]) libc.close(fd);
+      for (const fd of [...links, ...programFds.values(), ...mapFds.values()]) libc.close(fd);
+      links.clear();
       programFds.clear();
       mapFds.clear();
     },
   };
+}
+
+function takeAll(
+  bpf: BpfCalls,
+  map: number,
+  { keys, values, entries: atMost }: EntryRoom,
+  take: (entries: number) => void,
+): void {
+  const at = new Uint8Array(new ArrayBuffer(4));
+  for (let isFirst = true; ; isFirst = false) {
+    const { entries, isLast } = bpf.takeBatch(map, { at, isFirst, keys, values, atMost });
+    if (entries > 0) take(entries);
+    if (isLast) return;
+  }
 }
 
 function descriptors(
@@ -103,73 +131,25 @@ function of(fds: ReadonlyMap<string, number>, name: string): number {
   return fd;
 }
 
-/** The commands of bpf(2) that are needed: all of them synchronous. */
-function openBpf(koffi: Koffi) {
-  const number = SYSCALL_NUMBERS[process.arch];
-  if (number === undefined || !HOST_IS_LITTLE_ENDIAN)
-    throw new ExporterError(
-      `bpf(): programs are compiled for little-endian machines, not for ${process.arch}`,
-    );
-  const syscall = koffi.load(null).func('long syscall(long, int, uint8_t *, unsigned int)');
-  const attributes = (length: number) => new Attributes(koffi, length);
-  const call = (command: number, what: string, { bytes }: Attributes): number => {
-    const result = Number(syscall(number, command, bytes, bytes.length));
-    if (result < 0) throw new KernelError(`bpf(${what})`, koffi.errno());
-    return result;
+/** Runs the loader → its context, with the descriptors. */
+function runLoader(bpf: BpfCalls, loader: number, maps: number, programs: number): Attributes {
+  const load = (log: Uint8Array) => {
+    const context = bpf.attributes(LOADER_CONTEXT_BYTES + MAP_BYTES * maps + PROGRAM_BYTES * programs);
+    // u32 sz, flags, log_level, log_size; u64 log_buf
+    context.u32(0, context.bytes.length);
+    if (log.length > 0) context.u32(8, 1).u32(12, log.length).pointer(16, log);
+    return { context, returned: bpf.run(loader, context.bytes) };
   };
-  const key = new Uint8Array(new ArrayBuffer(4));
-  const element = (map: number, value: Uint8Array) =>
-    attributes(32).u32(0, map).pointer(8, key).pointer(16, value);
-  const run = (program: number, context: Uint8Array): Attributes => {
-    const attr = attributes(80).u32(0, program).u32(40, context.length).pointer(48, context);
-    call(BPF_PROG_TEST_RUN, 'BPF_PROG_TEST_RUN', attr);
-    return attr;
-  };
-  return {
-    run,
-    createArrayMap(name: string, valueBytes: number): number {
-      const attr = attributes(72).u32(0, BPF_MAP_TYPE_ARRAY).u32(4, 4).u32(8, valueBytes).u32(12, 1);
-      return call(BPF_MAP_CREATE, 'BPF_MAP_CREATE', attr.text(28, name));
-    },
-    lookup: (map: number, into: Uint8Array): void =>
-      void call(BPF_MAP_LOOKUP_ELEM, 'BPF_MAP_LOOKUP_ELEM', element(map, into)),
-    update: (map: number, value: Uint8Array): void =>
-      void call(BPF_MAP_UPDATE_ELEM, 'BPF_MAP_UPDATE_ELEM', element(map, value)),
-    /** @param map what the instructions call by index 0 */
-    loadProgram(name: string, instructions: Uint8Array, map: number): number {
-      const license = new Uint8Array(Buffer.from('Dual BSD/GPL\0', 'latin1'));
-      const fds = attributes(4).u32(0, map).bytes;
-      const attr = attributes(128)
-        .u32(0, BPF_PROG_TYPE_SYSCALL)
-        .u32(4, instructions.length / 8)
-        .pointer(8, instructions)
-        .pointer(16, license)
-        .u32(44, BPF_F_SLEEPABLE)
-        .text(48, name)
-        .pointer(120, fds);
-      return again(() => call(BPF_PROG_LOAD, 'BPF_PROG_LOAD', attr));
-    },
-    /** Runs the loader → its context, with the descriptors. */
-    runLoader(loader: number, maps: number, programs: number): Attributes {
-      const load = (log: Uint8Array) => {
-        const context = attributes(LOADER_CONTEXT_BYTES + MAP_BYTES * maps + PROGRAM_BYTES * programs);
-        // u32 sz, flags, log_level, log_size; u64 log_buf
-        context.u32(0, context.bytes.length);
-        if (log.length > 0) context.u32(8, 1).u32(12, log.length).pointer(16, log);
-        return { context, returned: run(loader, context.bytes).int32(4) };
-      };
-      const { context, returned } = again(() => {
-        const loaded = load(new Uint8Array(0));
-        if (loaded.returned === -constants.errno.EAGAIN) throw interrupted();
-        return loaded;
-      });
-      if (returned >= 0) return context;
-      // A log that is too short for what the verifier says is a failure too: it is asked for once it is needed.
-      const log = new Uint8Array(new ArrayBuffer(LOG_BYTES));
-      load(log);
-      throw new KernelError(`loading BPF programs${lastWords(log)}`, -returned);
-    },
-  };
+  const { context, returned } = again(() => {
+    const loaded = load(new Uint8Array(0));
+    if (loaded.returned === -constants.errno.EAGAIN) throw interrupted();
+    return loaded;
+  });
+  if (returned >= 0) return context;
+  // A log that is too short for what the verifier says is a failure too: it is asked for once it is needed.
+  const log = new Uint8Array(new ArrayBuffer(LOG_BYTES));
+  load(log);
+  throw new KernelError(`loading BPF programs${lastWords(log)}`, -returned);
 }
 
 /** As often as libbpf tries: the verifier gives up where a signal waits for this thread (kernel/bpf/verifier.c). */

@@ -13,6 +13,16 @@ export interface BpfBlob {
   readonly instructions: Uint8Array;
 }
 
+/** Those that are shipped, each a file of `src/kernel/bpf/` that is compiled from the one beside it. */
+export const BPF_BLOBS = [
+  'tables',
+  'refusedTcpConnects',
+  'refusedTcpBinds',
+  'refusedUdpConnects',
+  'refusedUdpBinds',
+] as const;
+export type BpfBlobName = (typeof BPF_BLOBS)[number];
+
 /** As it stands in a file: bytes in base64, and the SHA-256 of both, which ends what is damaged before a kernel sees it. */
 export interface BpfBlobFile {
   readonly compiler: string;
@@ -21,6 +31,10 @@ export interface BpfBlobFile {
   readonly sha256: string;
   readonly data: string;
   readonly instructions: string;
+}
+
+export function bpfBlobFile(name: BpfBlobName): URL {
+  return new URL(`bpf/${name}.json`, import.meta.url);
 }
 
 /** Reads a file that `npm run bpf` wrote. Throws an ExporterError where it is not whole. */

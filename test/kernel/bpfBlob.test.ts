@@ -1,11 +1,11 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ExporterError } from '../../src/base/errors.ts';
-import { digestOf, readBpfBlob } from '../../src/kernel/bpfBlob.ts';
+import { BPF_BLOBS, bpfBlobFile, digestOf, readBpfBlob } from '../../src/kernel/bpfBlob.ts';
 import { formatBlob, readBlobFile } from '../bpf/buildBlob.ts';
 
 const SHIPPED = formatBlob(readBlobFile('tables'));
@@ -20,6 +20,17 @@ function read(text: string) {
   writeFileSync(path, text, 'latin1');
   return readBpfBlob(pathToFileURL(path));
 }
+
+describe.each(BPF_BLOBS)('the blob of %s', (name) => {
+  it('is whole', () => {
+    expect(digestOf(readBpfBlob(bpfBlobFile(name)))).toBe(readBlobFile(name).sha256);
+  });
+
+  it('is loaded by a kernel that the exporter is allowed to: its programs are under a licence that this takes', () => {
+    const source = readFileSync(bpfBlobFile(name).pathname.replace('.json', '.bpf.c'), 'utf8');
+    expect(source).toContain('char LICENSE[] SEC("license") = "Dual BSD/GPL";');
+  });
+});
 
 describe('a blob', () => {
   it('is read as it was written', () => {

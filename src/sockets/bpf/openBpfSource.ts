@@ -1,19 +1,19 @@
 import { ExporterError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
 import { loadBpf } from '../../kernel/bpf.ts';
-import { readBpfBlob } from '../../kernel/bpfBlob.ts';
+import { bpfBlobFile, readBpfBlob } from '../../kernel/bpfBlob.ts';
+import { expectBpf, whyRefused } from '../../kernel/bpfRefusal.ts';
 import { type Libc, loadLibc } from '../../kernel/libc.ts';
 import { openNetlinkSource } from '../netlink/source.ts';
 import type { SocketSource, SourceOptions } from '../source.ts';
 import { BpfHost } from './bpfHost.ts';
 import { HostTables } from './hostTables.ts';
-import { expectBpf, whyRefused } from './refusal.ts';
+
 import { BpfSource } from './source.ts';
 import { TableWalker } from './walk.ts';
 
 /** The kernel's own, and not where the host's is mounted in a container: BTF is the same in both, and there it need not be. */
 const SYSFS = '/sys';
-const TABLES_BLOB = new URL('../../kernel/bpf/tables.json', import.meta.url);
 
 /**
  * The kernel's own tables by BPF: all namespaces in one walk, and what no dump tells. Where a walk fails they are read over
@@ -39,7 +39,7 @@ export function openBpfSource({ procfs, log }: SourceOptions, libc: Libc = loadL
 
 function openTables(log: Logger, libc: Libc): HostTables {
   expectBpf(SYSFS);
-  const blob = readBpfBlob(TABLES_BLOB);
+  const blob = readBpfBlob(bpfBlobFile('tables'));
   try {
     return new HostTables(new TableWalker(loadBpf(blob, libc)), log);
   } catch (error) {

@@ -1,10 +1,10 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { release } from 'node:os';
 import { join } from 'node:path';
-import { ExporterError, errorCode } from '../../base/errors.ts';
-import { ifReadable, isRefused } from '../../base/ifReadable.ts';
-import { holds, isFiltered, whyDenied } from '../../kernel/capabilities.ts';
-import { releaseAtLeast } from '../../kernel/release.ts';
+import { ExporterError, errorCode } from '../base/errors.ts';
+import { ifReadable, isRefused } from '../base/ifReadable.ts';
+import { holds, isFiltered, whyDenied } from './capabilities.ts';
+import { releaseAtLeast } from './release.ts';
 
 /** Throws an ExporterError where this kernel cannot have what the programs need, whoever asks. */
 export function expectBpf(sysfs: string, kernelRelease = release()): void {
@@ -20,6 +20,8 @@ export function expectBpf(sysfs: string, kernelRelease = release()): void {
  *
  * @param status of this thread where undefined
  */
+export function whyRefused(error: ExporterError, sysfs: string, status?: string): ExporterError;
+export function whyRefused(error: unknown, sysfs: string, status?: string): unknown;
 export function whyRefused(error: unknown, sysfs: string, status?: string): unknown {
   if (!(error instanceof ExporterError)) return error;
   const reason = reasonOf(error, sysfs, status);

@@ -2,8 +2,8 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { constants, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { ExporterError, errorLine, KernelError } from '../../../src/base/errors.ts';
-import { expectBpf, whyRefused } from '../../../src/sockets/bpf/refusal.ts';
+import { ExporterError, errorLine, KernelError } from '../../src/base/errors.ts';
+import { expectBpf, whyRefused } from '../../src/kernel/bpfRefusal.ts';
 
 const { EPERM, EACCES, EINVAL, ENOSYS, ENOMEM } = constants.errno;
 
