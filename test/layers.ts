@@ -25,6 +25,7 @@ export const LAYERS: readonly string[] = [
   'aggregate',
   'sockets',
   'namespaces',
+  'refusals',
   'owners',
   'kernel',
   'base',

@@ -17,6 +17,7 @@ export const MACHINE = [
   'test/kernel/bpf.test.ts',
   // compiles
   'test/kernel/bpfBlob.rebuild.test.ts',
+  'test/refusals/openRefusals.test.ts',
   'test/probes/tcpConnect.test.ts',
   'test/scan/scan.test.ts',
   // sees every socket of its process: no other test may share it
