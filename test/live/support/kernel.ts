@@ -23,6 +23,9 @@ export const KERNEL_SHOWS_DESCRIPTOR_INODES = kernelAtLeast(5, 14);
 /** A port that was bound and closed again is as free as before since 6.18. */
 export const RELEASES_BOUND_PORTS = kernelAtLeast(6, 18);
 
+/** Sockets of MPTCP can be made. */
+export const HAS_MULTIPATH = hasSysctl('net.mptcp.enabled');
+
 /** Factor by which an emulated kernel is slower. */
 export const SLOWNESS = Number(process.env['TEST_TIMEOUT_FACTOR'] ?? 1);
 

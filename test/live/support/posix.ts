@@ -41,6 +41,7 @@ function checked(name: keyof typeof calls, ...args: unknown[]): number {
 
 const AF_INET = 2;
 const AF_INET6 = 10;
+const IPPROTO_MPTCP = 262;
 const SOCK_NONBLOCK = 0o4000;
 const SOCK_CLOEXEC = 0o2000000;
 const EINPROGRESS = 115;
@@ -81,12 +82,16 @@ function int32(value: number): Uint8Array {
 }
 
 /** A socket of the family that `address` is written in. */
-export function socketFor(address: string, type: Type, { nonBlocking = false } = {}): number {
+export function socketFor(
+  address: string,
+  type: Type,
+  { nonBlocking = false, multipath = false } = {},
+): number {
   return checked(
     'socket',
     address.includes(':') ? AF_INET6 : AF_INET,
     (type === 'tcp' ? 1 : 2) | SOCK_CLOEXEC | (nonBlocking ? SOCK_NONBLOCK : 0),
-    0,
+    multipath ? IPPROTO_MPTCP : 0,
   );
 }
 
@@ -121,6 +126,22 @@ export function startConnecting(fd: number, address: string, port: number): void
 export function sendTo(fd: number, address: string, port: number, length = 1): void {
   const bytes = sockaddr(address, port);
   checked('sendto', fd, new Uint8Array(length), length, 0, bytes, bytes.length);
+}
+
+/** sendto() that connects, with data in the SYN where the server allows it (MSG_FASTOPEN). */
+export function sendFastOpen(fd: number, address: string, port: number): void {
+  const bytes = sockaddr(address, port);
+  checked('sendto', fd, new Uint8Array(1), 1, 0x20000000, bytes, bytes.length);
+}
+
+/** connect() to AF_UNSPEC, which ends a connection or an attempt at one. */
+export function disconnect(fd: number): void {
+  checked('connect', fd, new Uint8Array(16), 16);
+}
+
+/** Both directions. */
+export function shutdown(fd: number): void {
+  checked('shutdown', fd, 2);
 }
 
 export function listen(fd: number, backlog = 4096): void {
@@ -161,6 +182,30 @@ export function setLocalPortRange(fd: number, first: number, last: number): void
 export function setDevice(fd: number, device: string): void {
   const name = new TextEncoder().encode(`${device}\0`);
   checked('setsockopt', fd, 1, 25, name, name.length);
+}
+
+/** TCP_FASTOPEN_CONNECT: a later connect() sends nothing before there are data, if it knows the server's cookie. */
+export function setFastOpenConnect(fd: number): void {
+  checked('setsockopt', fd, 6, 30, int32(1), 4);
+}
+
+/** SO_SNDTIMEO in milliseconds: connect() waits no longer. */
+export function setSendTimeout(fd: number, milliseconds: number): void {
+  const timeval = new BigInt64Array([
+    BigInt(Math.floor(milliseconds / 1000)),
+    BigInt((milliseconds % 1000) * 1000),
+  ]);
+  checked('setsockopt', fd, 1, 21, new Uint8Array(timeval.buffer), 16);
+}
+
+/** TCP_SYNCNT: how often a SYN is repeated. */
+export function setSynRetries(fd: number, count: number): void {
+  checked('setsockopt', fd, 6, 7, int32(count), 4);
+}
+
+/** TCP_USER_TIMEOUT in milliseconds: how long what was sent may stay unanswered. */
+export function setUserTimeout(fd: number, milliseconds: number): void {
+  checked('setsockopt', fd, 6, 18, int32(milliseconds), 4);
 }
 
 export function setReusePort(fd: number): void {
