@@ -46,7 +46,11 @@ export async function startDaemon(options: Options, log: Logger, samplers: Sampl
     sampling = { ...sampling, recordFile: undefined };
     return sampler;
   }, log);
-  const exposition = createExposition({ withProcess: true, probes: () => probes.state });
+  const exposition = createExposition({
+    withProcess: true,
+    probes: () => probes.state,
+    refusals: () => supervisor.refusals,
+  });
   const app = createApp({
     telemetryPath: options.web.telemetryPath,
     version: VERSION,
@@ -126,6 +130,7 @@ function openPage(supervisor: Supervisor, probes: Probes, options: Options): Sta
       statusOf(supervisor.state, history, {
         ...{ nowMs: monotonicMs(), bootMs: bootTimeMs(), wanted },
         probes: probes.state,
+        refusals: supervisor.refusals,
       }),
   });
 }

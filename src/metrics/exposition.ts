@@ -2,6 +2,7 @@ import { collectDefaultMetrics, type Registry } from 'prom-client';
 import { droppedStderrLines } from '../kernel/stderr.ts';
 import { NO_PROBES, type ProbesState } from '../probes/openProbes.ts';
 import type { SamplingState } from '../snapshot/samplingState.ts';
+import { NO_REFUSALS, type RefusalState } from '../status/refusalLedger.ts';
 import { defineCanary } from './canary.ts';
 import { defineDestinations } from './destinations.ts';
 import { defineExhaustion } from './exhaustion.ts';
@@ -15,6 +16,7 @@ import { defineOwners } from './owners.ts';
 import { type ExpositionFormat, newRegistries, PaintedPart } from './paintedPart.ts';
 import { defineProbes } from './probes.ts';
 import { defineRange } from './range.ts';
+import { defineRefusals, type RefusalsShown } from './refusals.ts';
 import { defineSampler } from './sampler.ts';
 import { defineSockets } from './sockets.ts';
 
@@ -41,7 +43,7 @@ const PROCESS_AGE_MS = 250;
 
 export interface Exposition {
   /**
-   * The whole exposition of one state, and of the probes and the log as they are now. What has not changed is the same text,
+   * The whole exposition of one state, and of refusals, probes and the log as they are now. What has not changed is the same text,
    * made once.
    */
   render(state: SamplingState, format: ExpositionFormat): Promise<string>;
@@ -49,29 +51,38 @@ export interface Exposition {
 
 /**
  * @param withProcess also the metrics of this process (prom-client's defaults)
- * @param probes asked anew for every exposition
- * @param droppedLines of the log, so far; asked anew too
+ * @param probes asked anew for every exposition, as is the rest
+ * @param refusals so far
+ * @param droppedLines of the log, so far
  */
 export function createExposition({
   withProcess,
   probes = () => NO_PROBES,
+  refusals = () => NO_REFUSALS,
   droppedLines = droppedStderrLines,
 }: {
   withProcess: boolean;
   probes?: () => ProbesState;
+  refusals?: () => RefusalState;
   droppedLines?: () => number;
 }): Exposition {
   const sampled = new PaintedPart(METRIC_GROUPS);
+  const refusing = new PaintedPart([defineRefusals]);
   const probing = new PaintedPart([defineProbes]);
   const logging = new PaintedPart([defineLog]);
   const own = newRegistries();
   if (withProcess) for (const register of Object.values(own)) collectProcessMetrics(register);
   const whole = new Map<ExpositionFormat, Whole>();
+  let shownRefusals: RefusalsShown | undefined;
 
-  function renderWhole({ state, probed, dropped }: Shown, format: ExpositionFormat): Promise<string> {
+  function renderWhole(
+    { state, refused, probed, dropped }: Shown,
+    format: ExpositionFormat,
+  ): Promise<string> {
     // All begun before the first is waited for: they tell of the same moment.
     const parts = [
       sampled.render(state, format),
+      refusing.render(refused, format),
       logging.render(dropped, format),
       probing.render(probed, format),
     ];
@@ -80,13 +91,19 @@ export function createExposition({
   }
   return {
     async render(state, format) {
-      const [probed, dropped] = [probes(), droppedLines()];
+      const [refusalsNow, probed, dropped] = [refusals(), probes(), droppedLines()];
       const last = whole.get(format);
       const atMs = performance.now();
       const isFresh = !withProcess || (last !== undefined && atMs - last.atMs < PROCESS_AGE_MS);
-      const isSame = last?.state === state && last.probed === probed && last.dropped === dropped;
+      const isRefusedSame = last?.refused.sampling === state && last.refused.refusals === refusalsNow;
+      const isSame = isRefusedSame && last.probed === probed && last.dropped === dropped;
       if (isSame && isFresh) return last.text;
-      const shown = { state, probed, dropped };
+      // The same object is not painted again, in the other format either.
+      shownRefusals =
+        shownRefusals?.sampling === state && shownRefusals.refusals === refusalsNow
+          ? shownRefusals
+          : { sampling: state, refusals: refusalsNow };
+      const shown = { state, refused: shownRefusals, probed, dropped };
       const text = renderWhole(shown, format);
       whole.set(format, { ...shown, atMs, text });
       return text;
@@ -97,6 +114,7 @@ export function createExposition({
 /** What an exposition tells of. */
 interface Shown {
   readonly state: SamplingState;
+  readonly refused: RefusalsShown;
   readonly probed: ProbesState;
   /** Lines of the log. */
   readonly dropped: number;

@@ -38,6 +38,12 @@ export class NamespaceRegistry {
     return this.#members.has(inode);
   }
 
+  /** What it is called, as `lsns` would where it is not known; undefined for one that is not wanted. */
+  netnsOf(inode: number): string | undefined {
+    const name = this.#members.get(inode)?.identity.netns ?? `net:[${inode}]`;
+    return (this.#wanted?.test(name) ?? true) ? name : undefined;
+  }
+
   /** The wanted ones. */
   get members(): ForeignNamespace[] {
     return [...this.#members.values()].filter(({ identity }) => this.#wanted?.test(identity.netns) ?? true);

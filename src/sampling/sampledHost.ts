@@ -106,6 +106,13 @@ export class SampledHost {
     return namespace?.holdersOf(destinations) ?? [];
   }
 
+  /** The name of a namespace by its inode number; undefined where it is none that is wanted. */
+  netnsOf(inode: number): string | undefined {
+    const { own, others } = this.#host;
+    if (inode === own.inode) return own.netns;
+    return typeof others === 'object' ? others.registry.netnsOf(inode) : undefined;
+  }
+
   /** A file to enter another namespace by; undefined for the own one. */
   pathOf(netns: string): string | undefined {
     return this.#others?.byName(netns)?.found.path;

@@ -9,11 +9,15 @@ import type { Recorder } from '../kernel/recorder.ts';
 import type { SamplerMessage } from '../snapshot/samplerMessage.ts';
 import { OPTIONS_VARIABLE, readOptions, SPEAKING_FD } from './handover.ts';
 import { cannotRecord, openRecorder, trySaveRecording } from './recording.ts';
+import { openRefusalReports, type RefusalReports } from './refusalReports.ts';
 import { openSession, type SamplingSession } from './session.ts';
 import { ownUsage } from './usage.ts';
 
 // A program of its own, which samples: one sample after the other, each with a message before and after it. It has the
 // capabilities, and neither listens nor reads a configuration file.
+
+/** How often it is looked whether the kernel refused a call: what a scrape does not show, the next one shall. */
+const REFUSALS_MS = 200;
 
 /** How late a sample may be that took as long as the last one, or is the first. */
 const GRACE_MS = 10_000;
@@ -53,6 +57,16 @@ async function start(): Promise<void> {
     return;
   }
   sampleAndWait(session);
+  const reports = openRefusalReports(options, session.names, log);
+  if (reports !== undefined) tellRefusals(reports);
+}
+
+function tellRefusals(reports: RefusalReports): void {
+  const report = reports.next();
+  const isTaken = report === undefined || say({ kind: 'refused', report });
+  const next = () => setTimeout(tellRefusals, REFUSALS_MS, reports);
+  if (isTaken) next();
+  else speaking.once('drain', next);
 }
 
 function sampleAndWait(session: SamplingSession): void {

@@ -29,6 +29,8 @@ export interface SamplingOptions {
   readonly keepsConnections: boolean;
   /** Whether the kernel is asked for a port at every sample. */
   readonly canary: boolean;
+  /** Whether the kernel counts the calls that it refuses for want of a port, where BPF is read from too. */
+  readonly countsRefusals: boolean;
   /** Where to record what the kernel says to the first sample; undefined for nowhere. */
   readonly recordFile: string | undefined;
 }

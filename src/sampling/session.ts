@@ -21,6 +21,7 @@ import type { SocketSource } from '../sockets/source.ts';
 import { Canary } from './canary.ts';
 import { NamespaceRegistry } from './namespaceRegistry.ts';
 import { OwnerResolver } from './ownerResolver.ts';
+import type { RefusalNames } from './refusalReports.ts';
 import { SampledHost, type SampledHostOptions } from './sampledHost.ts';
 import type { SamplingOptions } from './samplingOptions.ts';
 
@@ -35,6 +36,8 @@ export interface SamplingSession {
   holdersOf(netns: string, destinations: readonly Destination[]): NamedHolders[];
   /** Which processes hold those ports, as far as that is found out within the budget. */
   processesOf(holders: NamedHolders, budgetMs: number): SocketProcesses;
+  /** Names for what the kernel tells by numbers, as of the last sample. */
+  readonly names: RefusalNames;
   /** A file to enter a sampled namespace by; undefined for the host's where it is the own one. */
   pathOf(netns: string): string | undefined;
   close(): void;
@@ -100,9 +103,9 @@ function openWith(
   // The path of this process ends with it.
   const isLasting = ownFound?.name !== undefined || ownFound?.pid !== process.pid;
   const ownPath = name === 'host' || !isLasting ? undefined : ownFound?.path;
+  const ownerResolver = new OwnerResolver(options, log);
   const host = new SampledHost({
-    ...{ cpuTime, options, own, source },
-    ownerResolver: new OwnerResolver(options, log),
+    ...{ cpuTime, options, own, source, ownerResolver },
     others: openOthers(options, source, labels, own),
     newCanary: openCanary(options, source, openLibc, log),
     afterOwn: recorder && (() => recorder.stop()),
@@ -129,6 +132,10 @@ function openWith(
     },
     holdersOf: (netns, destinations) => host.holdersOf(netns, destinations),
     processesOf: (holders, budgetMs) => host.processesOf(holders, budgetMs),
+    names: {
+      netnsOf: (inode) => host.netnsOf(inode),
+      ownerOf: (cgroupId) => ownerResolver.ownerOf(cgroupId),
+    },
     pathOf: (netns) => (netns === own.netns ? ownPath : host.pathOf(netns)),
     close: () => host.close(),
   };

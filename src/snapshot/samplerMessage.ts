@@ -1,3 +1,4 @@
+import type { RefusalReport } from './refusals.ts';
 import type { Snapshot } from './snapshot.ts';
 
 /**
@@ -12,6 +13,8 @@ export type SamplerMessage =
       readonly snapshot: Snapshot;
       readonly usage: SamplerUsage;
     }
+  /** Told at any time. */
+  | { readonly kind: 'refused'; readonly report: RefusalReport }
   | {
       readonly kind: 'log';
       readonly level: 'debug' | 'info' | 'warn' | 'error';

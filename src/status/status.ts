@@ -15,6 +15,8 @@ import { listenersOf, queueRatioOf } from './listeners.ts';
 import { type OwnerShare, ownersOf } from './owners.ts';
 import { type ProbesStatus, probesOf } from './probes.ts';
 import { readinessOf } from './readiness.ts';
+import { NO_REFUSALS, type RefusalState } from './refusalLedger.ts';
+import { type RefusalsStatus, refusalsOf } from './refusals.ts';
 import { type RegimeStatus, regimesOf } from './regimes.ts';
 import type { Timeline } from './timeline.ts';
 import { nearnessOf, type WorstRegime, worstOf } from './worst.ts';
@@ -23,6 +25,8 @@ import { nearnessOf, type WorstRegime, worstOf } from './worst.ts';
 export interface Status {
   /** One line: why the numbers cannot be trusted, or are not there. undefined: they can. */
   readonly problem: string | undefined;
+  /** Calls that were refused lately, in whatever namespace; undefined: none, as far as that is known. */
+  readonly refusals: RefusalsStatus | undefined;
   /** undefined where there is no sample: then there are no numbers either. */
   readonly sample: SampleStatus | undefined;
   /** Nearest to exhaustion first. */
@@ -97,6 +101,7 @@ export interface Asked {
   /** Name of the namespace to show in full; undefined for the worst. */
   readonly wanted?: string | undefined;
   readonly probes?: ProbesState | undefined;
+  readonly refusals?: RefusalState | undefined;
 }
 
 /** Whether a namespace of this name is in the last sample. */
@@ -107,7 +112,7 @@ export function isSampled(state: SamplingState, netns: string): boolean {
 export function statusOf(
   state: SamplingState,
   history: History,
-  { nowMs, bootMs, wanted, probes }: Asked,
+  { nowMs, bootMs, wanted, probes, refusals = NO_REFUSALS }: Asked,
 ): Status {
   const { ready, reason } = readinessOf(state, nowMs);
   const sampled = state.kind === 'sampled' ? state : undefined;
@@ -123,6 +128,7 @@ export function statusOf(
   const timeline = name === undefined ? undefined : history.timeline(name, bootMs);
   return {
     problem: ready ? undefined : reason,
+    refusals: refusalsOf(refusals, nowMs, Date.now()),
     sample: snapshot && sampleStatus(snapshot, ageMs),
     namespaces: rows.map(({ row }) => row),
     shown: shown && namespaceStatus(shown.namespace, shown.row),

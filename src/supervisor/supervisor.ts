@@ -5,9 +5,11 @@ import { monotonicMs } from '../kernel/clock.ts';
 import type { SamplerMessage, SamplerUsage } from '../snapshot/samplerMessage.ts';
 import type { SamplerProcessState, SamplingState } from '../snapshot/samplingState.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
+import { RefusalLedger, type RefusalState } from '../status/refusalLedger.ts';
 import { CanaryReporter } from './canaryReporter.ts';
 import { CollectorReporter } from './collectorReporter.ts';
 import { Deadline } from './deadline.ts';
+import { RefusalReporter } from './refusalReporter.ts';
 import type { SamplerProcess } from './samplerProcess.ts';
 
 /** Tells of a sample in the log. */
@@ -42,10 +44,13 @@ export class Supervisor {
   #usage: SamplerUsage | undefined;
   #restarts = 0;
   readonly #observers: ((snapshot: Snapshot) => void)[] = [];
+  readonly #refusals = new RefusalLedger(monotonicMs);
+  readonly #refusalReporter: RefusalReporter;
 
   constructor(startSampler: () => SamplerProcess, log: Logger) {
     this.#startSampler = startSampler;
     this.#log = log;
+    this.#refusalReporter = new RefusalReporter(log, monotonicMs);
     this.#reporters = [new CollectorReporter(log), new CanaryReporter(log)];
     this.#firstSample = new Promise((resolve, reject) => {
       this.#resolveFirst = resolve;
@@ -65,6 +70,11 @@ export class Supervisor {
   /** The last complete sample, or why there is none. */
   get state(): SamplingState {
     return this.#state;
+  }
+
+  /** What every sampler so far has told of refused calls. */
+  get refusals(): RefusalState {
+    return this.#refusals.state;
   }
 
   /** Calls back with every sample from now on. */
@@ -108,6 +118,10 @@ export class Supervisor {
     switch (message.kind) {
       case 'log':
         this.#log[message.level](message.message, message.fields);
+        return;
+      case 'refused':
+        this.#refusals.take(message.report);
+        this.#refusalReporter.report(message.report);
         return;
       case 'failed':
         this.#fail(message.reason);
@@ -160,6 +174,7 @@ export class Supervisor {
   #dropSampler(): void {
     const sampler = this.#sampler;
     this.#sampler = undefined;
+    this.#refusals.interrupt();
     sampler?.kill();
   }
 }

@@ -63,6 +63,7 @@ const SWITCHES: readonly (readonly [flag: string, isOn: (options: Options) => bo
   ['web.systemd-socket', ({ web }) => web.systemdSocket],
   ['no-web.page', ({ web }) => !web.page],
   ['no-canary', ({ sampling }) => !sampling.canary],
+  ['no-refusals', ({ sampling }) => !sampling.countsRefusals],
   ['once', ({ sampling }) => !sampling.hasBudget],
 ];
 const REPEATABLE = ['web.listen-address', 'web.allowed-hosts', 'probe'];
@@ -83,6 +84,7 @@ describe('without flags', () => {
         ...{ intervalMs: 5_000, maxDuty: 0.05, source: 'auto', hasBudget: true, peakWindowMs: 60_000 },
         limits: { destinations: 20, localAddresses: 20, listeners: 500, owners: 20 },
         ...{ processBudgetMs: 100, destinationOwners: true, keepsConnections: false, canary: true },
+        countsRefusals: true,
         ...{ namespaces: 'all', namespacesLimit: 500, fullDumpAbove: 0.05 },
         ...{ procfs: '/proc', sysfs: '/sys', recordFile: undefined },
       },

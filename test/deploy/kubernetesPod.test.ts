@@ -129,11 +129,13 @@ type Container = NonNullable<
   NonNullable<NonNullable<IDaemonSet['spec']>['template']['spec']>['containers'][number]
 >;
 
-function withoutCapability(name: string): IDaemonSet {
+function withoutCapability(...names: readonly string[]): IDaemonSet {
   return daemonSet(({ securityContext }) => {
     const { capabilities } = securityContext ?? {};
-    if (!capabilities?.add?.includes(name)) throw new Error(`${name} is not there to be left out`);
-    capabilities.add = capabilities.add.filter((other) => other !== name);
+    const missing = names.find((name) => !capabilities?.add?.includes(name));
+    if (missing !== undefined || !capabilities?.add)
+      throw new Error(`${missing} is not there to be left out`);
+    capabilities.add = capabilities.add.filter((other) => !names.includes(other));
   });
 }
 
@@ -217,6 +219,12 @@ describeInCgroups("The DaemonSet's container, run by an OCI runtime on this mach
   itNeeding(missing, 'needs SYS_PTRACE to find them', async () => {
     const { namespace, listener } = await viewOf(withoutCapability('SYS_PTRACE'));
     expect(namespace).toBeUndefined();
+    // The kernel tells it by BPF, of whatever user.
+    expect(listener).toMatchObject({ process: 'node', user: 'nobody' });
+  });
+
+  itNeeding(missing, 'needs SYS_PTRACE for the names of processes too where BPF is refused', async () => {
+    const { listener } = await viewOf(withoutCapability('SYS_PTRACE', 'SYS_ADMIN'));
     expect(listener).toMatchObject({ process: '', user: '' });
   });
 

@@ -16,6 +16,7 @@ export function samplingOptions(changes: Partial<SamplingOptions> = {}): Samplin
     sysfs: '/sys',
     processBudgetMs: 0,
     destinationOwners: true,
+    countsRefusals: false,
     keepsConnections: false,
     canary: true,
     namespaces: 'self',

@@ -53,6 +53,10 @@ export const SAMPLING_FLAGS = {
     },
     parsePeriodOrNone,
   ),
+  'no-refusals': toggle({
+    group: SAMPLING,
+    describe: 'Do not count refused calls, for which BPF programs are attached',
+  }),
   'no-canary': toggle({
     group: SAMPLING,
     describe: 'Do not request an ephemeral port in each sample, nor test whether ports are blocked',
@@ -77,6 +81,8 @@ export function samplingOptions(
     fullDumpAbove: values['namespaces.full-dump-above'],
     processBudgetMs: values['processes.budget'],
     canary: !values['no-canary'],
+    // Another source is chosen to do without BPF.
+    countsRefusals: !values['no-refusals'] && ['auto', 'bpf'].includes(values['sample.source']),
     ...rest,
   };
 }
