@@ -24,13 +24,14 @@ function kernelSaying(errno: number | undefined, call: 'socket' | 'bind' = 'bind
   const say = (what: string) => {
     if (what === call && errno !== undefined) throw new KernelError(`${what}()`, errno);
   };
-  const libc: Pick<Libc, 'socket' | 'bind' | 'close'> = {
+  const libc: Pick<Libc, 'socket' | 'setsockopt' | 'bind' | 'close'> = {
     socket() {
       say('socket');
       kernel.asked++;
       open.add(kernel.asked);
       return kernel.asked;
     },
+    setsockopt() {},
     bind: () => say('bind'),
     close: (fd) => void open.delete(fd),
   };
