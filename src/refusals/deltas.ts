@@ -75,7 +75,10 @@ export interface RefusalDeltas {
   readonly lost: Readonly<Record<'namespaces' | 'destinations' | 'owners' | 'events' | 'failures', number>>;
   /** Calls that exporters made themselves, to learn what is blocked: they are in nothing else. */
   readonly leftOut: number;
-  /** How often the kernel did not run a program that it had interrupted on the same processor: what happened then is unknown. */
+  /**
+   * How often the kernel did not run a program because it had interrupted it on the same processor. Most of what is missed so
+   * is no failure, of which there are many more; what it was is unknown.
+   */
   readonly missed: number;
   /** Somebody detached their programs, or the kernel failed: what happened since then is unknown. See `Refusals.regimes`. */
   readonly interrupted: readonly Regime[];

@@ -4,7 +4,8 @@ import { bindOnLoopback } from '../../src/kernel/loopbackBind.ts';
 import { openRefusals } from '../../src/refusals/openRefusals.ts';
 import { countedIn, hereInode, newRefusals } from './support/counting.ts';
 import { newWorld, times } from './support/exact.ts';
-import { BPF_READS_TABLES } from './support/kernel.ts';
+import { BPF_READS_TABLES, HAS_MULTIPATH } from './support/kernel.ts';
+import * as posix from './support/posix.ts';
 import { describeOverBpf } from './support/privilege.ts';
 import { untilRefused, type World } from './support/world.ts';
 
@@ -45,6 +46,18 @@ const CASES: Readonly<Record<string, Case>> = {
   'bind() of TCP over IPv6': bind('::1', 'tcp'),
   'bind() of TCP over IPv6 to any address': bind('::', 'tcp'),
   'bind() of TCP to a mapped address': bind('::ffff:127.0.0.1', 'tcp'),
+  'listen() without bind()': {
+    call: () => withTcpSocket((fd) => posix.listen(fd)),
+    error: 'EADDRINUSE',
+    regime: TCP_BIND,
+    localAddress: '0.0.0.0',
+  },
+  'bind() of MPTCP': {
+    call: () => withTcpSocket((fd) => posix.bind(fd, '127.0.0.1', 0), { multipath: true }),
+    error: 'EADDRINUSE',
+    regime: TCP_BIND,
+    localAddress: '127.0.0.1',
+  },
   'bind() of UDP': bind('127.0.0.1', 'udp'),
   'bind() of UDP to any address': bind('0.0.0.0', 'udp'),
   'bind() of UDP over IPv6': bind('::1', 'udp'),
@@ -76,6 +89,15 @@ const CASES: Readonly<Record<string, Case>> = {
   },
 };
 
+function withTcpSocket(act: (fd: number) => void, options: { multipath?: boolean } = {}): void {
+  const fd = posix.socketFor('127.0.0.1', 'tcp', options);
+  try {
+    act(fd);
+  } finally {
+    posix.close(fd);
+  }
+}
+
 /** All ports are bound to the wildcard address of both families. */
 function exhausted(): World {
   const world = newWorld({ range: RANGE });
@@ -93,22 +115,21 @@ const describeCounted =
     : (name: string, define: () => void) => describe.skip(`${name} (skipped: ${refusal})`, define);
 
 describeCounted('A call that is refused for want of a port', () => {
-  it.each(Object.entries(CASES))(
-    '%s is counted in its regime',
-    (_, { call, error, regime, localAddress }) => {
-      const world = exhausted();
-      const refusals = newRefusals();
-      times(3, () => expectRefused(error, () => call(world)));
-      const ending = { ...regime, kind: 'refused' };
-      const { counts, destinations, owners, events } = countedIn(refusals);
-      expect(counts).toEqual([{ ending, count: 3 }]);
-      expect(destinations).toEqual([
-        expect.objectContaining({ ending, count: 3, localAddress, remote: undefined }),
-      ]);
-      expect(owners).toEqual([expect.objectContaining({ ending, count: 3 })]);
-      expect(events.map(({ pid }) => pid)).toEqual(Array(3).fill(process.pid));
-    },
-  );
+  it.for(Object.entries(CASES))('%s is counted in its regime', ([what, one], { skip }) => {
+    if (what.endsWith('MPTCP') && !HAS_MULTIPATH) skip('the kernel has no MPTCP');
+    const { call, error, regime, localAddress } = one;
+    const world = exhausted();
+    const refusals = newRefusals();
+    times(3, () => expectRefused(error, () => call(world)));
+    const ending = { ...regime, kind: 'refused' };
+    const { counts, destinations, owners, events } = countedIn(refusals);
+    expect(counts).toEqual([{ ending, count: 3 }]);
+    expect(destinations).toEqual([
+      expect.objectContaining({ ending, count: 3, localAddress, remote: undefined }),
+    ]);
+    expect(owners).toEqual([expect.objectContaining({ ending, count: 3 })]);
+    expect(events.map(({ pid }) => pid)).toEqual(Array(3).fill(process.pid));
+  });
 });
 
 describeCounted('A call that fails otherwise is no refusal:', () => {

@@ -1,8 +1,8 @@
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { ifReadable } from '../../src/base/ifReadable.ts';
 import { loadLibc } from '../../src/kernel/libc.ts';
@@ -72,6 +72,41 @@ describe.skipIf(!isPrivileged)(`The counting of refusals${skipped}`, () => {
     expect(refusals.drain()?.interrupted ?? []).toEqual([]);
   });
 
+  it('whose maps are taken away says so once, and goes on', () => {
+    const refusals = open();
+    for (const fd of descriptorsWith(/^map_type:\t2$/m)) loadLibc().close(fd);
+    expect(refusals.drain()?.interrupted).toContainEqual(TCP_CONNECT);
+    expect(refusals.drain()?.interrupted ?? []).toEqual([]);
+    expect(refusals.regimes[0]?.isCounted).toBe(true);
+  });
+
+  it('that cannot go on says why, and is tried again later', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'port-exporter-sysfs-'));
+    onTestFinished(() => rmSync(folder, { recursive: true }));
+    const btf = join(folder, 'kernel/btf/vmlinux');
+    mkdirSync(dirname(btf), { recursive: true });
+    writeFileSync(btf, '');
+    vi.useFakeTimers({ toFake: ['performance'] });
+    onTestFinished(() => void vi.useRealTimers());
+    const refusals = openRefusals(loadLibc(), folder);
+    opened.push(refusals);
+    rmSync(btf);
+    loadLibc().close(links()[0]?.fd ?? -1);
+    expect(refusals.drain()?.interrupted).toContainEqual(TCP_CONNECT);
+    expect(refusals.regimes[0]).toEqual({
+      ...TCP_CONNECT,
+      isCounted: false,
+      reason: `the kernel has no BTF (${btf})`,
+    });
+    writeFileSync(btf, '');
+    vi.advanceTimersByTime(9_000);
+    expect(refusals.drain()?.interrupted ?? []).toEqual([]);
+    expect(refusals.regimes[0]?.isCounted).toBe(false);
+    vi.advanceTimersByTime(1_001);
+    expect(refusals.drain()?.interrupted).toContainEqual(TCP_CONNECT);
+    expect(refusals.regimes[0]?.isCounted).toBe(true);
+  });
+
   it('leaves nothing behind, closed or killed', async () => {
     const before = descriptors();
     const refusals = openRefusals();
@@ -115,6 +150,14 @@ function links(pid: number | 'self' = 'self'): { fd: number; id: number }[] {
     const [, id] = /^link_id:\t(\d+)$/m.exec(text) ?? [];
     return id === undefined ? [] : [{ fd: Number(fd), id: Number(id) }];
   });
+}
+
+/** Those of this process that proc_pid_fdinfo(5) says such things of. */
+function descriptorsWith(pattern: RegExp): number[] {
+  const text = (fd: string) => ifReadable(() => readFileSync(`/proc/self/fdinfo/${fd}`, 'latin1')) ?? '';
+  return readdirSync('/proc/self/fdinfo')
+    .filter((fd) => pattern.test(text(fd)))
+    .map(Number);
 }
 
 function descriptors(): number {
