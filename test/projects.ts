@@ -63,5 +63,6 @@ export const ALONE = [
   'test/e2e/attacks.test.ts',
   'test/hostile/**/*.test.ts',
   'test/live/churn.test.ts',
+  'test/live/refusalStorms.test.ts',
   'test/live/zoo.test.ts',
 ];

@@ -2,7 +2,7 @@ import { constants } from 'node:os';
 import { errorCode, KernelError } from '../base/errors.ts';
 import type { Attributes } from './bpfAttributes.ts';
 import type { BpfBlob } from './bpfBlob.ts';
-import { type BpfCalls, openBpf } from './bpfCalls.ts';
+import { type BpfCalls, type EntryRoom, openBpf } from './bpfCalls.ts';
 import { BpfLink } from './bpfLink.ts';
 import { loadKoffi } from './koffi.ts';
 import type { Libc } from './libc.ts';
@@ -27,22 +27,18 @@ export interface TracingBpf extends LoadedBpf {
   attach(program: string): BpfLink;
   /** Whether the blob has this map. */
   has(map: string): boolean;
-  /** Removes the oldest value of a queue → whether there was one. Throws a KernelError. */
-  pop(map: string, into: Uint8Array): boolean;
+  /**
+   * Removes the oldest values of a queue, at most so many. Throws a KernelError.
+   *
+   * @param take told of each as it has been written to `into`
+   */
+  pop(map: string, into: Uint8Array, atMost: number, take: () => void): void;
   /**
    * Removes all entries of a hash map, as many at a time as there is room for. Throws a KernelError.
    *
    * @param take told how many were written to `keys` and `values`
    */
   take(map: string, room: EntryRoom, take: (entries: number) => void): void;
-}
-
-/** Where the entries of a hash map go: all keys, one after the other, and all values. */
-export interface EntryRoom {
-  readonly keys: Uint8Array;
-  readonly values: Uint8Array;
-  /** Of both. At least as many as hash to the same bucket: a hundred always do. */
-  readonly entries: number;
 }
 
 /** struct bpf_loader_ctx, struct bpf_map_desc, struct bpf_prog_desc of `tools/lib/bpf/skel_internal.h`. */
@@ -90,8 +86,18 @@ export function loadBpf({ maps, programs, data, instructions }: BpfBlob, libc: L
     },
     read: (map, into, index = 0) => bpf.lookup(of(mapFds, map), index, into),
     write: (map, value, index = 0) => bpf.update(of(mapFds, map), index, value),
-    pop: (map, into) => bpf.pop(of(mapFds, map), into),
-    take: (map, room, take) => takeAll(bpf, of(mapFds, map), room, take),
+    pop(map, into, atMost, take) {
+      const pop = bpf.popper(of(mapFds, map), into);
+      for (let popped = 0; popped < atMost && pop(); popped++) take();
+    },
+    take(map, room, take) {
+      const next = bpf.batches(of(mapFds, map), room);
+      for (let isLast = false; !isLast; ) {
+        const batch = next();
+        if (batch.entries > 0) take(batch.entries);
+        isLast = batch.isLast;
+      }
+    },
     has: (map) => mapFds.has(map),
     close() {
       for (const fd of [...links, ...programFds.values(), ...mapFds.values()]) libc.close(fd);
@@ -100,20 +106,6 @@ export function loadBpf({ maps, programs, data, instructions }: BpfBlob, libc: L
       mapFds.clear();
     },
   };
-}
-
-function takeAll(
-  bpf: BpfCalls,
-  map: number,
-  { keys, values, entries: atMost }: EntryRoom,
-  take: (entries: number) => void,
-): void {
-  const at = new Uint8Array(new ArrayBuffer(4));
-  for (let isFirst = true; ; isFirst = false) {
-    const { entries, isLast } = bpf.takeBatch(map, { at, isFirst, keys, values, atMost });
-    if (entries > 0) take(entries);
-    if (isLast) return;
-  }
 }
 
 function descriptors(

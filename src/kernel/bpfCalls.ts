@@ -1,4 +1,5 @@
-import { ExporterError, errorCode, KernelError } from '../base/errors.ts';
+import { constants } from 'node:os';
+import { ExporterError, KernelError } from '../base/errors.ts';
 import { Attributes } from './bpfAttributes.ts';
 import { HOST_IS_LITTLE_ENDIAN } from './endian.ts';
 import type { Koffi } from './koffi.ts';
@@ -30,6 +31,14 @@ const SYSCALL_NUMBERS: Partial<Record<string, number>> = {
   ppc64: 361,
 };
 
+/** Where the entries of a hash map go: all keys, one after the other, and all values. */
+export interface EntryRoom {
+  readonly keys: Uint8Array;
+  readonly values: Uint8Array;
+  /** Of both. At least as many as hash to the same bucket: a hundred always do. */
+  readonly entries: number;
+}
+
 /** A part of a hash map. */
 export interface Batch {
   readonly entries: number;
@@ -49,14 +58,26 @@ export function openBpf(koffi: Koffi) {
     );
   const syscall = koffi.load(null).func('long syscall(long, int, uint8_t *, unsigned int)');
   const attributes = (length: number) => new Attributes(koffi, length);
-  const call = (command: number, what: string, { bytes }: Attributes): number => {
-    const result = Number(syscall(number, command, bytes, bytes.length));
-    if (result < 0) throw new KernelError(`bpf(${what})`, koffi.errno());
+  const attempt = (command: number, { bytes }: Attributes) =>
+    Number(syscall(number, command, bytes, bytes.length));
+  const refusal = (what: string) => new KernelError(`bpf(${what})`, koffi.errno());
+  const call = (command: number, what: string, attr: Attributes): number => {
+    const result = attempt(command, attr);
+    if (result < 0) throw refusal(what);
     return result;
   };
-  const key = (index: number) => new Uint8Array(Uint32Array.of(index).buffer);
-  const element = (map: number, index: number, value: Uint8Array) =>
-    attributes(32).u32(0, map).pointer(8, key(index)).pointer(16, value);
+  /** False where there is nothing more: an end that is met each time is worth no error. */
+  const callUntilEmpty = (command: number, what: string, attr: Attributes): boolean => {
+    if (attempt(command, attr) >= 0) return true;
+    if (koffi.errno() === constants.errno.ENOENT) return false;
+    throw refusal(what);
+  };
+  const key = new Uint32Array(new ArrayBuffer(4));
+  const keyBytes = new Uint8Array(key.buffer);
+  const element = (map: number, index: number, value: Uint8Array) => {
+    key[0] = index;
+    return attributes(32).u32(0, map).pointer(8, keyBytes).pointer(16, value);
+  };
   return {
     attributes,
     /** Runs a program of type BPF_PROG_TYPE_SYSCALL → what it returned. */
@@ -80,39 +101,27 @@ export function openBpf(koffi: Koffi) {
       void call(BPF_MAP_LOOKUP_ELEM, 'BPF_MAP_LOOKUP_ELEM', element(map, index, into)),
     update: (map: number, index: number, value: Uint8Array): void =>
       void call(BPF_MAP_UPDATE_ELEM, 'BPF_MAP_UPDATE_ELEM', element(map, index, value)),
-    /** Removes the oldest of a queue → false where it is empty. */
-    pop(map: number, into: Uint8Array): boolean {
+    /** What removes the oldest of a queue, and returns false where it is empty. @param into where it goes each time */
+    popper(map: number, into: Uint8Array): () => boolean {
       const attr = attributes(32).u32(0, map).pointer(16, into);
-      return unlessAbsent(() => call(BPF_MAP_LOOKUP_AND_DELETE_ELEM, 'BPF_MAP_LOOKUP_AND_DELETE_ELEM', attr));
+      return () => callUntilEmpty(BPF_MAP_LOOKUP_AND_DELETE_ELEM, 'BPF_MAP_LOOKUP_AND_DELETE_ELEM', attr);
     },
-    /**
-     * Removes up to `atMost` entries of a hash map, and tells where to go on.
-     *
-     * @param at 4 bytes: where the last call ended
-     */
-    takeBatch(
-      map: number,
-      {
-        at,
-        isFirst,
-        keys,
-        values,
-        atMost,
-      }: {
-        at: Uint8Array;
-        isFirst: boolean;
-        keys: Uint8Array;
-        values: Uint8Array;
-        atMost: number;
-      },
-    ): Batch {
-      const attr = attributes(56).pointer(8, at).pointer(16, keys).pointer(24, values);
-      if (!isFirst) attr.pointer(0, at);
-      attr.u32(32, atMost).u32(36, map);
-      const goesOn = unlessAbsent(() =>
-        call(BPF_MAP_LOOKUP_AND_DELETE_BATCH, 'BPF_MAP_LOOKUP_AND_DELETE_BATCH', attr),
-      );
-      return { entries: attr.int32(32), isLast: !goesOn };
+    /** What removes as many entries of a hash map as there is room for: from its beginning on, until one is the last. */
+    batches(map: number, { keys, values, entries }: EntryRoom): () => Batch {
+      const at = new Uint8Array(new ArrayBuffer(4));
+      let isFirst = true;
+      return () => {
+        const attr = attributes(56).pointer(8, at).pointer(16, keys).pointer(24, values);
+        if (!isFirst) attr.pointer(0, at);
+        isFirst = false;
+        attr.u32(32, entries).u32(36, map);
+        const goesOn = callUntilEmpty(
+          BPF_MAP_LOOKUP_AND_DELETE_BATCH,
+          'BPF_MAP_LOOKUP_AND_DELETE_BATCH',
+          attr,
+        );
+        return { entries: attr.int32(32), isLast: !goesOn };
+      };
     },
     /** Attaches a tracing program to what it was compiled for → descriptor of the link, which ends with it. */
     attach: (program: number): number =>
@@ -139,15 +148,4 @@ export function openBpf(koffi: Koffi) {
       return call(BPF_PROG_LOAD, 'BPF_PROG_LOAD', attr);
     },
   };
-}
-
-/** Whether there was what `call` asks for: ENOENT says there was not. */
-function unlessAbsent(call: () => unknown): boolean {
-  try {
-    call();
-    return true;
-  } catch (error) {
-    if (errorCode(error) === 'ENOENT') return false;
-    throw error;
-  }
 }

@@ -1,5 +1,6 @@
-import { type EntryRoom, loadBpf, type TracingBpf } from '../kernel/bpf.ts';
+import { loadBpf, type TracingBpf } from '../kernel/bpf.ts';
 import type { BpfBlob } from '../kernel/bpfBlob.ts';
+import type { EntryRoom } from '../kernel/bpfCalls.ts';
 import type { BpfLink } from '../kernel/bpfLink.ts';
 import type { Libc } from '../kernel/libc.ts';
 import {
@@ -37,6 +38,7 @@ export class RegimeCounter {
   readonly #links: readonly BpfLink[];
   readonly #endingOf: EndingOf;
   readonly #totals = new Uint8Array(new ArrayBuffer(TOTALS_BYTES));
+  readonly #generation = new Uint32Array(new ArrayBuffer(4));
   #filled = 0;
   #missed = 0;
 
@@ -67,7 +69,8 @@ export class RegimeCounter {
   /** From now on the other generation is filled; by programs that run already, only after a grace period. Throws a KernelError. */
   turn(): void {
     const filling = 1 - this.#filled;
-    this.#bpf.write('generation', new Uint8Array(Uint32Array.of(filling).buffer));
+    this.#generation[0] = filling;
+    this.#bpf.write('generation', new Uint8Array(this.#generation.buffer));
     this.#filled = filling;
   }
 
@@ -80,7 +83,7 @@ export class RegimeCounter {
     const emptied = 1 - this.#filled;
     this.#bpf.read('totals', this.#totals, emptied);
     const totals = decodeTotals(new DataView(this.#totals.buffer), this.#endingOf);
-    this.#bpf.write('totals', new Uint8Array(new ArrayBuffer(TOTALS_BYTES)), emptied);
+    this.#bpf.write('totals', this.#totals.fill(0), emptied);
     const rows = <T>(map: string, keyBytes: number, decode: Decode<T>) =>
       this.#take(`${map}_${emptied}`, keyBytes, decode);
     return {
@@ -116,9 +119,10 @@ export class RegimeCounter {
 
   #takeEvents(startMs: number): RefusalEvent[] {
     const events: RefusalEvent[] = [];
-    const event = new Uint8Array(new ArrayBuffer(EVENT_BYTES));
-    while (events.length < MOST_EVENTS && this.#bpf.pop('events', event))
-      events.push(decodeEvent(new DataView(event.buffer), this.#endingOf, startMs));
+    const event = new DataView(new ArrayBuffer(EVENT_BYTES));
+    this.#bpf.pop('events', new Uint8Array(event.buffer), MOST_EVENTS, () =>
+      events.push(decodeEvent(event, this.#endingOf, startMs)),
+    );
     return events;
   }
 

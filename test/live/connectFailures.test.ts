@@ -224,8 +224,9 @@ describeOverBpf('A connect() that', () => {
     '%s is never counted as refused for want of a port',
     ([what, { act, counted = [] }], { skip }) => {
       if (what.startsWith('of MPTCP') && !HAS_MULTIPATH) skip('the kernel has no MPTCP');
+      const world = newWorld();
       const refusals = newRefusals();
-      act(newWorld());
+      act(world);
       const { counts } = countedIn(refusals);
       const ofTcp = counts.filter(({ ending }) => !('protocol' in ending) || ending.protocol === 'tcp');
       expect(ofTcp).toHaveLength(counted.length);
@@ -234,8 +235,8 @@ describeOverBpf('A connect() that', () => {
   );
 
   it('has a port of bind(address, 0) that a connection to this very destination has too looks refused', () => {
-    const refusals = newRefusals();
     const world = newWorld({ range: [40_000, 40_000] });
+    const refusals = newRefusals();
     world.listen('127.0.0.1', SERVER_PORT);
     const late = world.bound('127.0.0.1', 0, { reuseAddress: true });
     world.connect('127.0.0.1', SERVER_PORT, { from: '127.0.0.1', port: 40_000, reuseAddress: true });
@@ -244,8 +245,9 @@ describeOverBpf('A connect() that', () => {
   });
 
   it('somebody destroyed is counted as that', ({ skip }) => {
+    const world = newWorld();
     const refusals = newRefusals();
-    const fd = connecting(newWorld());
+    const fd = connecting(world);
     const said = spawnSync('ss', ['-KtH', 'state', 'syn-sent'], { encoding: 'utf8' });
     const { counts } = countedIn(refusals);
     posix.close(fd);
@@ -254,9 +256,9 @@ describeOverBpf('A connect() that', () => {
   });
 
   it('has nobody at its address is unreachable', { timeout: 30_000 * SLOWNESS }, async () => {
-    const refusals = newRefusals();
     newWorld();
     await addTwinLinks();
+    const refusals = newRefusals();
     socket('10.0.0.77', (fd) =>
       expectRefused('EHOSTUNREACH', () => posix.connect(fd, '10.0.0.77', SERVER_PORT)),
     );
@@ -274,8 +276,8 @@ describeOverBpf('A connect() that', () => {
   });
 
   it('dies with its process is given up', async () => {
-    const refusals = newRefusals();
     const world = newWorld();
+    const refusals = newRefusals();
     posix.close(connecting(world));
     const child = spawn('bash', ['-c', `exec 3<>/dev/tcp/127.0.0.1/${SERVER_PORT}`], { stdio: 'ignore' });
     const isConnecting = () => / 02 /.test(readFileSync(`/proc/${child.pid}/net/tcp`, 'utf8'));

@@ -1,61 +1,26 @@
-import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync, statSync } from 'node:fs';
-import { availableParallelism } from 'node:os';
-import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { expect, it } from 'vitest';
 import { BlockedPortQuestions } from '../../src/kernel/blockedPorts.ts';
 import { loadLibc } from '../../src/kernel/libc.ts';
 import { newCgroups, UNIQUE } from './support/cgroups.ts';
-import {
-  countedIn,
-  expectWhole,
-  failed,
-  hereInode,
-  LOOKS_REFUSED,
-  newRefusals,
-  REFUSED,
-} from './support/counting.ts';
-import { newWorld, times } from './support/exact.ts';
-import { HAS_LOCAL_PORT_RANGE, HAS_MULTIPATH, SLOWNESS } from './support/kernel.ts';
+import { countedIn, failed, hereInode, LOOKS_REFUSED, newRefusals, REFUSED } from './support/counting.ts';
+import { times } from './support/exact.ts';
+import { HAS_LOCAL_PORT_RANGE, HAS_MULTIPATH } from './support/kernel.ts';
 import { NamedNamespace } from './support/namedNamespace.ts';
 import * as posix from './support/posix.ts';
 import { describeInCgroups, describeOverBpf } from './support/privilege.ts';
-import { SERVER_PORT, type World } from './support/world.ts';
-
-const RANGE = [40_000, 40_003] as const;
-/** Of `src/kernel/bpf/refusals.h`. */
-const EVENTS = 2048;
-const DESTINATIONS = 4096;
-
-const PROGRAM = fileURLToPath(new URL('./support/refusing.mjs', import.meta.url));
-
-/** A namespace in which no port is left for a connect() to these addresses. */
-function exhausted(...addresses: readonly string[]): World {
-  const world = newWorld({ range: RANGE });
-  for (const address of addresses) times(4, () => world.connect(address));
-  return world;
-}
-
-/** The errno by name with which a call is refused. */
-function refusalOf(call: () => unknown): string {
-  try {
-    call();
-  } catch (error) {
-    if (error instanceof posix.PosixError) return error.code;
-    throw error;
-  }
-  return 'none';
-}
-
-function withSocket<T>(fd: number, act: (fd: number) => T): T {
-  try {
-    return act(fd);
-  } finally {
-    posix.close(fd);
-  }
-}
+import {
+  exhausted,
+  RANGE,
+  REFUSING_PROGRAM,
+  refusalOf,
+  refusedBy,
+  refusing,
+  withSocket,
+} from './support/refusing.ts';
+import { SERVER_PORT } from './support/world.ts';
 
 interface Way {
   readonly to: string;
@@ -183,7 +148,7 @@ describeOverBpf('A connect() that is refused for want of a port', () => {
     const refusals = newRefusals();
     const said = await Promise.all(
       [10, 20, 30].map(async (calls) => {
-        const worker = new Worker(PROGRAM, { workerData: ['127.0.0.1', SERVER_PORT, calls] });
+        const worker = new Worker(REFUSING_PROGRAM, { workerData: ['127.0.0.1', SERVER_PORT, calls] });
         const [{ refused }] = (await once(worker, 'message')) as [{ refused: number }];
         await worker.terminate();
         return refused;
@@ -263,91 +228,3 @@ describeInCgroups('The owner of a refused connect()', () => {
     expect(events.map(({ cgroupId }) => cgroupId)).toEqual([ids[0], ids[1], ids[1]]);
   });
 });
-
-describeOverBpf('At a hundred thousand refusals a second', () => {
-  it('every single one is counted, and no more is kept than there is room for', async () => {
-    exhausted('127.0.0.1');
-    const refusals = newRefusals();
-    const inode = hereInode();
-    const children = Array.from({ length: availableParallelism() }, () => refusing(`${1500 * SLOWNESS}ms`));
-    const sums = { namespaces: 0, destinations: 0, owners: 0, events: 0 };
-    const drain = () => {
-      const deltas = refusals.drain();
-      if (deltas === undefined) return;
-      expectWhole(deltas);
-      expect(deltas.events.length).toBeLessThanOrEqual(EVENTS * refusals.regimes.length);
-      for (const kind of ['namespaces', 'destinations', 'owners'] as const)
-        for (const { netns, count } of deltas[kind]) if (netns === inode) sums[kind] += count;
-      for (const { netns } of deltas.events) if (netns === inode) sums.events++;
-    };
-    const timer = setInterval(drain, 50);
-    const said = await Promise.all(children.map(refusedBy));
-    clearInterval(timer);
-    drain();
-    const refused = said.reduce((total, count) => total + count, 0);
-    expect(refused).toBeGreaterThan(10_000 / SLOWNESS);
-    expect(sums).toEqual({
-      namespaces: refused,
-      destinations: refused,
-      owners: refused,
-      events: sums.events,
-    });
-    expect(sums.events).toBeGreaterThanOrEqual(Math.min(refused, EVENTS));
-  });
-});
-
-describeOverBpf('Where connect() fails at more destinations than there is room for', () => {
-  it('those of refusals have theirs all the same', () => {
-    const world = exhausted('127.0.0.1');
-    world.sysctl('net.ipv4.ip_local_port_range', '40000 40010');
-    const refusals = newRefusals();
-    times(6000, (i) =>
-      withSocket(posix.socketFor('127.0.0.1', 'tcp'), (fd) =>
-        expect(refusalOf(() => posix.connect(fd, `127.1.${i >> 8}.${i & 255}`, 9))).toBe('ECONNREFUSED'),
-      ),
-    );
-    world.sysctl('net.ipv4.ip_local_port_range', RANGE.join(' '));
-    withSocket(posix.socketFor('127.0.0.1', 'tcp'), (fd) => refusalOf(() => plain(fd, '127.0.0.1')));
-    const deltas = refusals.drain();
-    if (deltas === undefined) throw new Error('nothing was counted');
-    expectWhole(deltas);
-    expect(deltas.failures.length).toBeLessThanOrEqual(DESTINATIONS);
-    expect(deltas.lost.failures).toBeGreaterThanOrEqual(6000 - DESTINATIONS);
-    expect(deltas.lost).toMatchObject({ namespaces: 0, destinations: 0, owners: 0, events: 0 });
-    expect(deltas.destinations.filter(({ netns }) => netns === hereInode())).toHaveLength(1);
-  });
-});
-
-describeOverBpf('Where refusals have more destinations than there is room for', () => {
-  it('the rest is said to be lost, and every total is whole', () => {
-    newWorld({ range: [40_000, 40_000], reserved: '40000' });
-    const refusals = newRefusals();
-    withSocket(posix.socketFor('127.0.0.1', 'tcp'), (fd) =>
-      times(6000, (i) => refusalOf(() => posix.connect(fd, `127.1.${i >> 8}.${i & 255}`, SERVER_PORT))),
-    );
-    const deltas = refusals.drain();
-    if (deltas === undefined) throw new Error('nothing was counted');
-    expectWhole(deltas);
-    const here = deltas.namespaces.filter(({ netns }) => netns === hereInode());
-    expect(here).toEqual([expect.objectContaining({ ending: REFUSED, count: 6000 })]);
-    expect(deltas.destinations.length).toBeLessThanOrEqual(DESTINATIONS);
-    expect(deltas.lost.destinations).toBeGreaterThanOrEqual(6000 - DESTINATIONS);
-    expect(deltas.lost.events).toBeGreaterThanOrEqual(6000 - EVENTS);
-    expect(deltas.lost).toMatchObject({ namespaces: 0, owners: 0 });
-  });
-});
-
-function refusing(howMany: number | string): ChildProcess {
-  return spawn(process.execPath, [PROGRAM, '127.0.0.1', String(SERVER_PORT), String(howMany)], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-}
-
-async function refusedBy(child: ChildProcess): Promise<number> {
-  let said = '';
-  child.stdout?.on('data', (chunk) => {
-    said += String(chunk);
-  });
-  await once(child, 'close');
-  return (JSON.parse(said) as { refused: number }).refused;
-}
