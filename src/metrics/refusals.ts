@@ -62,7 +62,17 @@ export const defineRefusals: DefineMetricGroup<RefusalsShown> = (registers) => {
     help: 'Series of this metric that were dropped in favor of newer ones, and refusals that fit in no kernel table.',
     labels: ['metric'],
   });
-  const counters = [refused, likely, failures, ofDestination, failuresOfDestination, ofOwner, evicted];
+  const leftOut = new PaintedCounter(registers, {
+    name: 'port_exporter_excluded_refusals_total',
+    help:
+      'Refused calls that exporters made to learn which ports are blocked, or that are marked as theirs: excluded from ' +
+      'all other metrics.',
+    labels: [],
+  });
+  const counters = [
+    ...[refused, likely, failures, ofDestination, failuresOfDestination, ofOwner],
+    ...[evicted, leftOut],
+  ];
   return {
     clear: () => counters.forEach((counter) => void counter.clear()),
     paint({ sampling, refusals }) {
@@ -73,6 +83,7 @@ export const defineRefusals: DefineMetricGroup<RefusalsShown> = (registers) => {
       for (const { key, count } of withZeros(sampling, refusals))
         if (isCounted(key))
           refused.setKnown({ netns: key.netns, protocol: key.protocol, scope: key.scope }, count);
+      leftOut.setKnown({}, refusals.leftOut);
       for (const [metric, count] of Object.entries(refusals.evicted)) evicted.setKnown({ metric }, count);
       for (const { key, count } of refusals.owners) ofOwner.setKnown({ ...key }, count);
       for (const [netns, count] of likelyByNamespace(sampling, refusals)) likely.setKnown({ netns }, count);

@@ -38,9 +38,14 @@ export class NamespaceRegistry {
     return this.#members.has(inode);
   }
 
-  /** What it is called, as `lsns` would where it is not known; undefined for one that is not wanted. */
-  netnsOf(inode: number): string | undefined {
-    const name = this.#members.get(inode)?.identity.netns ?? `net:[${inode}]`;
+  /**
+   * What it is called, by its link in /proc where it is not known; undefined for one that is not wanted.
+   *
+   * @param isAnother than the one that is known with this inode number
+   */
+  netnsOf(inode: number, isAnother: boolean): string | undefined {
+    const known = isAnother ? undefined : this.#members.get(inode);
+    const name = known?.identity.netns ?? `net:[${inode}]`;
     return (this.#wanted?.test(name) ?? true) ? name : undefined;
   }
 

@@ -16,8 +16,12 @@ import type { SamplingOptions } from './samplingOptions.ts';
 
 /** Who can tell what the kernel's numbers stand for. */
 export interface RefusalNames {
-  /** undefined for a namespace that is not sampled. */
-  netnsOf(inode: number): string | undefined;
+  /**
+   * undefined for a namespace that is not sampled.
+   *
+   * @param kernelId its cookie
+   */
+  netnsOf(inode: number, kernelId: string): string | undefined;
   readonly ownerOf: OwnerOf;
 }
 
@@ -65,7 +69,7 @@ export class RefusalReports {
   #reportOf(regimes: readonly CountedRegime[], deltas: RefusalDeltas | undefined): RefusalReport {
     const named = <T extends NamespaceId>(all: readonly T[] = []): (Omit<T, 'netns'> & { netns: string })[] =>
       all.flatMap((one) => {
-        const netns = this.#names.netnsOf(one.netns);
+        const netns = this.#names.netnsOf(one.netns, one.cookie);
         return netns === undefined ? [] : [{ ...one, netns }];
       });
     const counts = named(deltas?.namespaces);
@@ -95,6 +99,7 @@ export class RefusalReports {
         destinations: deltas?.lost.destinations ?? 0,
         owners: deltas?.lost.owners ?? 0,
       },
+      leftOut: deltas?.leftOut ?? 0,
       interruptions: (deltas?.interrupted ?? []).map(callName),
     };
   }

@@ -52,6 +52,7 @@ export class SampledHost {
   readonly #destinations = new Destinations();
   readonly #own: SampledNamespace;
   readonly #others: ForeignNamespaces | undefined;
+  #round: Round | undefined;
 
   constructor(host: SampledHostOptions) {
     this.#host = host;
@@ -74,6 +75,7 @@ export class SampledHost {
     const startedCpu = cpuTime();
     ownerResolver.beginRound();
     const round = this.#beginRound();
+    this.#round = round;
     const sample = this.#own.sample();
     this.#host.afterOwn?.();
     const finding = this.#findOthers(round);
@@ -106,11 +108,17 @@ export class SampledHost {
     return namespace?.holdersOf(destinations) ?? [];
   }
 
-  /** The name of a namespace by its inode number; undefined where it is none that is wanted. */
-  netnsOf(inode: number): string | undefined {
+  /**
+   * The name of a namespace; undefined where it is none that is wanted.
+   *
+   * @param kernelId what no other namespace ever had: an inode number is given again
+   */
+  netnsOf(inode: number, kernelId: string): string | undefined {
     const { own, others } = this.#host;
     if (inode === own.inode) return own.netns;
-    return typeof others === 'object' ? others.registry.netnsOf(inode) : undefined;
+    if (typeof others === 'string') return undefined;
+    const isAnother = (this.#round?.idOf(inode) ?? kernelId) !== kernelId;
+    return others?.registry.netnsOf(inode, isAnother);
   }
 
   /** A file to enter another namespace by; undefined for the own one. */

@@ -16,8 +16,12 @@ import { ownUsage } from './usage.ts';
 // A program of its own, which samples: one sample after the other, each with a message before and after it. It has the
 // capabilities, and neither listens nor reads a configuration file.
 
-/** How often it is looked whether the kernel refused a call: what a scrape does not show, the next one shall. */
+/**
+ * How often it is looked whether the kernel refused a call: what a scrape does not show, the next one shall. Less often where
+ * calls fail all the time, since the kernel has to wait for its own programs then.
+ */
 const REFUSALS_MS = 200;
+const REFUSALS_BUSY_MS = 1000;
 
 /** How late a sample may be that took as long as the last one, or is the first. */
 const GRACE_MS = 10_000;
@@ -64,7 +68,8 @@ async function start(): Promise<void> {
 function tellRefusals(reports: RefusalReports): void {
   const report = reports.next();
   const isTaken = report === undefined || say({ kind: 'refused', report });
-  const next = () => setTimeout(tellRefusals, REFUSALS_MS, reports);
+  const waitMs = report === undefined ? REFUSALS_MS : REFUSALS_BUSY_MS;
+  const next = () => setTimeout(tellRefusals, waitMs, reports);
   if (isTaken) next();
   else speaking.once('drain', next);
 }

@@ -133,7 +133,7 @@ function openWith(
     holdersOf: (netns, destinations) => host.holdersOf(netns, destinations),
     processesOf: (holders, budgetMs) => host.processesOf(holders, budgetMs),
     names: {
-      netnsOf: (inode) => host.netnsOf(inode),
+      netnsOf: (inode, kernelId) => host.netnsOf(inode, kernelId),
       ownerOf: (cgroupId) => ownerResolver.ownerOf(cgroupId),
     },
     pathOf: (netns) => (netns === own.netns ? ownPath : host.pathOf(netns)),

@@ -76,6 +76,8 @@ export interface RefusalReport {
   readonly events: readonly RefusalEvent[];
   /** Refused calls of which no namespace, destination or owner is known: the kernel's tables were full. */
   readonly lost: { readonly namespaces: number; readonly destinations: number; readonly owners: number };
+  /** Refused calls that exporters made, to learn which ports are blocked: they are in nothing else. */
+  readonly leftOut: number;
   /** Calls that may not have been counted for a while, in one line each; why. */
   readonly interruptions: readonly string[];
 }

@@ -38,6 +38,8 @@ export interface RefusalState {
   readonly owners: readonly Counted<OwnerKey>[];
   /** Series given up for newer ones, and refusals that the kernel had no room to tell more of, by metric. */
   readonly evicted: Readonly<Record<EvictedMetric, number>>;
+  /** Refused calls that exporters made to learn something: they are in nothing else. */
+  readonly leftOut: number;
   readonly recent: readonly RecentlyRefused[];
   /** The last ones, newest first. */
   readonly events: readonly RefusalEvent[];
@@ -66,6 +68,7 @@ export const NO_REFUSALS: RefusalState = {
     port_destination_connect_failures_total: 0,
     port_owner_refusals_total: 0,
   },
+  leftOut: 0,
   recent: [],
   events: [],
 };
@@ -83,6 +86,7 @@ export class RefusalLedger {
   );
   readonly #owners = new BoundedCounts<OwnerKey>(OWNERS, ({ netns, owner }) => `${netns} ${owner}`);
   readonly #recent = new RecentRefusals();
+  #leftOut = 0;
   #lost = { namespaces: 0, destinations: 0, owners: 0 };
   #state = NO_REFUSALS;
 
@@ -106,6 +110,7 @@ export class RefusalLedger {
     for (const { count, ...key } of report.owners) this.#owners.add(key, count, nowMs);
     for (const calls of report.refused) this.#recent.add(calls, nowMs);
     for (const calls of report.likely) this.#recent.add(calls, nowMs);
+    this.#leftOut += report.leftOut;
     const { lost } = report;
     this.#lost = {
       namespaces: this.#lost.namespaces + lost.namespaces,
@@ -143,6 +148,7 @@ export class RefusalLedger {
         port_destination_connect_failures_total: this.#destinationFailures.evicted,
         port_owner_refusals_total: this.#owners.evicted + this.#lost.owners,
       },
+      leftOut: this.#leftOut,
       recent: this.#recent.all(),
     };
   }

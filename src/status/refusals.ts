@@ -8,7 +8,12 @@ export interface RefusalsStatus {
   /** Of the last RECENT_MS: those that were refused last first. */
   readonly calls: readonly RefusedNow[];
   /** The last refused calls, newest first, as far as they are recent. */
-  readonly events: readonly (RefusalEvent & { readonly error: string })[];
+  readonly events: readonly RefusedShown[];
+}
+
+export interface RefusedShown extends Omit<RefusalEvent, 'atMs'> {
+  readonly error: string;
+  readonly ageMs: number;
 }
 
 export interface RefusedNow extends NamespaceCall {
@@ -45,8 +50,12 @@ export function refusalsOf(
   return {
     calls,
     events: events
-      .filter(({ atMs }) => epochMs - atMs <= RECENT_MS)
-      .map((event) => ({ ...event, error: errorOf(event) })),
+      .map(({ atMs, ...event }) => ({
+        ...event,
+        error: errorOf(event),
+        ageMs: Math.max(0, epochMs - atMs),
+      }))
+      .filter(({ ageMs }) => ageMs <= RECENT_MS),
   };
 }
 

@@ -102,6 +102,8 @@ export interface Asked {
   readonly wanted?: string | undefined;
   readonly probes?: ProbesState | undefined;
   readonly refusals?: RefusalState | undefined;
+  /** The same moment, since the epoch. */
+  readonly epochMs?: number;
 }
 
 /** Whether a namespace of this name is in the last sample. */
@@ -112,7 +114,7 @@ export function isSampled(state: SamplingState, netns: string): boolean {
 export function statusOf(
   state: SamplingState,
   history: History,
-  { nowMs, bootMs, wanted, probes, refusals = NO_REFUSALS }: Asked,
+  { nowMs, bootMs, wanted, probes, refusals = NO_REFUSALS, epochMs = Date.now() }: Asked,
 ): Status {
   const { ready, reason } = readinessOf(state, nowMs);
   const sampled = state.kind === 'sampled' ? state : undefined;
@@ -128,7 +130,7 @@ export function statusOf(
   const timeline = name === undefined ? undefined : history.timeline(name, bootMs);
   return {
     problem: ready ? undefined : reason,
-    refusals: refusalsOf(refusals, nowMs, Date.now()),
+    refusals: refusalsOf(refusals, nowMs, epochMs),
     sample: snapshot && sampleStatus(snapshot, ageMs),
     namespaces: rows.map(({ row }) => row),
     shown: shown && namespaceStatus(shown.namespace, shown.row),

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { ExporterError } from '../../src/base/errors.ts';
 import { Supervisor } from '../../src/supervisor/supervisor.ts';
+import { CONNECT, STORM } from '../metrics/refusalStates.ts';
 import { FakeSampler, recordingLogger, snapshotOf, USAGE } from '../sampling/fakes.ts';
 
 beforeEach(() => void vi.useFakeTimers());
@@ -49,6 +50,29 @@ it('tells whoever wants to hear of every sample, and of nothing else', async () 
   await first;
   expect(heard).toEqual(snapshots);
   sampler.stop();
+});
+
+describe('refused calls', () => {
+  it('add up over samplers that follow each other, and are not known in between', async () => {
+    const { sampler, newest } = await samplingSampler();
+    newest().say({ kind: 'refused', report: STORM });
+    expect(sampler.refusals).toMatchObject({ counted: [CONNECT], refused: [{ count: 4 }] });
+    newest().emit('ended', 'was killed by SIGKILL');
+    expect(sampler.refusals).toMatchObject({ counted: [], refused: [{ count: 4 }] });
+    pass(1000);
+    newest().say({ kind: 'refused', report: STORM });
+    expect(sampler.refusals).toMatchObject({ counted: [CONNECT], refused: [{ count: 8 }] });
+    sampler.stop();
+  });
+
+  it('buy a sampler that hangs no time', async () => {
+    const { sampler, newest } = await samplingSampler();
+    pass(9_000);
+    newest().say({ kind: 'refused', report: STORM });
+    pass(1_000 + READING_MS);
+    expect(sampler.state).toMatchObject({ kind: 'failed' });
+    sampler.stop();
+  });
 });
 
 describe('until the first sample', () => {

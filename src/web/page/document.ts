@@ -13,6 +13,7 @@ import { listenersSection } from './listeners.ts';
 import { namespacesSection } from './namespaces.ts';
 import { ownersSection } from './owners.ts';
 import { probesAlarm, probesSection } from './probes.ts';
+import { refusalsAlarm } from './refusals.ts';
 import { regimeCards } from './regimeCards.ts';
 import { sparkline } from './sparkline.ts';
 import { documentTitle, verdict } from './verdict.ts';
@@ -62,6 +63,7 @@ export function statusDocument(status: Status, frame: PageFrame): string {
 ${pageHeader(status, frame)}
 <main id="main" tabindex="-1">
 ${patterns()}
+${refusalsAlarm(status)}
 ${problemOf(status)}
 ${verdict(status)}
 ${probesAlarm(status)}

@@ -6,6 +6,7 @@ import type { NamespaceRow, Status } from '../../status/status.ts';
 import type { WorstRegime } from '../../status/worst.ts';
 import { grouped, type Html, name, namespaceLink } from './format.ts';
 import { ESTIMATED, estimatedChip, levelChip, levelWord, ratioText } from './levels.ts';
+import { refusedWords } from './refusals.ts';
 import { regimeName } from './regimeCards.ts';
 
 /** The one sentence that is read first: how near the worst of all is, and what an application will see. */
@@ -23,7 +24,7 @@ export function verdict({ namespaces, sample }: Status): Html {
 }
 
 /** What the tab is called: the worst comes first, because a tab is narrow. */
-export function documentTitle({ namespaces, problem }: Status, hostname: string): string {
+export function documentTitle({ namespaces, problem, refusals }: Status, hostname: string): string {
   const worst = namespaces.find((namespace) => namespace.worst !== undefined)?.worst?.numbers;
   const words =
     worst === undefined
@@ -31,7 +32,7 @@ export function documentTitle({ namespaces, problem }: Status, hostname: string)
       : worst.isEstimated
         ? `\u2264 ${percent(worst.ratio)} ${ESTIMATED}`
         : `${percent(worst.ratio)} ${levelWord(levelOf(worst.ratio))}`;
-  return `${problem === undefined ? '' : '! '}${words} \u00b7 ${hostname} \u00b7 port-exporter`;
+  return `${problem === undefined ? '' : '! '}${refusedWords({ refusals })}${words} \u00b7 ${hostname} \u00b7 port-exporter`;
 }
 
 /** `≤ 5.0 % ok` and the like, for the line of a table. */

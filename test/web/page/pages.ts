@@ -1,6 +1,7 @@
 import type { ProbesState } from '../../../src/probes/openProbes.ts';
 import type { SamplingState } from '../../../src/snapshot/samplingState.ts';
 import { RecordedHistory } from '../../../src/status/history.ts';
+import type { RefusalState } from '../../../src/status/refusalLedger.ts';
 import { isSampled, statusOf } from '../../../src/status/status.ts';
 import { newAsset } from '../../../src/web/page/assets.ts';
 import { createStatusPage } from '../../../src/web/page/statusPage.ts';
@@ -20,6 +21,8 @@ interface Seen {
   readonly hostname?: string;
   readonly telemetryPath?: string;
   readonly probes?: ProbesState;
+  readonly refusals?: RefusalState;
+  readonly epochMs?: number;
 }
 
 export function app(state: SamplingState, seen: Seen = {}) {
@@ -35,7 +38,10 @@ export function app(state: SamplingState, seen: Seen = {}) {
     page: createStatusPage({
       ...{ hostname, telemetryPath, version: '1.2.3', revision: 'abc', peakWindowMs: 60_000, assets: ASSETS },
       knows: (netns) => isSampled(state, netns) || history.remembers(netns),
-      status: (wanted) => statusOf(state, history, { nowMs, bootMs: 0, wanted, probes: seen.probes }),
+      status: (wanted) => {
+        const { probes, refusals, epochMs = nowMs } = seen;
+        return statusOf(state, history, { nowMs, bootMs: 0, wanted, probes, refusals, epochMs });
+      },
     }),
   });
 }
