@@ -2,10 +2,12 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path/posix';
 import { describe, expect, it } from 'vitest';
 import { specifiersOf } from './layers.ts';
-import { ALONE, MACHINE, MOCKING, PEERS } from './projects.ts';
+import { ALONE, LAST, MACHINE, MOCKING, PEERS } from './projects.ts';
 
 const HERE = import.meta.dirname;
-const NAMED = [...MACHINE, ...MOCKING, ...PEERS, ...ALONE].map((place) => place.replace('test/', ''));
+const NAMED = [...MACHINE, ...MOCKING, ...PEERS, ...ALONE, ...LAST].map((place) =>
+  place.replace('test/', ''),
+);
 const PLACES = NAMED.map((place) => place.replace(/\*\*.*/, ''));
 
 describe('the lists of tests that run in another way', () => {

@@ -66,3 +66,6 @@ export const ALONE = [
   'test/live/refusalStorms.test.ts',
   'test/live/zoo.test.ts',
 ];
+
+/** Change the kernel for good: after everything else, and only where `isDisposable` says that it is nobody's. */
+export const LAST = ['test/e2e/lockdown.test.ts'];

@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
-import { ALONE, MACHINE, MOCKING, OVER_BPF, PEERS } from './projects.ts';
+import { ALONE, LAST, MACHINE, MOCKING, OVER_BPF, PEERS } from './projects.ts';
 
 // Above 1 on a slow machine: the emulated kernels of test/kernels/ set it.
 const factor = Number(process.env['TEST_TIMEOUT_FACTOR'] ?? 1);
@@ -14,13 +14,17 @@ export default defineConfig({
     projects: [
       project('unit', 0, {
         include: ['test/**/*.test.ts'],
-        exclude: [...MACHINE, ...MOCKING, ...PEERS, ...ALONE],
+        exclude: [...MACHINE, ...MOCKING, ...PEERS, ...ALONE, ...LAST],
         isPrivileged: false,
         // Most of these files take less time than a process of their own would.
         isolate: false,
       }),
       project('unit-mocking', 0, { include: MOCKING, isPrivileged: false }),
-      project('machine', 1, { include: MACHINE, exclude: [...PEERS, ...ALONE], maxWorkers: WAITING }),
+      project('machine', 1, {
+        include: MACHINE,
+        exclude: [...PEERS, ...ALONE, ...LAST],
+        maxWorkers: WAITING,
+      }),
       project('machine-bpf', 1, { include: OVER_BPF, maxWorkers: WAITING, env: { TEST_SOURCE: 'bpf' } }),
       project('peers', 1, {
         include: PEERS,
@@ -28,6 +32,7 @@ export default defineConfig({
         retry: process.env['CI'] === 'true' ? 1 : 0,
       }),
       project('alone', 2, { include: ALONE, maxWorkers: 1 }),
+      project('last', 3, { include: LAST, maxWorkers: 1 }),
     ],
   },
 });

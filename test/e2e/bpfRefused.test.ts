@@ -2,59 +2,13 @@ import { execFileSync } from 'node:child_process';
 import { constants } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { expect, it } from 'vitest';
-import { newWorld, times } from '../live/support/exact.ts';
-import { KERNEL_SHOWS_BOUND_ONLY } from '../live/support/kernel.ts';
+import { it } from 'vitest';
 import { describeOverBpf } from '../live/support/privilege.ts';
-import { SERVER_PORT } from '../live/support/world.ts';
-import { parseExposition } from '../support/exposition.ts';
 import { itNeeding, missingNobody, missingTool, NOBODY } from './support/needs.ts';
-import { BOTH, expectOneLine } from './support/oneLine.ts';
 import { newDirectory } from './support/procfs.ts';
-import { Daemon, type How, run, withMounts } from './support/program.ts';
+import { type How, withMounts } from './support/program.ts';
+import { expectBpf, expectNetlinkInstead, numbersOverBpf, openSockets, readOnce } from './support/sources.ts';
 import { mainWithDamagedBpf } from './support/withoutPackage.ts';
-
-/** What every source knows exactly of such sockets as `openSockets` opens. */
-const NUMBERS = [
-  'port_connect_capacity_ports',
-  'port_destination_available_ports',
-  'port_destination_used_ports',
-  'port_ephemeral_used_ports',
-  'port_exhaustion_available_ports',
-  'port_exhaustion_ratio',
-  'port_listener_accept_queue',
-  'port_local_address_available_ports',
-  'port_sockets',
-];
-
-/** In a namespace of this test, which programs that it runs are in too. */
-function openSockets(): void {
-  const world = newWorld();
-  times(20, () => world.connect('127.0.0.1'));
-  times(10, () => world.connect('127.0.0.1', SERVER_PORT, { from: '127.0.0.1' }));
-  times(5, (i) => world.listen('127.0.0.8', 40_010 + i));
-  if (KERNEL_SHOWS_BOUND_ONLY) times(4, (i) => world.bound('::1', 40_050 + i));
-}
-
-/** What one exposition says, and of which source. */
-async function once(args: readonly string[], how: How): Promise<{ source: unknown; numbers: unknown }> {
-  const { code, stdout, stderr } = await run(['--once', ...args], how);
-  expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
-  const series = parseExposition(stdout);
-  return {
-    source: series.find(({ name }) => name === 'port_exporter_source_info')?.labels['source'],
-    numbers: series.filter(({ name }) => NUMBERS.includes(name)),
-  };
-}
-
-/** What the daemon says of where it reads from: one line, once. */
-async function loggedBy(how: How): Promise<string> {
-  const daemon = await Daemon.started(['--web.listen-address=127.0.0.1:9100'], how);
-  const lines = daemon.lines.filter((line) => /bpf|BPF|reading socket tables/.test(line));
-  await daemon.end();
-  expect(lines).toHaveLength(1);
-  return lines[0] ?? '';
-}
 
 /** As root, with no more than these capabilities. */
 function withOnly(...capabilities: readonly string[]): How {
@@ -99,19 +53,7 @@ describeOverBpf('where BPF is refused', () => {
       `netlink takes over, with the same numbers, and one line says why: ${what}`,
       async () => {
         openSockets();
-        const there = await once(['--sample.source=bpf'], {});
-        expect(there.source).toBe('bpf');
-        expect(there.numbers).not.toEqual([]);
-        const refused = how();
-        expect(await once([], refused)).toEqual({ source: 'netlink', numbers: there.numbers });
-        const line = await loggedBy(refused);
-        expect(line).toMatch(/^\S+ level=info msg="reading socket tables" source=netlink /);
-        expect(line).toContain(` bpf_unavailable="${why}`);
-        for (const args of BOTH) {
-          const ended = await run([...args, '--sample.source=bpf'], refused);
-          expectOneLine(ended, /./);
-          expect(ended.stderr).toContain(`port-exporter: ${why}`);
-        }
+        await expectNetlinkInstead(await numbersOverBpf(), why, how());
       },
     );
   }
@@ -126,9 +68,8 @@ describeOverBpf('BPF takes no more', () => {
   };
   const prove = async (how: How) => {
     openSockets();
-    const { numbers } = await once(['--sample.source=netlink'], {});
-    expect(await once([], how)).toEqual({ source: 'bpf', numbers });
-    expect(await loggedBy(how)).toMatch(/ source=bpf bound_only_sockets=seen$/);
+    const { numbers } = await readOnce(['--sample.source=netlink']);
+    await expectBpf(numbers, how);
   };
 
   it('than CAP_BPF and CAP_PERFMON', () => prove(withOnly('bpf', 'perfmon')));

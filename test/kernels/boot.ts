@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import { createInterface } from 'node:readline';
 import { stripVTControlCharacters } from 'node:util';
+import { disposableMark } from './disposable.ts';
 import type { UnpackedKernel } from './fetchKernel.ts';
 import { hostTag, resultMarker } from './guestScripts.ts';
 
@@ -84,7 +85,7 @@ function qemuArguments(kernel: UnpackedKernel, initramfs: string): string[] {
       '-no-reboot',
     ],
     ...['-kernel', kernel.image, '-initrd', initramfs],
-    ...['-append', 'console=ttyS0 quiet panic=-1'],
+    ...['-append', `console=ttyS0 quiet panic=-1 ${disposableMark}`],
     '-virtfs',
     `local,path=/,mount_tag=${hostTag},security_model=none,readonly=on,multidevs=remap`,
   ];

@@ -26,6 +26,7 @@ mount -t overlay -o lowerdir=/host,upperdir=/scratch/upper,workdir=/scratch/work
 
 mount -t proc proc /machine/proc
 mount -t sysfs sysfs /machine/sys
+mount -t securityfs securityfs /machine/sys/kernel/security
 mount -t cgroup2 cgroup2 /machine/sys/fs/cgroup
 mount -t devtmpfs devtmpfs /machine/dev
 mkdir -p /machine/dev/shm /machine/dev/pts

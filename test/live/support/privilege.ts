@@ -1,4 +1,5 @@
 import { describe } from 'vitest';
+import { isDisposable } from '../../kernels/disposable.ts';
 import { cgroupRefusal } from './cgroups.ts';
 import { BPF_READS_TABLES } from './kernel.ts';
 import { enterFreshNamespace } from './posix.ts';
@@ -33,6 +34,12 @@ export function describeInCgroups(name: string, define: () => void): void {
 export function describeOverBpf(name: string, define: () => void): void {
   if (BPF_READS_TABLES) describeLive(name, define);
   else describe.skip(`${name} (skipped: BPF takes Linux 6.1)`, define);
+}
+
+/** As describeOverBpf, for tests that change the kernel for good: never that of a machine that somebody works on. */
+export function describeOnDisposableKernel(name: string, define: () => void): void {
+  if (isDisposable()) describeOverBpf(name, define);
+  else describe.skip(`${name} (skipped: changes the kernel for good, see npm run test:kernels)`, define);
 }
 
 function describeUnless(reason: string | undefined, name: string, define: () => void): void {
