@@ -7,12 +7,15 @@ import { REGIMES } from './regimes.ts';
 export interface RefusalsStatus {
   /** Of the last RECENT_MS: those that were refused last first. */
   readonly calls: readonly RefusedNow[];
-  /** The last refused calls, newest first, as far as they are recent. */
-  readonly events: readonly RefusedShown[];
+  /** Whose the last refused calls were, newest first, as far as they are recent. */
+  readonly callers: readonly RefusedCaller[];
 }
 
-export interface RefusedShown extends Omit<RefusalEvent, 'atMs'> {
-  readonly error: string;
+/** Calls of one process from one address to another. */
+export interface RefusedCaller extends Omit<RefusalEvent, 'atMs' | 'isLikely'> {
+  /** Of the last refused calls so many are its. */
+  readonly count: number;
+  /** Since the last one. */
   readonly ageMs: number;
 }
 
@@ -49,14 +52,22 @@ export function refusalsOf(
   if (calls.length === 0) return undefined;
   return {
     calls,
-    events: events
-      .map(({ atMs, ...event }) => ({
-        ...event,
-        error: errorOf(event),
-        ageMs: Math.max(0, epochMs - atMs),
-      }))
-      .filter(({ ageMs }) => ageMs <= RECENT_MS),
+    callers: callersOf(
+      events.filter(({ atMs }) => epochMs - atMs <= RECENT_MS),
+      epochMs,
+    ),
   };
+}
+
+/** @param events newest first */
+function callersOf(events: readonly RefusalEvent[], epochMs: number): RefusedCaller[] {
+  const callers = new Map<string, RefusedCaller>();
+  for (const { atMs, isLikely: _, ...caller } of events) {
+    const key = JSON.stringify(caller);
+    const known = callers.get(key) ?? { ...caller, count: 0, ageMs: Math.max(0, epochMs - atMs) };
+    callers.set(key, { ...known, count: known.count + 1 });
+  }
+  return [...callers.values()];
 }
 
 function errorOf(call: Pick<NamespaceCall, 'protocol' | 'scope'>): string {

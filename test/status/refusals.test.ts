@@ -18,8 +18,25 @@ describe('what is said of refusals', () => {
         { ...BIND, netns: 'pod', error: 'EADDRINUSE', count: 1, ageMs: 1000 },
         { ...CONNECT, netns: 'host', error: 'EADDRNOTAVAIL', count: 5, ageMs: 2000 },
       ],
-      events: [expect.objectContaining({ process: 'curl', pid: 4711, error: 'EADDRNOTAVAIL', ageMs: 2000 })],
+      callers: [expect.objectContaining({ process: 'curl', pid: 4711, count: 1, ageMs: 2000 })],
     });
+  });
+
+  it('is who was refused, each process once for each destination, the newest first', () => {
+    const [event] = STORM.events;
+    if (event === undefined) throw new Error('none');
+    const at = (pid: number, second: number) => ({
+      ...event,
+      pid,
+      atMs: 1000 * second,
+      isLikely: second > 1,
+    });
+    const state = refusalsAfter([{ ...STORM, events: [at(1, 0), at(2, 1), at(1, 2), at(2, 3), at(2, 4)] }]);
+    const { callers = [] } = refusalsOf(state, 0, 5000) ?? {};
+    expect(callers.map(({ pid, count, ageMs }) => [pid, count, ageMs])).toEqual([
+      [2, 3, 1000],
+      [1, 2, 3000],
+    ]);
   });
 
   it('leaves out what is older, also where nothing came since', () => {

@@ -2,7 +2,7 @@ import { html } from 'hono/html';
 import { formatDuration } from '../../base/duration.ts';
 import { endpoint } from '../../base/endpoint.ts';
 import { RECENT_MS } from '../../status/recentRefusals.ts';
-import type { RefusedNow, RefusedShown } from '../../status/refusals.ts';
+import type { RefusedCaller, RefusedNow } from '../../status/refusals.ts';
 import type { Status } from '../../status/status.ts';
 import { age, grouped, type Html, name, namespaceLink } from './format.ts';
 import { regimeName } from './regimeCards.ts';
@@ -14,13 +14,13 @@ const LISTED = 5;
 /** Above everything else, while calls fail and as long as that is news: nothing here is calculated. */
 export function refusalsAlarm({ refusals }: Pick<Status, 'refusals'>): Html | string {
   if (refusals === undefined) return '';
-  const { calls, events } = refusals;
+  const { calls, callers } = refusals;
   const more = calls.length - NAMED;
-  const shown = events.slice(0, LISTED);
+  const shown = callers.slice(0, LISTED);
   return html`<div id="refusals" class="problem" role="alert"><strong>Calls failed in the last ${formatDuration(RECENT_MS)}:</strong>
 ${calls.slice(0, NAMED).map((one) => html`<div>${sentence(one)}</div>`)}${more > 0 ? html`<div>${grouped(more)} more kinds of calls.</div>` : ''}
-${shown.length === 0 ? '' : html`<ul>${shown.map((event) => html`<li>${whose(event)}</li>`)}</ul>`}
-<div class="sub">As they happen: <code>port-exporter refusals --follow</code></div></div>`;
+${shown.length === 0 ? '' : html`<ul>${shown.map((caller) => html`<li>${whose(caller)}</li>`)}</ul>`}
+<div>As they happen: <code>port-exporter refusals --follow</code></div></div>`;
 }
 
 /** `12 TCP connect() calls in host failed with EADDRNOTAVAIL, the last 3s ago.` */
@@ -29,12 +29,13 @@ function sentence(call: RefusedNow): Html {
   return html`<span class="count">${grouped(count)}</span> ${regimeName(call)} ${count === 1 ? 'call' : 'calls'} in <a class="netns" href="${namespaceLink(netns)}">${name(netns)}</a> failed with <code>${error}</code>, the last ${age(ageMs)} ago.`;
 }
 
-function whose({ process, pid, owner, netns, localAddress, remote, ageMs }: RefusedShown): Html {
+/** `curl (pid 4711, web.service) from 10.0.0.5 to 10.0.0.9:443 in host, 3s ago` */
+function whose({ process, pid, owner, netns, localAddress, remote, count, ageMs }: RefusedCaller): Html {
   const to =
     remote === undefined
       ? ''
       : html` to <span class="address">${name(endpoint(remote.address, remote.port))}</span>`;
-  return html`${name(process)} (pid ${pid}, ${name(owner)}) from <span class="address">${name(localAddress)}</span>${to} in ${name(netns)} <span class="sub">${age(ageMs)} ago</span>`;
+  return html`${name(process)} (pid ${pid}, ${name(owner)}) from <span class="address">${name(localAddress)}</span>${to} in ${name(netns)}${count > 1 ? `, ${count} times` : ''}, ${age(ageMs)} ago`;
 }
 
 /** For the title of the page; '' where nothing failed. */

@@ -20,7 +20,7 @@ describe('calls that the kernel refused', () => {
 
   it('name the process, its owner, and both ends', async () => {
     expect(textOf(await show({}))).toContain(
-      'curl (pid 4711, web.service ) from 10.0.0.5 to 10.0.0.9:5432 in host 3s ago',
+      'curl (pid 4711, web.service ) from 10.0.0.5 to 10.0.0.9:5432 in host , 3s ago',
     );
   });
 
