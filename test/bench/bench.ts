@@ -9,6 +9,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { loadavg, tmpdir } from 'node:os';
 import path from 'node:path';
 import { BenchError } from './benchError.ts';
+import { runConnects } from './connects.ts';
 import {
   cat,
   nodeExporter,
@@ -53,6 +54,7 @@ async function measure({ sockets, rounds, requests, pods }: BenchOptions, folder
   const receiveProgram = await compile('receive', folder);
   const scrapeProgram = await compile('scrape', folder);
   const podsProgram = await compile('pods', folder);
+  const connectsProgram = await compile('connects', folder);
 
   function populated<T>(what: Population, use: (namespace: Namespace) => Promise<T>): Promise<T> {
     for (const [kind, count] of Object.entries(what)) progress(`making ${count} ${kind}`);
@@ -74,6 +76,10 @@ async function measure({ sockets, rounds, requests, pods }: BenchOptions, folder
     ...(await timeAlone(namespace)),
     daemon: await daemon(namespace),
   }));
+  progress('timing connections');
+  const connects = await populated({ sockets: FEW_SOCKETS }, (namespace) =>
+    runConnects(namespace, connectsProgram),
+  );
   const quarter = await populated({ sockets: Math.round(sockets / 4) }, timeAlone);
   const half = await populated({ sockets: Math.round(sockets / 2) }, timeAlone);
   return await populated({ sockets }, async (namespace) => {
@@ -107,6 +113,7 @@ async function measure({ sockets, rounds, requests, pods }: BenchOptions, folder
       daemonOfFew,
       daemonOfMany,
       podsRun,
+      connects,
     };
   });
 }

@@ -21,6 +21,8 @@ export type ContenderName =
   | 'sample_alone'
   | 'sample_all'
   | 'sample_all_naively'
+  | 'connects'
+  | 'connects_counted'
   | 'receive'
   | 'ss'
   | 'node_exporter'
