@@ -66,6 +66,7 @@ export async function startDaemon(options: Options, log: Logger, samplers: Sampl
   const service = createService({
     environment: process.env,
     state: () => supervisor.state,
+    refusals: () => supervisor.refusals,
     log,
     announcing: samplers.announcing,
   });

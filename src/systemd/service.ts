@@ -4,6 +4,7 @@ import { monotonicMs } from '../kernel/clock.ts';
 import { loadLibc } from '../kernel/libc.ts';
 import type { SamplingState } from '../snapshot/samplingState.ts';
 import { isFresh } from '../status/readiness.ts';
+import type { RefusalState } from '../status/refusalLedger.ts';
 import { createManager } from './manager.ts';
 import type { Announcing } from './notifyCommand.ts';
 import { openNotifySocket, type Send } from './notifySocket.ts';
@@ -25,22 +26,24 @@ const noService: Service = { ready() {}, stopping() {} };
 export function createService(options: {
   readonly environment: NodeJS.ProcessEnv;
   readonly state: () => SamplingState;
+  readonly refusals: () => RefusalState;
   readonly log: Logger;
   /** The command to announce by, and whether it may speak in the name of this process. */
   readonly announcing: Announcing;
 }): Service {
-  const { environment, state, log, announcing } = options;
+  const { environment, state, refusals, log, announcing } = options;
+  const statusNow = () => statusOf(state(), monotonicMs(), refusals());
   const path = environment['NOTIFY_SOCKET'] ?? '';
   if (path === '') return noService;
   const manager = createManager(openSocket(path, log), log, announcing);
-  let status = statusOf(state(), monotonicMs());
+  let status = statusNow();
   let saidAt = monotonicMs();
   let endWatchdog = () => {};
   let statusTimer: NodeJS.Timeout | undefined;
   let isStopping = false;
 
   async function announce(ready: boolean): Promise<void> {
-    status = statusOf(state(), monotonicMs());
+    status = statusNow();
     saidAt = monotonicMs();
     await manager.announce({ ready, status: status.words });
   }
@@ -48,7 +51,7 @@ export function createService(options: {
   function lookAgainLater(): void {
     if (isStopping) return;
     statusTimer = setTimeout(async () => {
-      if (isNews(statusOf(state(), monotonicMs()), status, monotonicMs() - saidAt)) await announce(false);
+      if (isNews(statusNow(), status, monotonicMs() - saidAt)) await announce(false);
       lookAgainLater();
     }, STATUS_CHECK_MS);
   }

@@ -4,6 +4,9 @@ import { counted, percent } from '../base/quantities.ts';
 import type { SamplingState } from '../snapshot/samplingState.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
 import { isFresh, readinessOf } from '../status/readiness.ts';
+import { RECENT_MS } from '../status/recentRefusals.ts';
+import { NO_REFUSALS, type RefusalState } from '../status/refusalLedger.ts';
+import { refusalsOf } from '../status/refusals.ts';
 import { worstNamespace } from '../status/worst.ts';
 
 /** The line that `systemctl status` shows. */
@@ -18,11 +21,27 @@ export interface Status {
 /** A message of sd_notify(3) is at most 4096 bytes, and a character up to 3. */
 const LONGEST_WORDS = 1000;
 
-/** What is worst now, or why that is not known. `nowMs` is by monotonicMs(). */
-export function statusOf(state: SamplingState, nowMs: number): Status {
-  const { words, ...status } = describe(state, nowMs);
+/** What fails, what is worst now, or why that is not known. `nowMs` is by monotonicMs(). */
+export function statusOf(state: SamplingState, nowMs: number, refusals = NO_REFUSALS): Status {
+  const { words: sampled, subject, ...status } = describe(state, nowMs);
+  const refused = refusedWords(refusals, nowMs);
+  const words = refused === undefined ? sampled : `${refused}; ${sampled}`;
   // Namespaces have names that others chose: a line break in one would begin another message.
-  return { ...status, words: printable(words, LONGEST_WORDS) };
+  return {
+    ...status,
+    subject: refused === undefined ? subject : `calls refused; ${subject}`,
+    words: printable(words, LONGEST_WORDS),
+  };
+}
+
+/** `5 calls refused in the last 15m, tcp connect in host`: where most were. */
+function refusedWords(refusals: RefusalState, nowMs: number): string | undefined {
+  const { calls = [] } = refusalsOf(refusals, nowMs, Date.now()) ?? {};
+  const [most] = calls.toSorted((a, b) => b.count - a.count);
+  if (most === undefined) return undefined;
+  const { protocol, scope, netns } = most;
+  const total = calls.reduce((sum, { count }) => sum + count, 0);
+  return `${counted(total, 'call')} refused in the last ${formatDuration(RECENT_MS)}, ${calls.length > 1 ? 'most ' : ''}${protocol} ${scope} in ${netns}`;
 }
 
 function describe(state: SamplingState, nowMs: number): Status {

@@ -1,8 +1,10 @@
 import { describe, expect, it } from 'vitest';
+import type { RefusalReport } from '../../src/snapshot/refusals.ts';
 import type { SamplingState } from '../../src/snapshot/samplingState.ts';
 import type { NamespaceSnapshot } from '../../src/snapshot/snapshot.ts';
 import { statusOf } from '../../src/systemd/status.ts';
 import { isNews } from '../../src/systemd/statusNews.ts';
+import { BIND, QUIET, refusalsAfter, STORM } from '../metrics/refusalStates.ts';
 import {
   EMPTY_NAMESPACE,
   estimatedAt,
@@ -43,6 +45,19 @@ describe('the status', () => {
     expect(wordsOf(sampled(full, estimated('blue', 1, 1)))).toContain(
       '87.8 % used, 3451 ports left, in pod-1',
     );
+  });
+
+  it('begins with the calls that were refused in the last 15 minutes, and where most were', () => {
+    const state = sampled(EMPTY_NAMESPACE);
+    const words = (reports: readonly RefusalReport[], nowMs = NOW) =>
+      statusOf(state, nowMs, refusalsAfter(reports, NOW)).words;
+    expect(words([STORM])).toMatch(/^5 calls refused in the last 15m, tcp connect in host; worst: /);
+    const inPod = { ...QUIET, refused: [{ ...BIND, netns: 'pod-1', count: 9 }] };
+    expect(words([STORM, inPod])).toMatch(
+      /^14 calls refused in the last 15m, most tcp bind in pod-1; worst: /,
+    );
+    expect(words([QUIET])).toMatch(/^worst: /);
+    expect(words([STORM], NOW + 16 * 60_000)).not.toContain('refused');
   });
 
   it('is about the own namespace where nobody uses a port', () => {
