@@ -197,6 +197,19 @@ describeInCgroups("The DaemonSet's container, run by an OCI runtime on this mach
 
   itNeeding(
     missing,
+    "counts refused calls in the node's namespace and in those of pods, confined as it is",
+    async () => {
+      await neighbours.start();
+      const pod = await startPod(daemonSet(), { env: HERE });
+      await pod.logged(/msg="counting refused calls" calls="?tcp_connect/);
+      const { series } = await view(pod, neighbours);
+      const counted = namespacesWhere(series, 'port_refusals_total', 0);
+      expect(counted).toEqual(expect.arrayContaining(['host', POD]));
+    },
+  );
+
+  itNeeding(
+    missing,
     "needs SYS_ADMIN for BPF: without it one line says so, and the node's namespace is read over netlink",
     async () => {
       await neighbours.start();
