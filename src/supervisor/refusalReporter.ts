@@ -6,6 +6,8 @@ import type { PortCall, RefusalEvent, RefusalReport } from '../snapshot/refusals
 const BURST_ENDS_AFTER_MS = 60_000;
 /** Bursts remembered at most: those of a namespace each. */
 const BURSTS = 4096;
+/** Lines in such a time: whoever may make namespaces may have calls refused in each. */
+const LINES = 20;
 
 /** Logs the first refusal of each burst, with who was refused, and what is counted. */
 export class RefusalReporter {
@@ -14,6 +16,8 @@ export class RefusalReporter {
   /** When calls of a kind were refused last, the longest ago first. */
   readonly #lastAtMs = new Map<string, number>();
   #said: string | undefined;
+  #lines = 0;
+  #linesSinceMs = Number.NEGATIVE_INFINITY;
 
   constructor(log: Logger, now: () => number) {
     this.#log = log;
@@ -55,6 +59,7 @@ export class RefusalReporter {
     const [oldest] = this.#lastAtMs.keys();
     if (this.#lastAtMs.size > BURSTS && oldest !== undefined) this.#lastAtMs.delete(oldest);
     if (lastAtMs !== undefined && nowMs - lastAtMs < BURST_ENDS_AFTER_MS) return;
+    if (!this.#mayLog(nowMs)) return;
     const event = events.find(
       (one) =>
         one.netns === netns &&
@@ -66,6 +71,17 @@ export class RefusalReporter {
       ...{ netns, call: nameOf(call), refused: count },
       ...(event && whose(event)),
     });
+  }
+
+  #mayLog(nowMs: number): boolean {
+    if (nowMs - this.#linesSinceMs >= BURST_ENDS_AFTER_MS) {
+      this.#linesSinceMs = nowMs;
+      this.#lines = 0;
+    }
+    this.#lines += 1;
+    if (this.#lines === LINES + 1)
+      this.#log.error('calls are refused in more namespaces, no further lines for a minute');
+    return this.#lines <= LINES;
   }
 }
 

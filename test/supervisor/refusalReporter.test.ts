@@ -56,6 +56,26 @@ describe('the log of refused calls', () => {
     ]);
   });
 
+  it('is no longer for somebody who makes thousands of namespaces', () => {
+    const storm = (first: number) => ({
+      ...QUIET,
+      refused: Array.from({ length: 1000 }, (_, index) => ({
+        ...CONNECT,
+        netns: `n${first + index}`,
+        count: 1,
+      })),
+    });
+    reporter.report(storm(0));
+    reporter.report(storm(1000));
+    expect(logger.lines).toHaveLength(21);
+    expect(logger.lines.at(-1)?.[1]).toBe(
+      'calls are refused in more namespaces, no further lines for a minute',
+    );
+    nowMs = 60_000;
+    reporter.report(storm(2000));
+    expect(logger.lines).toHaveLength(42);
+  });
+
   it('has one of a retry, where the first attempt was not seen', () => {
     reporter.report({ ...QUIET, likely: STORM.likely });
     expect(logger.lines).toMatchObject([['error', 'the kernel refused a port', { refused: 1 }]]);
