@@ -14,9 +14,11 @@ import type { DescribedListener } from '../snapshot/describedListener.ts';
 import type { Protocol } from '../snapshot/protocol.ts';
 import type { SamplingOptions } from './samplingOptions.ts';
 
+type ResolverOptions = Pick<SamplingOptions, 'procfs' | 'sysfs' | 'processBudgetMs'>;
+
 /** Whose sockets these are: of the whole host, whatever the network namespace. Remembers what it found. */
 export class OwnerResolver {
-  readonly #options: SamplingOptions;
+  readonly #options: ResolverOptions;
   readonly #cgroupMount: string | undefined;
   readonly #cgroups: CgroupPaths;
   readonly #users = new UserNames();
@@ -30,7 +32,7 @@ export class OwnerResolver {
   /** Why no socket's owner can be told, in one line; undefined where it can. */
   readonly obstacle: string | undefined;
 
-  constructor(options: SamplingOptions, log: Logger) {
+  constructor(options: ResolverOptions, log: Logger) {
     this.#options = options;
     this.#log = log;
     const { procfs, sysfs } = options;

@@ -21,6 +21,7 @@ import type { SocketSource } from '../sockets/source.ts';
 import { Canary } from './canary.ts';
 import { NamespaceRegistry } from './namespaceRegistry.ts';
 import { OwnerResolver } from './ownerResolver.ts';
+import { identifyOwn } from './ownIdentity.ts';
 import type { RefusalNames } from './refusalReports.ts';
 import { SampledHost, type SampledHostOptions } from './sampledHost.ts';
 import type { SamplingOptions } from './samplingOptions.ts';
@@ -90,19 +91,7 @@ function openWith(
   const { procfs } = options;
   const labels = new NamespaceLabels(procfs);
   const { found } = discoverNamespaces(procfs, netnsDirectoryOf(procfs));
-  const ownFound = found.find((namespace) => namespace.inode === inode);
-  const own = labels.identify(
-    ownFound ?? {
-      inode,
-      path: '',
-      pid: process.pid,
-      name: undefined,
-    },
-    name === 'host',
-  );
-  // The path of this process ends with it.
-  const isLasting = ownFound?.name !== undefined || ownFound?.pid !== process.pid;
-  const ownPath = name === 'host' || !isLasting ? undefined : ownFound?.path;
+  const { own, path: ownPath } = identifyOwn(labels, found, { inode, name });
   const ownerResolver = new OwnerResolver(options, log);
   const host = new SampledHost({
     ...{ cpuTime, options, own, source, ownerResolver },
