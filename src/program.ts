@@ -40,6 +40,8 @@ async function invoke(invocation: Invocation): Promise<void> {
       // A lookup that hangs would be waited for.
       return exit(report.exitCode);
     }
+    case 'watch':
+      return exit(await invocation.watch());
     case 'once': {
       const { options } = invocation;
       // What takes samples is not for the process that serves, nor what renders for who asks.

@@ -5,13 +5,14 @@ import type { Environment, Flags } from './readFlags.ts';
 
 /**
  * What the command line asks for: to serve metrics, to print them once, to answer a question from a sample, to find something out without
- * one, or to print a text (no newline at its end).
+ * one, to watch and print what happens until the exit code is known, or to print a text (no newline at its end).
  */
 export type Invocation =
   | { readonly kind: 'run'; readonly options: Options }
   | { readonly kind: 'once'; readonly options: Options }
   | { readonly kind: 'query'; readonly query: Query }
   | { readonly kind: 'report'; readonly asJson: boolean; readonly report: () => Promise<Report> }
+  | { readonly kind: 'watch'; readonly watch: () => Promise<number> }
   | { readonly kind: 'print'; readonly text: string };
 
 /** A yargs command: its flags, and what it asks for once they are parsed. */

@@ -9,6 +9,7 @@ import { MODE } from './flags/mode.ts';
 import { listenersCommand } from './listenersCommand.ts';
 import { probeCommand } from './probeCommand.ts';
 import type { Environment } from './readFlags.ts';
+import { refusalsCommand } from './refusalsCommand.ts';
 import { runCommand } from './runCommand.ts';
 import { scanCommand } from './scanCommand.ts';
 
@@ -17,6 +18,7 @@ const COMMANDS: readonly Command[] = [
   listenersCommand,
   destinationsCommand,
   explainCommand,
+  refusalsCommand,
   scanCommand,
   probeCommand,
 ];

@@ -6,6 +6,7 @@ import { becomeProgram } from '../kernel/ownProcess.ts';
 import { namespaceByName } from '../namespaces/byName.ts';
 import type { FoundNamespace } from '../namespaces/found.ts';
 import { enterForGood, whyNotEntered } from '../namespaces/namespaceSwitcher.ts';
+import { ownNamespace } from '../namespaces/ownNamespace.ts';
 import { optional } from './flag.ts';
 
 /** Every namespace, and no namespace's name. */
@@ -33,6 +34,22 @@ export const NETNS = optional(
     return text;
   },
 );
+
+/** Of what shows events of the whole host. */
+export const NETNS_ONLY = optional(
+  {
+    group: GROUP,
+    describe:
+      'Show only network namespace NAME (as in the label netns), or that of process PID; default: all',
+  },
+  (text) => text,
+);
+
+/** The inode number of the namespace; undefined for all of them. Throws an ExporterError. */
+export function netnsInode(wanted: string | undefined, procfs: string): number | undefined {
+  if (wanted === undefined || wanted === ALL) return undefined;
+  return inNameOfFlag(() => (namespaceByName(procfs, wanted) ?? ownNamespace(procfs)).inode);
+}
 
 /**
  * Brings the calling thread into the namespace for good → how to enter it; undefined where it is there already. Threads

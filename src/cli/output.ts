@@ -7,22 +7,31 @@ import { exit } from './exit.ts';
 /** Writes to stdout, which may be a full disk or a pipe that nobody reads any more. Rejects with an ExporterError. */
 export async function print(text: string): Promise<void> {
   await new Promise<void>((resolve, reject) => {
-    process.stdout.once('error', (cause) => reject(new ExporterError('writing to stdout', { cause })));
+    const fail = (cause: unknown) => reject(new ExporterError('writing to stdout', { cause }));
+    process.stdout.once('error', fail);
     process.stdout.write(text, (error) => {
       // An error is told by the event, which would end the process if nobody listened.
-      if (!error) resolve();
+      if (error) return;
+      process.stdout.off('error', fail);
+      resolve();
     });
   });
 }
 
-/** Prints a report as JSON, or as the terminal wants it. */
-export async function show(report: Report, asJson: boolean): Promise<void> {
+/** What a command ends with whose reader has seen enough, as in `| head`: no failure, but what SIGPIPE would leave. */
+export const UNREAD = 128 + constants.signals.SIGPIPE;
+
+/** As `print`, for what may have such a reader. */
+export async function printWhileRead(text: string): Promise<void> {
   try {
-    await print(`${printReport(report, asJson, terminalOf(process.stdout, process.env))}\n`);
+    await print(text);
   } catch (error) {
-    // A reader that has seen enough, as in `| head`, is no failure: the status is what SIGPIPE would leave.
-    if (error instanceof ExporterError && errorCode(error.cause) === 'EPIPE')
-      exit(128 + constants.signals.SIGPIPE);
+    if (error instanceof ExporterError && errorCode(error.cause) === 'EPIPE') exit(UNREAD);
     throw error;
   }
+}
+
+/** Prints a report as JSON, or as the terminal wants it. */
+export async function show(report: Report, asJson: boolean): Promise<void> {
+  await printWhileRead(`${printReport(report, asJson, terminalOf(process.stdout, process.env))}\n`);
 }

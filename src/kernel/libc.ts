@@ -102,12 +102,25 @@ const POLLFD_BYTES = 8;
  * `loadLibc` does.
  */
 export function canWrite(fd: number): () => boolean {
+  return polled(fd, POLLOUT);
+}
+
+/**
+ * poll(2) of one descriptor → whether nobody can read any more what is written to it: the other end of a pipe or a socket is
+ * closed, or the terminal is gone. Throws an ExporterError as `loadLibc` does.
+ */
+export function isAbandoned(fd: number): () => boolean {
+  // POLLERR and POLLHUP are told without being asked for.
+  return polled(fd, 0);
+}
+
+function polled(fd: number, events: number): () => boolean {
   const poll = loadKoffi().load(null).func('int poll(uint8_t *, unsigned long, int)');
   // struct pollfd: int fd; short events; short revents
   const asked = new DataView(new ArrayBuffer(POLLFD_BYTES));
   const isLittle = endianness() === 'LE';
   asked.setInt32(0, fd, isLittle);
-  asked.setInt16(4, POLLOUT, isLittle);
+  asked.setInt16(4, events, isLittle);
   return () => poll(new Uint8Array(asked.buffer), 1, 0) > 0;
 }
 

@@ -30,8 +30,7 @@ export function renderTable<Row>(
   const body = rows.map((row) =>
     columns.map(
       ({ text, emphasis }): Cell => ({
-        // Names in a table are chosen by strangers: none of them may speak to the terminal.
-        text: escapeInvisible(text(row).replaceAll(/\p{Cs}/gu, '\ufffd')) || UNKNOWN,
+        text: harmless(text(row)) || UNKNOWN,
         emphasis: emphasis?.(row) ?? 'plain',
       }),
     ),
@@ -53,6 +52,11 @@ export function renderTable<Row>(
         : renderDetails(columns.filter(isDetail), cells.filter(isDetail), terminal.columns)),
     ])
     .join('\n');
+}
+
+/** Names in a table are chosen by strangers: none of them may speak to the terminal. */
+export function harmless(text: string): string {
+  return escapeInvisible(text.replaceAll(/\p{Cs}/gu, '\ufffd'));
 }
 
 interface Cell {

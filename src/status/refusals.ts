@@ -1,4 +1,4 @@
-import type { RefusalEvent } from '../snapshot/refusals.ts';
+import type { PortCall, RefusalEvent } from '../snapshot/refusals.ts';
 import { RECENT_MS } from './recentRefusals.ts';
 import type { NamespaceCall, RefusalState } from './refusalLedger.ts';
 import { REGIMES } from './regimes.ts';
@@ -70,7 +70,8 @@ function callersOf(events: readonly RefusalEvent[], epochMs: number): RefusedCal
   return [...callers.values()];
 }
 
-function errorOf(call: Pick<NamespaceCall, 'protocol' | 'scope'>): string {
+/** What the application gets, errno by name. */
+export function errorOf(call: PortCall): string {
   return (
     REGIMES.find(({ protocol, scope }) => protocol === call.protocol && scope === call.scope)?.error ?? ''
   );

@@ -329,7 +329,7 @@ describe('a question', () => {
     await expect(parseCommandLine(argv, {})).rejects.toThrow(new ExporterError(line));
   });
 
-  it.each(['listeners', 'destinations', 'explain', 'scan', 'probe'])(
+  it.each(['listeners', 'destinations', 'explain', 'refusals', 'scan', 'probe'])(
     '%s has a help of its own, in at most 100 columns',
     async (command) => {
       const help = await printed([command, '--help']);
@@ -372,12 +372,28 @@ describe('a probe', () => {
   });
 });
 
+describe('refusals', () => {
+  it('are watched for a while, or until the end', async () => {
+    for (const argv of [[], ['--for=1m'], ['--follow'], ['--netns=all', '--json']])
+      expect(await parseCommandLine(['refusals', ...argv], {})).toMatchObject({ kind: 'watch' });
+  });
+
+  it.each([
+    [['--follow', '--for=5s'], '--for: not with --follow, which ends with Ctrl-C'],
+    [['--for=0'], '--for: invalid value "0": expected a duration from 1ms to 1d'],
+    [['--for=ten'], '--for: invalid duration "ten": expected one like 500ms, 15s or 1h30m'],
+  ])('%j is one line', async (argv, line) => {
+    await expect(parseCommandLine(['refusals', ...argv], {})).rejects.toThrow(new ExporterError(line));
+  });
+});
+
 /** The compiler refuses it when a kind is missing. */
 const KINDS: Readonly<Record<Invocation['kind'], true>> = {
   run: true,
   once: true,
   query: true,
   report: true,
+  watch: true,
   print: true,
 };
 
@@ -409,7 +425,7 @@ describe('a usage error', () => {
       '-',
       '--help',
       '--no-help',
-      ...['listeners', 'destinations', 'explain', 'scan', 'probe'],
+      ...['listeners', 'destinations', 'explain', 'refusals', 'scan', 'probe'],
       ...['--json', '--limit', '--ports', '192.0.2.1:80'],
       '=',
       ':1',

@@ -17,15 +17,18 @@ describe('deploy/reference/commands.md', () => {
     expect([...PAGE.matchAll(/^\| `(\w+)` \|/gm)].map(([, name]) => name)).toEqual(names);
   });
 
-  it.each([['listeners'], ['destinations'], ['explain'], ['scan', '--ports=1'], ['probe', '127.0.0.1', '1']])(
-    'names the fields of %s --json',
-    async (command, ...words) => {
-      const { stdout } = await run([command, ...words, '--json']);
-      const [row = ''] = new RegExp(`^\\| \`${command}\` \\|.*$`, 'm').exec(PAGE) ?? [];
-      const documented = new Set(row.match(/\w+/g));
-      expect(Object.keys(JSON.parse(stdout)).filter((field) => !documented.has(field))).toEqual([]);
-    },
-  );
+  it.each([
+    ...[['listeners'], ['destinations'], ['explain'], ['refusals', '--for=1ms', `--netns=${process.pid}`]],
+    ...[
+      ['scan', '--ports=1'],
+      ['probe', '127.0.0.1', '1'],
+    ],
+  ])('names the fields of %s --json', async (command = '', ...words) => {
+    const { stdout } = await run([command, ...words, '--json']);
+    const [row = ''] = new RegExp(`^\\| \`${command}\` \\|.*$`, 'm').exec(PAGE) ?? [];
+    const documented = new Set(row.match(/\w+/g));
+    expect(Object.keys(JSON.parse(stdout)).filter((field) => !documented.has(field))).toEqual([]);
+  });
 });
 
 it.each(['README.md', 'deploy/reference/commands.md'])(
@@ -36,7 +39,7 @@ it.each(['README.md', 'deploy/reference/commands.md'])(
     expect(shown.length).toBeGreaterThan(0);
     for (const [line, words = ''] of shown) {
       const { kind } = await parseCommandLine(words.trim().split(' ').filter(Boolean), {});
-      expect(['query', 'report', 'run', 'once'], line).toContain(kind);
+      expect(['query', 'report', 'watch', 'run', 'once'], line).toContain(kind);
     }
   },
 );

@@ -160,7 +160,11 @@ export function livingIn(group: number | undefined): string[] {
   });
 }
 
-function start(args: readonly string[], { nodeFlags = [], launcher = [], main = MAIN, env = {}, uid }: How) {
+/** The built program, which ends with the test file at the latest. */
+export function start(
+  args: readonly string[],
+  { nodeFlags = [], launcher = [], main = MAIN, env = {}, uid }: How,
+) {
   accessSync(main);
   const command = [...launcher, process.execPath, ...nodeFlags, main, ...args];
   const child = spawn(command[0] ?? '', command.slice(1), {
