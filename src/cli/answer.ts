@@ -3,6 +3,7 @@ import { type Logger, silentLogger } from '../base/logger.ts';
 import { loadLibc } from '../kernel/libc.ts';
 import { NamespaceSwitcher, whyNoneIsEntered } from '../namespaces/namespaceSwitcher.ts';
 import type { Report } from '../reports/report.ts';
+import { openRefusalReports } from '../sampling/refusalReports.ts';
 import type { SamplingOptions } from '../sampling/samplingOptions.ts';
 import { openSession, type SamplingSession } from '../sampling/session.ts';
 import { CollectorReporter } from '../supervisor/collectorReporter.ts';
@@ -54,6 +55,12 @@ function askedOf(
       reporter.report(snapshot);
       const [own, ...others] = snapshot.namespaces;
       return [whole(own), ...others];
+    },
+    countRefusals(netns) {
+      const { netnsOf, ownerOf } = session.names;
+      const only: typeof netnsOf = (inode, kernelId) =>
+        netnsOf(inode, kernelId) === netns ? netns : undefined;
+      return openRefusalReports(sampling, { netnsOf: only, ownerOf }, silentLogger);
     },
     pathOf: (netns) => entered ?? session.pathOf(netns),
     lookElsewhere(find) {

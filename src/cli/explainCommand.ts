@@ -6,12 +6,14 @@ import type { Explained, ExplainedDestination, KnownElsewhere } from '../reports
 import { explainReport } from '../reports/explainReport.ts';
 import type { NamedHolders } from '../snapshot/owners.ts';
 import { explainCommand as commandFor } from '../status/explainCommand.ts';
+import { leastRatioOf } from '../status/level.ts';
 import { regimesOf } from '../status/regimes.ts';
 import { nearnessOf, worstOf } from '../status/worst.ts';
 import type { Command } from './command.ts';
 import type { Asked } from './query.ts';
 import { QUERY_FLAGS, queryInvocation } from './queryOptions.ts';
 import { readFlags } from './readFlags.ts';
+import { countRefused } from './refusedNow.ts';
 import { type Endpoint, parseEndpoint } from './values.ts';
 import { isWhole, type WholeNamespace } from './wholeNamespace.ts';
 
@@ -27,13 +29,15 @@ export const explainCommand: Command = {
     const named = commandLine['destination'];
     const wanted = named === undefined ? undefined : parseWanted(String(named));
     const values = readFlags(QUERY_FLAGS, commandLine, environment);
-    return queryInvocation(values, (asked) => {
+    return queryInvocation(values, async (asked) => {
       const [own, ...others] = asked.sample();
       const candidates = [own, ...others.filter(isWhole)];
       const namespace =
         wanted === undefined ? worstNamespace(own, candidates) : fullestNamespace(own, candidates, wanted);
+      const counting = isNear(namespace, wanted) ? countRefused(asked, namespace.netns) : undefined;
       return explainReport({
         ...explained(namespace, wanted, asked),
+        refused: await counting?.counted(),
         isNetnsNamed: values.netns !== undefined,
         elsewhere: wanted === undefined ? [] : elsewhereOf(namespace, candidates, wanted, asked),
       });
@@ -50,7 +54,7 @@ function explained(
   namespace: WholeNamespace,
   wanted: Wanted | undefined,
   { session, pathOf }: Asked,
-): Omit<Explained, 'isNetnsNamed' | 'elsewhere'> {
+): Omit<Explained, 'isNetnsNamed' | 'elsewhere' | 'refused'> {
   const { netns } = namespace;
   const { tcp, udp, range } = namespace.results;
   const destination = fullestOf(namespace, wanted);
@@ -62,6 +66,12 @@ function explained(
     processes: destination === undefined ? NO_PROCESSES : session.processesOf(holders, PROCESS_BUDGET_MS),
     worst: worstOf(regimesOf(namespace)),
   };
+}
+
+/** Whether calls may be refused at times. Where not, it is not worth waiting for one. */
+function isNear(namespace: WholeNamespace, wanted: Wanted | undefined): boolean {
+  const worst = worstOf(regimesOf(namespace))?.numbers.ratio ?? 0;
+  return Math.max(worst, fullestOf(namespace, wanted)?.ratio ?? 0) >= leastRatioOf('near');
 }
 
 /** The fullest one: several source addresses may be connected to it. */

@@ -1,4 +1,5 @@
 import type { Report } from '../reports/report.ts';
+import type { RefusalReports } from '../sampling/refusalReports.ts';
 import type { SamplingSession } from '../sampling/session.ts';
 import type { NamespaceSnapshot } from '../snapshot/snapshot.ts';
 import type { Options } from './options.ts';
@@ -25,6 +26,11 @@ export interface Asked {
    * missing.
    */
   sample(): readonly [WholeNamespace, ...NamespaceSnapshot[]];
+  /**
+   * The kernel counts the refused calls of a sampled namespace from now on; undefined where it may or can not. Whoever asks
+   * closes it.
+   */
+  countRefusals(netns: string): RefusalReports | undefined;
   /** A file to enter a sampled namespace by; undefined for the one that the shell is in, as far as one can know. */
   pathOf(netns: string): string | undefined;
   /** Whatever is found in a sample of the other namespaces; a text: why they cannot be looked into. */

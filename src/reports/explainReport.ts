@@ -18,6 +18,7 @@ import {
   sysctlTable,
   timeWaitRelease,
 } from './explainTables.ts';
+import { refusedNow, refusedNowData, refusedNowTable } from './refusedNow.ts';
 import { type Remedy, remediesFor } from './remedies.ts';
 import type { Report } from './report.ts';
 import { emphasisOfRatio, styled } from './style.ts';
@@ -47,6 +48,7 @@ export function explainReport(explained: Explained): Report {
       capacity: tcp.capacity,
       range,
       otherCalls: { tcpBind: tcp.bind, udpConnect: udp.connect, udpBind: udp.bind },
+      refusals: refusedNowData(explained),
       elsewhere: known.map(withCommandLine),
       remedies: remedies.map(withCommandLine),
     },
@@ -54,6 +56,7 @@ export function explainReport(explained: Explained): Report {
     text: (terminal) =>
       [
         heading(explained, terminal),
+        refusedNowTable(explained, terminal),
         elsewhereTable(known, terminal),
         ...(known.length === 0
           ? []
@@ -108,6 +111,7 @@ function heading(explained: Explained, terminal: Terminal): string {
   return [
     styled(title(explained), 'heading', terminal),
     ...paragraph(verdict(explained), terminal).map((line) => styled(line, emphasis, terminal)),
+    ...refusedNow(explained, terminal),
     ...(others > 0
       ? paragraph(
           `From ${counted(others, 'other source address or device', 'other source addresses or devices')} it is less full.`,

@@ -5,6 +5,7 @@ import type { UdpSnapshot } from '../aggregate/udp.ts';
 import type { SocketProcesses } from '../owners/socketProcesses.ts';
 import type { NamedHolders } from '../snapshot/owners.ts';
 import type { WorstRegime } from '../status/worst.ts';
+import type { Refused } from './refusedCalls.ts';
 
 /** Without a local address nobody is connected to it; without a remote one it is any that nobody is connected to. */
 export type ExplainedDestination = Omit<Destination, 'localAddress' | 'remoteAddress' | 'remotePort'> & {
@@ -37,6 +38,8 @@ export interface Explained {
   readonly range: RangeSnapshot;
   /** Of the namespace's four ways to be given a port the worst. */
   readonly worst: WorstRegime | undefined;
+  /** Calls of the namespace that were refused meanwhile; undefined where that was not counted. */
+  readonly refused: Refused | undefined;
   /** Other namespaces that know the destination, the fullest first; a text: why they could not be looked into. */
   readonly elsewhere: readonly KnownElsewhere[] | string;
 }

@@ -4,11 +4,13 @@ import { expect, it, onTestFinished } from 'vitest';
 import { newCgroups, UNIQUE } from '../live/support/cgroups.ts';
 import { newWorld, times } from '../live/support/exact.ts';
 import { NamedNamespace } from '../live/support/namedNamespace.ts';
-import { describeInCgroups, describeLive } from '../live/support/privilege.ts';
-import { SERVER_PORT, untilRefused } from '../live/support/world.ts';
+import { describeInCgroups, describeLive, describeOverBpf } from '../live/support/privilege.ts';
+import { SERVER_PORT, untilRefused, type World } from '../live/support/world.ts';
+import { missingNobody, NOBODY } from './support/needs.ts';
 import { type How, run } from './support/program.ts';
 
 interface Explained {
+  readonly refusals?: { readonly refused: number };
   readonly destination: {
     readonly available: number;
     readonly availableAtMost: number;
@@ -147,5 +149,53 @@ describeInCgroups('who holds the ports of a destination', () => {
     for (const fd of open) world.abort(fd);
     const { succeeded } = untilRefused(() => world.connect('127.0.0.2'));
     expect(succeeded).toBe(destination.available + 40);
+  });
+});
+
+describeOverBpf('whether calls are refused now', () => {
+  const SETUP = { range: [40_000, 40_009] } as const;
+  const TO = `127.0.0.2:${SERVER_PORT}`;
+
+  /** Calls that are refused, until the test ends. */
+  function refuseOn(world: World): void {
+    const refuse = () => expect(() => world.connect('127.0.0.2')).toThrow('EADDRNOTAVAIL');
+    const timer = setInterval(refuse, 20);
+    onTestFinished(() => clearInterval(timer));
+  }
+
+  it('is counted for a second where no port is left, with who was refused last', async () => {
+    const world = newWorld(SETUP);
+    times(10, () => world.connect('127.0.0.2'));
+    refuseOn(world);
+    for (const args of [[], [TO], [TO, `--netns=${process.pid}`]]) {
+      const { refusals } = await explain(args);
+      expect(refusals).toMatchObject({
+        ...{ likely: 0, toThisDestination: refusals?.refused },
+        most: [{ remoteAddress: '127.0.0.2', last: { pid: process.pid } }],
+      });
+      expect(refusals?.refused).toBeGreaterThan(10);
+    }
+    const { stdout } = await run(['explain']);
+    expect(stdout).toMatch(/^\d+ .*calls were refused in 1s, \d+ of them to this .* refusals --follow$/m);
+    expect(stdout).toContain(`/${process.pid} `);
+  });
+
+  it('is said too where none is', async () => {
+    const world = newWorld(SETUP);
+    times(9, () => world.connect('127.0.0.2'));
+    expect((await explain()).refusals).toMatchObject({ refused: 0, toThisDestination: 0, most: [] });
+    expect((await run(['explain'])).stdout).toMatch(
+      /^No .*calls were refused in 1s; to watch: port-exporter /m,
+    );
+  });
+
+  it('is not asked where it is far from that, nor where BPF is not wanted, nor of who may not', async () => {
+    const world = newWorld(SETUP);
+    times(7, () => world.connect('127.0.0.2'));
+    expect(await explain()).not.toHaveProperty('refusals');
+    times(3, () => world.connect('127.0.0.2'));
+    expect(await explain(['--sample.source=netlink'])).not.toHaveProperty('refusals');
+    if (missingNobody === undefined)
+      expect(await explain([], { uid: NOBODY })).not.toHaveProperty('refusals');
   });
 });

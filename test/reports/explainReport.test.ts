@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { explainReport } from '../../src/reports/explainReport.ts';
+import { RefusalTally } from '../../src/status/refusalTally.ts';
 import type { WorstRegime } from '../../src/status/worst.ts';
+import { ALL_CALLS, refusedConnects, report } from '../status/refusals.ts';
 import { lines, terminal } from './reports.ts';
 import { certain, DESTINATION, explained, json, NOBODY_CONNECTED, PROCESSES } from './samples.ts';
 
@@ -81,6 +83,34 @@ describe('an explanation', () => {
     expect(lines(explainReport(explained({ destination: none })))[1]).toBe(
       'between 0 and 1 of 95 ports left (98.9 to 100.0 % used): the next connect() may fail with EADDRNOTAVAIL.',
     );
+  });
+
+  it('says whether calls are refused now, where that was counted, and whose', () => {
+    const tally = new RefusalTally();
+    const refused = { durationMs: 1003, counted: ALL_CALLS, tally };
+    const { netns, ...whole } = { ...certain(), refused };
+    const told = (isNetnsNamed = false) =>
+      lines(explainReport({ ...whole, netns, isNetnsNamed })).slice(2, 7);
+    expect(told()[0]).toBe('No calls were refused in 1s; to watch: port-exporter refusals --follow');
+    tally.take(refusedConnects(3), 0);
+    const { remoteAddress = '', remotePort = 0 } = whole.destination;
+    const to = { localAddress: '192.0.2.10', remoteAddress, remotePort };
+    tally.take(
+      report({ refused: [{ ...ALL_CALLS[0], netns, count: 9 }], destinations: [{ netns, count: 9, ...to }] }),
+      0,
+    );
+    expect(told(true)).toEqual([
+      `12 calls were refused in 1s, 9 of them to this destination; to watch: port-exporter refusals --follow --netns=${netns}`,
+      '',
+      'REFUSED  CALL         FROM        TO               LAST PROCESS  OWNER',
+      '      9  tcp_connect  192.0.2.10  203.0.113.7:443  -             -',
+      '      3  tcp_connect  10.0.0.5    10.0.0.9:443     curl/4711     web.service',
+    ]);
+    expect(json(explainReport({ ...whole, netns }))['refusals']).toMatchObject({
+      ...{ refused: 12, toThisDestination: 9 },
+      most: [{ count: 9 }, { count: 3, last: { process: 'curl', pid: 4711, owner: 'web.service' } }],
+    });
+    expect(json(explainReport(certain()))).not.toHaveProperty('refusals');
   });
 
   it('says so where another call is worse', () => {

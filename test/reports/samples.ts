@@ -84,6 +84,7 @@ export function explained(more: Partial<Explained> = {}): Explained {
     holders: HOLDERS,
     processes: PROCESSES,
     worst: undefined,
+    refused: undefined,
     elsewhere: [],
     tcp: whole,
     udp,
