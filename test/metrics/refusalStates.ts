@@ -1,24 +1,15 @@
 import type { RefusalReport } from '../../src/snapshot/refusals.ts';
 import { RefusalLedger, type RefusalState } from '../../src/status/refusalLedger.ts';
+import { report } from '../status/refusals.ts';
 
 export const CONNECT = { protocol: 'tcp', scope: 'connect' } as const;
 export const BIND = { protocol: 'tcp', scope: 'bind' } as const;
 
 /** Nothing happened, and only connect() of TCP is counted. */
-export const QUIET: RefusalReport = {
+export const QUIET = report({
   counted: [CONNECT],
   obstacles: ['TCP bind(): the kernel cannot trace functions'],
-  refused: [],
-  likely: [],
-  failures: [],
-  destinations: [],
-  destinationFailures: [],
-  owners: [],
-  events: [],
-  lost: { namespaces: 0, destinations: 0, owners: 0 },
-  leftOut: 0,
-  interruptions: [],
-};
+});
 
 const TO_DB = { netns: 'host', localAddress: '10.0.0.5', remoteAddress: '10.0.0.9', remotePort: 5432 };
 
