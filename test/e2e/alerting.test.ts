@@ -1,13 +1,16 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { describe, expect, vi } from 'vitest';
 import { parse, stringify } from 'yaml';
 import { DEPLOY } from '../deploy/ruleFile.ts';
 import { newWorld, times } from '../live/support/exact.ts';
 import { SLOWNESS } from '../live/support/kernel.ts';
 import { NamedNamespace } from '../live/support/namedNamespace.ts';
-import { describeLive } from '../live/support/privilege.ts';
-import { untilRefused } from '../live/support/world.ts';
+import { describeLive, describeOverBpf } from '../live/support/privilege.ts';
+import { SERVER_PORT, untilRefused } from '../live/support/world.ts';
 import { Alertmanager } from './support/alertmanager.ts';
 import { itNeeding, missingTool } from './support/needs.ts';
 import { newDirectory } from './support/procfs.ts';
@@ -16,6 +19,9 @@ import { Prometheus } from './support/prometheus.ts';
 import { Webhook } from './support/webhook.ts';
 
 vi.setConfig({ testTimeout: 240_000 * SLOWNESS });
+const REFUSED_PROGRAM = fileURLToPath(new URL('../live/support/refusing.mjs', import.meta.url));
+/** Instead of five minutes. */
+const RECENT_SECONDS = 5;
 const missing = missingTool('prometheus') ?? missingTool('prometheus-alertmanager');
 
 describeLive('A real Prometheus and Alertmanager, with what is deployed but faster', () => {
@@ -27,11 +33,12 @@ describeLive('A real Prometheus and Alertmanager, with what is deployed but fast
       namespace.inside((world) => times(10, () => world.connect('127.0.0.2')));
       const daemon = await Daemon.started([
         ...['--sample.interval=1s', '--sample.max-duty=1', '--peak.window=2s'],
-        `--namespaces=${namespace.name}`,
+        // What is calculated alone: a refusal would say it first.
+        ...[`--namespaces=${namespace.name}`, '--no-refusals'],
       ]);
       const webhook = await Webhook.started();
       const alertmanager = await Alertmanager.started(fasterRoutes(webhook.url));
-      const prometheus = await Prometheus.started(fasterScrapes(daemon.port, alertmanager.address));
+      const prometheus = await Prometheus.started(fasterScrapes(daemon.port, [alertmanager.address]));
 
       const here = `netns="${namespace.name}"`;
       const samples = async (query: string) => {
@@ -191,6 +198,102 @@ describeLive('A real Prometheus and Alertmanager, with what is deployed but fast
   });
 });
 
+describeOverBpf('A real Prometheus and Alertmanager, with what is deployed but faster', () => {
+  /** The exporter asks the kernel several times a second. */
+  const EXPOSED_WITHIN_SECONDS = SLOWNESS;
+  const INTERVAL_SECONDS = 2;
+  const isAbout =
+    (status: string) =>
+    ({ path, alerts }: Webhook['received'][number]) =>
+      path === '/on-call' &&
+      alerts.some((one) => one.labels['alertname'] === 'PortRefused' && one.status === status);
+
+  itNeeding(missing, 'wake somebody at the first refused call, and say when it is over', async () => {
+    const namespace = new NamedNamespace({ range: [40000, 40003] });
+    const taken: number[] = [];
+    namespace.inside((world) => times(4, () => taken.push(world.connect('127.0.0.1'))));
+    const daemon = await Daemon.started([
+      ...['--sample.interval=1s', '--sample.max-duty=1', '--peak.window=2s'],
+      `--namespaces=${namespace.name}`,
+    ]);
+    const webhook = await Webhook.started();
+    const alertmanager = await Alertmanager.started(fasterRoutes(webhook.url));
+    const prometheus = await Prometheus.started(
+      fasterScrapes(daemon.port, [alertmanager.address], INTERVAL_SECONDS),
+    );
+    const here = `netns="${namespace.name}"`;
+    const rangeOf = async (selector: string) => {
+      const { result } = await prometheus.ask<{ result: Range[] }>(
+        `query?query=${encodeURIComponent(`${selector}[10m]`)}`,
+      );
+      return result.flatMap(({ values }) => values);
+    };
+    const refusals = () => rangeOf(`port_refusals_total{${here},protocol="tcp",scope="connect"}`);
+    const refused = async () =>
+      (await alertmanager.alerts()).filter(({ labels }) => labels['alertname'] === 'PortRefused');
+
+    // All ports are taken, which is calculated, and nobody was refused one, for longer than a refusal is recent.
+    await until(async () => {
+      const alerts = await alertmanager.alerts();
+      const states = alerts.map((alert) => [alert.labels['alertname'], alert.status.state]);
+      expect(states).toContainEqual(['PortExhausted', 'active']);
+      expect((await refusals()).length).toBeGreaterThan(RECENT_SECONDS / INTERVAL_SECONDS + 1);
+    });
+    expect(new Set((await refusals()).map(([, count]) => count))).toEqual(new Set(['0']));
+    expect(await refused()).toEqual([]);
+
+    const program = namespace.inside(() =>
+      spawn(process.execPath, [REFUSED_PROGRAM, '127.0.0.1', String(SERVER_PORT), '1']),
+    );
+    await once(program, 'close');
+    const refusedAt = Date.now() / 1000;
+
+    const labels = {
+      alertname: 'PortRefused',
+      severity: 'critical',
+      job: 'port-exporter',
+      instance: `127.0.0.1:${daemon.port}`,
+      netns: namespace.name,
+      protocol: 'tcp',
+      scope: 'connect',
+    };
+    await until(async () => {
+      expect(await refused()).toEqual([expect.objectContaining({ labels })]);
+      const states = (await alertmanager.alerts()).map(({ labels, status }) => [
+        labels['alertname'],
+        status.state,
+      ]);
+      expect(states).toContainEqual(['PortRefused', 'active']);
+      expect(states).toContainEqual(['PortExhausted', 'suppressed']);
+    });
+    const [alert] = await refused();
+    expect(alert?.annotations['summary']).toBe(
+      `TCP connect() failed with EADDRNOTAVAIL on ${labels.instance} (${labels.netns}): no ephemeral port was left`,
+    );
+    expect(alert?.annotations['description']).toMatch(
+      /^The kernel refused TCP connect\(\) in network namespace .* Calls refused in the last 5 minutes: 1\. The owner refused most is \S+\. Now 0 more calls succeed\.( Since 20\d\d-\d\d-\d\d \S+ \+0000 UTC\.)? The destination refused most is 127\.0\.0\.1 port 8001, from 127\.0\.0\.1\. Follow the refused calls there \(port-exporter refusals --follow\), and explain them: port-exporter explain 127\.0\.0\.1:8001 --netns='\S+'$/,
+    );
+    expect(alert?.annotations['runbook_url']).toMatch(/runbooks\.md#portrefused$/);
+    await until(() => expect(webhook.received.filter(isAbout('firing'))).not.toEqual([]));
+
+    // The first scrape after the call has it, and the first evaluation after that scrape fires, without waiting.
+    const firing = await rangeOf(`ALERTS{${here},alertname="PortRefused",alertstate="firing"}`);
+    expect(await rangeOf(`ALERTS{${here},alertname="PortRefused",alertstate="pending"}`)).toEqual([]);
+    const counted = await refusals();
+    const seen = counted.findIndex(([, count]) => count === '1');
+    const [scrapedAt = Number.NaN, firedAt = Number.NaN] = [counted[seen]?.[0], firing[0]?.[0]];
+    expect(counted[seen - 1]?.[0]).toBeLessThan(refusedAt + EXPOSED_WITHIN_SECONDS);
+    expect(firedAt - scrapedAt).toBeGreaterThanOrEqual(0);
+    expect(firedAt - scrapedAt).toBeLessThan(INTERVAL_SECONDS + 0.1 * SLOWNESS);
+
+    namespace.inside((world) => taken.forEach((fd) => void world.abort(fd)));
+    await until(async () => {
+      expect(await refused()).toEqual([]);
+      expect(webhook.received.filter(isAbout('resolved'))).not.toEqual([]);
+    });
+  });
+});
+
 describe('Alertmanager, with what is deployed', () => {
   itNeeding(missingTool('prometheus-alertmanager'), 'says each thing once', async () => {
     const alertmanager = await Alertmanager.started(deployed('alertmanager.yml'));
@@ -214,18 +317,33 @@ describe('Alertmanager, with what is deployed', () => {
       of('PortBindRunningOut', 'bind', tcp),
       of('PortCanaryRefused', 'bind', { ...tcp, family: 'ipv6' }),
       of('PortCanaryRefused', 'bind', { ...tcp, netns: 'pod', family: 'ipv6' }),
+      // Of the same kind of call in the same namespace, and else.
+      of('PortRefused', 'refused', { ...tcp, scope: 'connect' }),
+      of('PortExhausted', 'refused', { ...tcp, scope: 'connect' }),
+      of('PortExhaustionImminent', 'refused', { ...tcp, scope: 'connect' }),
+      of('PortBindRunningOut', 'refused', { ...tcp, scope: 'bind' }),
+      of('PortUdpExhaustionImminent', 'refused', { ...udp, scope: 'connect' }),
+      of('PortExhausted', 'refused', { ...tcp, netns: 'pod', scope: 'connect' }),
+      of('PortProbeNoLocalPort', 'refused', { target: 'gateway' }),
+      of('PortRefused', 'refused bind', { ...tcp, scope: 'bind' }),
+      of('PortBindRunningOut', 'refused bind', { ...tcp, scope: 'bind' }),
+      of('PortProbeNoLocalPort', 'refused bind', { target: 'gateway' }),
     );
     await until(async () => {
       const alerts = await alertmanager.alerts();
-      expect(alerts).toHaveLength(12);
+      expect(alerts).toHaveLength(22);
       const unsaid = alerts.filter(({ status }) => status.state === 'suppressed');
       const ids = unsaid.map(({ labels }) =>
         [labels['alertname'], labels['instance'], labels['netns'], labels['protocol']].join(' ').trim(),
       );
       expect(ids.toSorted()).toEqual([
+        'PortBindRunningOut refused bind host tcp',
         'PortCanaryRefused bind host tcp',
         'PortCanaryRefused udp host udp',
+        'PortExhausted refused host tcp',
+        'PortExhaustionImminent refused host tcp',
         'PortProbeNoLocalPort full',
+        'PortProbeNoLocalPort refused',
       ]);
     });
   });
@@ -263,8 +381,12 @@ function deployed(file: string): string {
   return readFileSync(`${DEPLOY}/prometheus/${file}`, 'utf8');
 }
 
-/** What is deployed, scraping and evaluating every second, with the deployed rules but for what they wait for. */
-function fasterScrapes(exporterPort: number, ...alertmanagers: string[]): string {
+/** What is deployed, scraping and evaluating every second or so, with the deployed rules but for what they wait for. */
+function fasterScrapes(
+  exporterPort: number,
+  alertmanagers: readonly string[] = [],
+  intervalSeconds = 1,
+): string {
   const rules = join(newDirectory(), 'rules.yml');
   writeFileSync(
     rules,
@@ -272,12 +394,20 @@ function fasterScrapes(exporterPort: number, ...alertmanagers: string[]): string
       .replaceAll(/^( +for:) .*$/gm, '$1 2s')
       .replaceAll(/^( +keep_firing_for:) .*$/gm, '$1 2s')
       .replaceAll('[1m]', '[2s]')
+      // How long a refused call is recent.
+      .replaceAll('[5m]', `[${RECENT_SECONDS}s]`)
+      .replaceAll('offset 5m', `offset ${RECENT_SECONDS}s`)
+      .replaceAll('< 300)', `< ${RECENT_SECONDS})`)
       .replaceAll(/^ +interval: .*$/gm, ''),
   );
   const config = parse(deployed('prometheus.yml'));
   const [scrape] = config.scrape_configs;
   return stringify({
-    global: { ...config.global, scrape_interval: '1s', evaluation_interval: '1s' },
+    global: {
+      ...config.global,
+      scrape_interval: `${intervalSeconds}s`,
+      evaluation_interval: `${intervalSeconds}s`,
+    },
     rule_files: [rules],
     alerting: { alertmanagers: [{ static_configs: [{ targets: alertmanagers }] }] },
     scrape_configs: [{ ...scrape, static_configs: [{ targets: [`127.0.0.1:${exporterPort}`] }] }],
