@@ -15,6 +15,7 @@ import { listenersRow } from './rows/listeners.ts';
 import { namespacesRow } from './rows/namespaces.ts';
 import { ownersRow } from './rows/owners.ts';
 import { probesRow } from './rows/probes.ts';
+import { refusalsRow } from './rows/refusals.ts';
 import { regimesRow } from './rows/regimes.ts';
 import { socketsRow } from './rows/sockets.ts';
 import { dashboardVariables } from './variables.ts';
@@ -48,6 +49,7 @@ export function dashboardJson(): string {
 function rows() {
   return [
     fleetRow(),
+    refusalsRow(),
     regimesRow(),
     destinationsRow(),
     blockedPortsRow(),

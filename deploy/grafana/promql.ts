@@ -23,3 +23,13 @@ export function chosen(metric: string, ...matchers: readonly string[]): string {
 export function highest(count: number, vector: string): string {
   return `${vector} and topk(${count}, max_over_time((${vector})[$__range:$__interval] @ end()))`;
 }
+
+/**
+ * By how much counters have grown in the range shown. increase() would leave out what a series began with: a destination has
+ * none before it is refused. Counted from 0 after a restart, and where nothing is known of before.
+ *
+ * @param counter an instant vector selector
+ */
+export function grown(counter: string): string {
+  return `(${counter} - (last_over_time(${counter}[15m] offset $__range) <= ${counter} or 0 * ${counter}))`;
+}

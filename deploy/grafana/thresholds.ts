@@ -35,6 +35,12 @@ export const NONE_WANTED_STEPS: Threshold[] = [
   { value: 1, color: 'red' },
 ];
 
+/** Of a rate that should be 0: once in a quarter of an hour is too often. */
+export const NONE_REFUSED_STEPS: Threshold[] = [
+  { value: null, color: 'green' },
+  { value: 0.001, color: 'red' },
+];
+
 /** Of a 1 that should be. */
 export const WANTED_STEPS: Threshold[] = [
   { value: null, color: 'red' },
