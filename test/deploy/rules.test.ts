@@ -123,7 +123,7 @@ describe('What rules and runbooks name', () => {
     expect(commands.length).toBeGreaterThan(ALERTS.length / 2);
     for (const [line, words = ''] of commands) {
       const { kind } = await parseCommandLine(words.trim().split(' ').filter(Boolean), {});
-      expect(['query', 'report', 'run', 'once'], line).toContain(kind);
+      expect(['query', 'report', 'run', 'once', 'watch'], line).toContain(kind);
     }
   });
 });
