@@ -1,6 +1,6 @@
 /**
  * What to test on every kernel: that available is what it still gives, that nothing is missed beside sockets that come and go,
- * and that one that is locked down is read all the same.
+ * that each refused call is counted, and that one that is locked down is read all the same.
  */
 const PROMISES = [
   ...[
@@ -10,9 +10,13 @@ const PROMISES = [
     'canary',
     'churn',
     'connect',
+    'connectFailures',
     'devices',
     'everything',
+    'holders',
     'range',
+    'refusals',
+    'refusedBinds',
     'timeWait',
     'udp',
   ].map((name) => `test/live/${name}.test.ts`),
