@@ -14,6 +14,9 @@ export const KERNEL_TELLS_BLOCKED = READS_BUCKETS || kernelAtLeast(6, 3);
 /** The programs that walk the kernel's tables need what it has since 6.1. */
 export const BPF_READS_TABLES = kernelAtLeast(6, 1);
 
+/** Before, nothing leads to the table of UDP. */
+export const BPF_READS_UDP = kernelAtLeast(6, 2);
+
 /** IP_LOCAL_PORT_RANGE: a socket may choose from a part of the range since 6.3. */
 export const HAS_LOCAL_PORT_RANGE = kernelAtLeast(6, 3);
 
