@@ -216,6 +216,20 @@ describeOverBpf('What the bind buckets say is what the kernel gives', () => {
     it.each(CASES)('$what', prove);
     it.runIf(HAS_LOCAL_PORT_RANGE).each(WITH_PORT_RANGES)('$what', prove);
   });
+
+  // Before 6.8 in a list of its own.
+  it('TIME_WAIT on a link-local address, whose bind() looks at devices', async () => {
+    const world = newWorld({ twReuse: 0 });
+    const address = `fe80::a%${DEVICES.da}`;
+    addDevices();
+    world.listen('::', SERVER_PORT);
+    follow(world, [
+      { do: 'connect', to: address, port: SERVER_PORT, client: { served: true }, count: 10 },
+      { do: 'close', how: 'client first', share: 1 },
+    ]);
+    const drives = [bindsOn('da', address), bindsWildcard('::')];
+    expect(await expectGiven(world, newExporter(OVER_BPF), drives)).toEqual([90, 90]);
+  });
 });
 
 /** Of each of these lists a mixture is asked for one that is in use. */

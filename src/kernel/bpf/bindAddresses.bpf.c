@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
-// Every address that a port of its namespace's ephemeral range is bound on, by bhash2 (net/ipv4/inet_hashtables.c): KIND_ADDRESS with family, local address
-// and port, and l3mdev in remote[0]. Where it matters which device a socket is bound to (wildcards, link-local addresses,
-// VRFs), one for each socket, with its device and FLAG_V6ONLY; else one for all, without.
+// Every address that a port of its namespace's ephemeral range is bound on, by bhash2 (net/ipv4/inet_hashtables.c): KIND_ADDRESS
+// with family, local address and port, and l3mdev in remote[0]. Where it matters which device a socket is bound to (wildcards,
+// link-local addresses, VRFs), one for each socket, with its device and FLAG_V6ONLY; else one for all, without.
 #include "walk.h"
 
 static __always_inline void fill_address(struct record *r, struct env *e, struct inet_bind2_bucket *bucket)
@@ -18,16 +18,12 @@ static __always_inline void fill_address(struct record *r, struct env *e, struct
 	r->remote[0] = BPF_CORE_READ(bucket, l3mdev);
 }
 
+// A socket, or one in TIME_WAIT, which begins with a sock_common too: e->link is where in it the list goes through.
 static long each_holder(__u32 i, struct env *e)
 {
-	struct sock___old *old;
-	struct sock *sk;
+	struct sock *sk = (void *)((char *)e->owner - e->link);
 	struct record *r;
 	if (!e->owner) return 1;
-	if (bpf_core_field_exists(struct sock___old, sk_bind2_node)) {
-		old = (void *)((char *)e->owner - bpf_core_field_offset(struct sock___old, sk_bind2_node));
-		sk = (void *)old;
-	} else sk = (void *)((char *)e->owner - bpf_core_field_offset(struct sock_common, skc_bind_node));
 	bpf_probe_read_kernel(&e->owner, sizeof e->owner, e->owner);
 	r = next_record(e);
 	if (!r) return is_full(e);
@@ -53,6 +49,7 @@ static __always_inline int needs_holders(struct inet_bind2_bucket *bucket)
 static long each_bound_address(__u32 i, struct env *e)
 {
 	struct inet_bind2_bucket *bucket = (void *)((char *)e->at - bpf_core_field_offset(struct inet_bind2_bucket, node));
+	struct inet_bind2_bucket___old *old = (void *)bucket;
 	struct record *r;
 	__u16 port;
 	if (!e->at) {
@@ -66,7 +63,14 @@ static long each_bound_address(__u32 i, struct env *e)
 	if (needs_holders(bucket)) {
 		e->inner = bucket;
 		e->owner = BPF_CORE_READ(bucket, owners.first);
+		e->link = bpf_core_field_offset(struct sock_common, skc_bind_node);
+		if (bpf_core_field_exists(struct sock___old, sk_bind2_node)) e->link = bpf_core_field_offset(struct sock___old, sk_bind2_node);
 		bpf_loop(LONGEST_CHAIN, each_holder, e, 0);
+		if (bpf_core_field_exists(old->deathrow) && !e->is_full) {
+			e->owner = BPF_CORE_READ(old, deathrow.first);
+			e->link = bpf_core_field_offset(struct inet_timewait_sock___old, tw_bind2_node);
+			bpf_loop(LONGEST_CHAIN, each_holder, e, 0);
+		}
 	} else {
 		r = next_record(e);
 		if (r) fill_address(r, e, bucket);

@@ -95,8 +95,8 @@ struct inet_bind2_bucket {
 	struct hlist_node bhash_node;
 	struct hlist_head owners;
 } KERNEL;
-// Before 6.8 an IPv4 address is not mapped, and what hangs in the bucket hangs by another node.
-struct inet_bind2_bucket___old { unsigned short family; } KERNEL;
+// Before 6.8 an IPv4 address is not mapped, and what hangs in the bucket hangs by another node: TIME_WAIT in a list of its own.
+struct inet_bind2_bucket___old { unsigned short family; struct hlist_head deathrow; } KERNEL;
 
 struct sock_common {
 	union { struct { __be32 skc_daddr; __be32 skc_rcv_saddr; }; };
@@ -138,6 +138,7 @@ struct udp_hslot { union { struct hlist_head head; }; } KERNEL;
 struct udp_table { struct udp_hslot *hash; unsigned int mask; } KERNEL;
 struct inet_connection_sock { struct inet_bind_bucket *icsk_bind_hash; } KERNEL;
 struct sock___old { struct hlist_node sk_bind2_node; } KERNEL;
+struct inet_timewait_sock___old { struct hlist_node tw_bind2_node; } KERNEL;
 
 struct timer_list { unsigned long expires; } KERNEL;
 struct inet_timewait_sock {

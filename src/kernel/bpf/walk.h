@@ -86,8 +86,9 @@ struct walk {
 struct env {
 	char *table;
 	void *at;
-	// Within a bind bucket: an address of it, and a socket of that.
+	// Within a bind bucket: an address of it, and a socket of that, which hangs by what is so many bytes behind its beginning.
 	void *inner, *owner;
+	__u64 link;
 	struct net *net;
 	__u32 netns, hash_mix, mask, slot;
 	__u32 first_slot, count, start, skip, told;
