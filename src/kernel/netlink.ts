@@ -24,6 +24,7 @@ const RECEIVE_TIMEOUT_SECONDS = 5;
 const NLM_F_REQUEST = 0x1;
 const NLM_F_DUMP = 0x300;
 const NLM_F_DUMP_INTR = 0x10;
+const NLM_F_DUMP_FILTERED = 0x20;
 const NLMSG_NOOP = 1;
 const NLMSG_ERROR = 2;
 const NLMSG_DONE = 3;
@@ -95,9 +96,7 @@ export class NetlinkDumper {
       // What is left of an earlier dump is not ours.
       if (view.getUint32(offset + 8, HOST_IS_LITTLE_ENDIAN) === this.#sequence) {
         const type = view.getUint16(offset + 4, HOST_IS_LITTLE_ENDIAN);
-        if (view.getUint16(offset + 6, HOST_IS_LITTLE_ENDIAN) & NLM_F_DUMP_INTR) {
-          throw new ExporterError(`${what}: interrupted by a change of the table (NLM_F_DUMP_INTR)`);
-        }
+        expectWhole(what, view.getUint16(offset + 6, HOST_IS_LITTLE_ENDIAN));
         if (type > NLMSG_OVERRUN) visit(view, offset + NLMSG_HEADER_BYTES, end);
         else if (endsDump(what, type, view, offset + NLMSG_HEADER_BYTES, end)) return true;
       }
@@ -105,6 +104,14 @@ export class NetlinkDumper {
     }
     return false;
   }
+}
+
+function expectWhole(what: string, flags: number): void {
+  if (flags & NLM_F_DUMP_INTR)
+    throw new ExporterError(`${what}: interrupted by a change of the table (NLM_F_DUMP_INTR)`);
+  // Nobody asks for a filter.
+  if (flags & NLM_F_DUMP_FILTERED)
+    throw new ExporterError(`${what}: only a part of the table (NLM_F_DUMP_FILTERED)`);
 }
 
 /** Control messages: DONE and ERROR begin with an errno, negative or 0. */
@@ -122,7 +129,19 @@ function endsDump(what: string, type: number, view: DataView, start: number, end
   return true;
 }
 
-function malformed(what: string, got: string): ExporterError {
+/**
+ * From the attribute at `at` to the next one: struct nlattr is u16 length with its own 4 bytes, u16 type, payload, padded to
+ * 4. Throws an ExporterError where it does not fit.
+ */
+export function attributeBytes(what: string, view: DataView, at: number, end: number): number {
+  const length = view.getUint16(at, HOST_IS_LITTLE_ENDIAN);
+  if (length < 4 || at + length > end) {
+    throw malformed(what, `an attribute of ${length} bytes with ${end - at} left`);
+  }
+  return (length + 3) & ~3;
+}
+
+export function malformed(what: string, got: string): ExporterError {
   return new ExporterError(`${what}: malformed answer: ${got}`);
 }
 

@@ -1,6 +1,6 @@
-import { ExporterError } from '../../base/errors.ts';
 import { HOST_IS_LITTLE_ENDIAN } from '../../kernel/endian.ts';
 import { AF_INET, AF_INET6 } from '../../kernel/libc.ts';
+import { attributeBytes, malformed } from '../../kernel/netlink.ts';
 import { type SocketRecord, TcpState, TIME_WAIT_MS, Timestamps } from '../record.ts';
 
 /**
@@ -139,15 +139,6 @@ function decodeAttributes(
   }
 }
 
-/** From the attribute at `at` to the next one: struct nlattr is u16 length with its own 4 bytes, u16 type, payload, padded to 4. */
-function attributeBytes(what: string, view: DataView, at: number, end: number): number {
-  const length = view.getUint16(at, HOST_IS_LITTLE_ENDIAN);
-  if (length < 4 || at + length > end) {
-    throw malformed(what, `an attribute of ${length} bytes with ${end - at} left`);
-  }
-  return (length + 3) & ~3;
-}
-
 function clearOptional(record: SocketRecord): void {
   record.id = 0;
   record.vrf = 0;
@@ -160,8 +151,4 @@ function clearOptional(record: SocketRecord): void {
   // No dump tells.
   record.reuseAgeMs = -1;
   record.timestamps = Timestamps.UNKNOWN;
-}
-
-function malformed(what: string, got: string): ExporterError {
-  return new ExporterError(`${what}: malformed answer: ${got}`);
 }

@@ -5,7 +5,6 @@ export const TCPDIAG_GETSOCK = 18;
 export const SOCK_DIAG_BY_FAMILY = 20;
 export const NETLINK_SOCK_DIAG = 4;
 export const NETLINK_ROUTE = 0;
-export const IPPROTO_UDP = 17;
 
 /** Bit of `idiag_ext` that asks for attribute INET_DIAG_SKMEMINFO (7). */
 export const EXT_SKMEMINFO = 1 << 6;

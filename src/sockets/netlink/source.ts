@@ -1,6 +1,6 @@
 import { release } from 'node:os';
 import { ExporterError, KernelError } from '../../base/errors.ts';
-import { AF_INET, AF_INET6, type Libc, loadLibc } from '../../kernel/libc.ts';
+import { AF_INET, AF_INET6, IPPROTO_UDP, type Libc, loadLibc } from '../../kernel/libc.ts';
 import { Links } from '../../kernel/links.ts';
 import { NetlinkDumper, type NetlinkSocket, openNetlinkSocket } from '../../kernel/netlink.ts';
 import { releaseAtLeast } from '../../kernel/release.ts';
@@ -11,7 +11,6 @@ import { decodeSocket } from './decode.ts';
 import {
   EXT_SKMEMINFO,
   explicitPortRequest,
-  IPPROTO_UDP,
   legacyTcpRequest,
   NETLINK_ROUTE,
   NETLINK_SOCK_DIAG,
