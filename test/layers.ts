@@ -23,6 +23,7 @@ export const LAYERS: readonly string[] = [
   'sampling',
   'snapshot',
   'aggregate',
+  'conntrack',
   'sockets',
   'namespaces',
   'refusals',

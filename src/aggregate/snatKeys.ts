@@ -1,0 +1,210 @@
+import {
+  type ConntrackRecord,
+  ConntrackStatus,
+  type ConntrackTuple,
+  TcpConntrackState,
+} from '../conntrack/record.ts';
+import { IPPROTO_TCP, IPPROTO_UDP } from '../kernel/libc.ts';
+import type { Family } from '../sockets/record.ts';
+import { ADDRESS_WORDS, formatAddress } from './address.ts';
+import { KeyTable } from './keyTable.ts';
+import type { AssumedPorts, SnatPorts } from './snatPorts.ts';
+import { Held } from './snatRefusals.ts';
+
+/** What tells destinations behind a NAT apart: the kernel searches a port for each of them on its own. */
+export interface SnatKey {
+  readonly protocol: 'tcp' | 'udp';
+  readonly natAddress: string;
+  readonly remoteAddress: string;
+  readonly remotePort: number;
+  /** 0 for the usual one. */
+  readonly zone: number;
+}
+
+/** The row of a NAT address and the protocol, the remote port and the zone, then the remote address. */
+const NAT_WORD = 0;
+const PORT_WORD = 1;
+const REMOTE_WORD = 2;
+const { SRC_NAT, SEEN_REPLY, DYING, FIXED_TIMEOUT, OFFLOAD, HW_OFFLOAD } = ConntrackStatus;
+/** What nf_nat_may_kill() and its caller look at (net/netfilter/nf_nat_core.c). */
+const EVICTION_STATUS = SRC_NAT | DYING | FIXED_TIMEOUT | OFFLOAD | HW_OFFLOAD;
+
+/**
+ * Which key holds which ports of the assumed range, in one family. A port is held where an entry's reply tuple is
+ * `remote → NAT address:port`, or its original tuple is, whatever was translated: the kernel looks for either.
+ *
+ * NAT addresses are those that the walk before has met: what is met for the first time was overlooked until then.
+ */
+export class SnatKeys {
+  readonly #family: Family;
+  readonly #assumed: AssumedPorts;
+  /** NAT addresses of the last walk, and of this one. */
+  #known: KeyTable;
+  #met: KeyTable;
+  #ports: SnatPorts[] = [];
+  readonly #keys: KeyTable;
+  /** For each key how many ports it was seen with, and the last of them: index + 1 into those below, 0 for none. */
+  #counts = new Uint32Array(0);
+  #last = new Uint32Array(0);
+  /** Every port that is held: its number, its bits of `Held` above 16, and where the one before it is. */
+  #held = new Uint32Array(64);
+  #before = new Uint32Array(64);
+  #size = 0;
+
+  constructor(family: Family, assumed: AssumedPorts) {
+    this.#family = family;
+    this.#assumed = assumed;
+    this.#known = new KeyTable(ADDRESS_WORDS[family]);
+    this.#met = new KeyTable(ADDRESS_WORDS[family]);
+    this.#keys = new KeyTable(REMOTE_WORD + ADDRESS_WORDS[family]);
+  }
+
+  /** Before a walk: forgets the last one, but for its NAT addresses. */
+  begin(): void {
+    [this.#known, this.#met] = [this.#met, this.#known];
+    this.#met.clear();
+    this.#keys.clear();
+    this.#size = 0;
+    this.#ports = Array.from({ length: this.#known.size }, (_, row) =>
+      this.#assumed.of(() => formatAddress(this.#known, row, 0, this.#family)),
+    );
+  }
+
+  /** NAT addresses that this walk has met. */
+  get addresses(): number {
+    return this.#met.size;
+  }
+
+  /** Keys that hold ports, those of addresses that are no NAT addresses any more too: see `isCurrent`. */
+  get size(): number {
+    return this.#keys.size;
+  }
+
+  add(record: ConntrackRecord): void {
+    const { protocol, status, original, reply } = record;
+    if (protocol !== IPPROTO_TCP && protocol !== IPPROTO_UDP) return;
+    if ((status & SRC_NAT) !== 0) {
+      this.#writeDestination(this.#met.key, reply);
+      this.#met.upsert();
+    }
+    const state = stateOf(record);
+    this.#hold(reply, protocol, isEvictable(record) ? state : state | Held.FIRM);
+    this.#hold(original, protocol, state | Held.FIRM);
+  }
+
+  /** Whether its address is a NAT address still. */
+  isCurrent(row: number): boolean {
+    const address = this.#natRow(row);
+    for (let word = 0; word < ADDRESS_WORDS[this.#family]; word++)
+      this.#met.key[word] = this.#known.word(address, word);
+    return this.#met.find() >= 0;
+  }
+
+  isUdp(row: number): boolean {
+    return (this.#keys.word(row, NAT_WORD) & 1) === 1;
+  }
+
+  /** The range that is assumed for it. */
+  ports(row: number): SnatPorts {
+    return this.#ports[this.#natRow(row)] as SnatPorts;
+  }
+
+  /** Ports it holds, or more: what two entries hold counts twice. */
+  atMost(row: number): number {
+    return this.#counts[row] as number;
+  }
+
+  /** Writes what holds each port of its range: bits of `Held`. */
+  fill(row: number, held: Uint8Array): void {
+    const { first, last } = this.ports(row);
+    held.fill(0, 0, last - first + 1);
+    for (let next = this.#last[row] as number; next > 0; next = this.#before[next - 1] as number) {
+      const one = this.#held[next - 1] as number;
+      const index = (one & 0xffff) - first;
+      held[index] = (held[index] as number) | (one >>> 16);
+    }
+  }
+
+  describe(row: number): SnatKey {
+    const portAndZone = this.#keys.word(row, PORT_WORD);
+    return {
+      protocol: this.isUdp(row) ? 'udp' : 'tcp',
+      natAddress: formatAddress(this.#known, this.#natRow(row), 0, this.#family),
+      remoteAddress: formatAddress(this.#keys, row, REMOTE_WORD, this.#family),
+      remotePort: portAndZone & 0xffff,
+      zone: portAndZone >>> 16,
+    };
+  }
+
+  #natRow(row: number): number {
+    return this.#keys.word(row, NAT_WORD) >>> 1;
+  }
+
+  #hold(tuple: ConntrackTuple, protocol: number, bits: number): void {
+    this.#writeDestination(this.#known.key, tuple);
+    const address = this.#known.find();
+    if (address < 0) return;
+    const { first, last } = this.#ports[address] as SnatPorts;
+    const { destinationPort: port } = tuple;
+    if (port < first || port > last) return;
+    const row = this.#rowOf(address, protocol, tuple);
+    if (this.#size === this.#held.length) this.#grow();
+    this.#held[this.#size] = port | (bits << 16);
+    this.#before[this.#size] = this.#last[row] as number;
+    this.#last[row] = ++this.#size;
+    this.#counts[row] = (this.#counts[row] as number) + 1;
+  }
+
+  #rowOf(address: number, protocol: number, tuple: ConntrackTuple): number {
+    const { key } = this.#keys;
+    key[NAT_WORD] = (address << 1) | Number(protocol === IPPROTO_UDP);
+    key[PORT_WORD] = tuple.sourcePort | (tuple.zone << 16);
+    key[REMOTE_WORD] = tuple.source0;
+    if (this.#family === 6) {
+      key[REMOTE_WORD + 1] = tuple.source1;
+      key[REMOTE_WORD + 2] = tuple.source2;
+      key[REMOTE_WORD + 3] = tuple.source3;
+    }
+    const known = this.#keys.size;
+    const row = this.#keys.upsert();
+    if (row < known) return row;
+    if (this.#counts.length < this.#keys.capacity) {
+      this.#counts = longer(this.#counts, this.#keys.capacity);
+      this.#last = longer(this.#last, this.#keys.capacity);
+    }
+    this.#counts[row] = 0;
+    this.#last[row] = 0;
+    return row;
+  }
+
+  #writeDestination(key: Int32Array, tuple: ConntrackTuple): void {
+    key[0] = tuple.destination0;
+    if (this.#family === 4) return;
+    key[1] = tuple.destination1;
+    key[2] = tuple.destination2;
+    key[3] = tuple.destination3;
+  }
+
+  #grow(): void {
+    this.#held = longer(this.#held, 2 * this.#size);
+    this.#before = longer(this.#before, 2 * this.#size);
+  }
+}
+
+/** Of UDP what was answered is established. */
+function stateOf({ protocol, status, tcpState }: ConntrackRecord): number {
+  if (protocol === IPPROTO_UDP) return (status & SEEN_REPLY) === 0 ? Held.HELD : Held.HELD | Held.ESTABLISHED;
+  if (tcpState === TcpConntrackState.ESTABLISHED) return Held.HELD | Held.ESTABLISHED;
+  return tcpState === TcpConntrackState.TIME_WAIT ? Held.HELD | Held.TIME_WAIT : Held.HELD;
+}
+
+/** By its reply tuple: TIME_WAIT and the states after it. */
+function isEvictable({ status, tcpState }: ConntrackRecord): boolean {
+  return tcpState >= TcpConntrackState.TIME_WAIT && (status & EVICTION_STATUS) === SRC_NAT;
+}
+
+function longer(from: Uint32Array, length: number): Uint32Array<ArrayBuffer> {
+  const to = new Uint32Array(length);
+  to.set(from);
+  return to;
+}

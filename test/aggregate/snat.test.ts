@@ -1,0 +1,230 @@
+import fc from 'fast-check';
+import ipaddr from 'ipaddr.js';
+import { describe, expect, it } from 'vitest';
+import { type SnatNumbers, SnatTables } from '../../src/aggregate/snat.ts';
+import { AssumedPorts, type SnatPorts } from '../../src/aggregate/snatPorts.ts';
+import { ConntrackRecord, ConntrackStatus, type ConntrackTuple } from '../../src/conntrack/record.ts';
+
+const { SRC_NAT, SEEN_REPLY, OFFLOAD } = ConntrackStatus;
+const TCP = 6;
+const UDP = 17;
+
+/** A flow of `remote:port`, by its original and its reply tuple: `source:port > destination:port`. */
+interface Flow {
+  readonly protocol: number;
+  readonly status: number;
+  readonly tcpState: number;
+  readonly zone: number;
+  readonly original: Tuple;
+  readonly reply: Tuple;
+}
+
+type Tuple = readonly [source: string, sourcePort: number, destination: string, destinationPort: number];
+
+const RANGE: SnatPorts = { name: 'any', first: 2000, last: 2015 };
+const IPV4 = { nats: ['198.51.100.1', '198.51.100.2'], remotes: ['192.0.2.1', '192.0.2.2'] };
+const IPV6 = { nats: ['2001:db8::1', '2001:db8::2'], remotes: ['2001:db8:9::1', '2001:db8:9::2'] };
+
+const anyFlow: fc.Arbitrary<Flow> = fc
+  .record({
+    addresses: fc.constantFrom(IPV4, IPV6),
+    nat: fc.nat(1),
+    remote: fc.nat(1),
+    remotePort: fc.constantFrom(53, 443),
+    // Some outside of the range.
+    port: fc.integer({ min: 1998, max: 2017 }),
+    kind: fc.constantFrom('translated', 'translated', 'translated', 'own', 'inbound', 'through'),
+    protocol: fc.constantFrom(TCP, TCP, UDP, 132),
+    tcpState: fc.integer({ min: 1, max: 9 }),
+    status: fc.constantFrom(0, SEEN_REPLY, SEEN_REPLY | OFFLOAD),
+    zone: fc.constantFrom(0, 0, 0, 7),
+  })
+  .map(({ addresses, nat, remote, remotePort, port, kind, protocol, tcpState, status, zone }) => {
+    const [from, to] = [addresses.nats[nat] as string, addresses.remotes[remote] as string];
+    const client = addresses === IPV4 ? '10.0.0.5' : 'fd00::5';
+    const outside: Tuple = [to, remotePort, from, port];
+    const tuples: Pick<Flow, 'original' | 'reply'> =
+      kind === 'translated'
+        ? { original: [client, 40_000, to, remotePort], reply: outside }
+        : kind === 'own'
+          ? { original: [from, port, to, remotePort], reply: outside }
+          : kind === 'inbound'
+            ? { original: outside, reply: [from, port, to, remotePort] }
+            : { original: [client, port, to, remotePort], reply: [to, remotePort, client, port] };
+    return {
+      ...{ protocol, zone, tcpState: protocol === TCP ? tcpState : -1 },
+      status: kind === 'translated' ? status | SRC_NAT : status,
+      ...tuples,
+    };
+  });
+
+/** The formula, with nothing but sets and strings. */
+function byHand(flows: readonly Flow[]) {
+  const ours = flows.filter(({ protocol }) => protocol === TCP || protocol === UDP);
+  const nats = new Set(ours.filter(({ status }) => status & SRC_NAT).map(({ reply }) => reply[2]));
+  const used = new Map<string, Map<number, string>>();
+  for (const { protocol, zone, original, reply, status, tcpState } of ours) {
+    const state =
+      protocol === UDP
+        ? status & SEEN_REPLY
+          ? 'established'
+          : 'other'
+        : tcpState === 3
+          ? 'established'
+          : tcpState === 7
+            ? 'timeWait'
+            : 'other';
+    for (const [remote, remotePort, nat, port] of [reply, original]) {
+      if (!nats.has(nat) || port < RANGE.first || port > RANGE.last) continue;
+      const key = `${protocol === TCP ? 'tcp' : 'udp'} ${zone} ${nat} > ${remote}:${remotePort}`;
+      const ports = used.get(key) ?? new Map<number, string>();
+      used.set(key, ports);
+      const states = ['other', 'timeWait', 'established'];
+      const before = ports.get(port) ?? 'other';
+      ports.set(port, states.indexOf(before) > states.indexOf(state) ? before : state);
+    }
+  }
+  return Object.fromEntries(
+    [...used].map(([key, ports]) => {
+      const count = (state: string) => [...ports.values()].filter((one) => one === state).length;
+      return [
+        key,
+        {
+          used: { established: count('established'), timeWait: count('timeWait'), other: count('other') },
+          available: 16 - ports.size,
+        },
+      ];
+    }),
+  );
+}
+
+describe('ports behind a NAT', () => {
+  it('are those of every reply tuple and original tuple towards a NAT address', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.array(anyFlow, { maxLength: 80 }), { minLength: 1, maxLength: 3 }),
+        (samples) => {
+          const tables = new SnatTables(new AssumedPorts([RANGE]));
+          for (const flows of samples) {
+            // Twice, since addresses are known from the walk before.
+            walk(tables, flows);
+            const numbers = walk(tables, flows);
+            const expected = byHand(flows);
+            expect(rowsOf(numbers)).toEqual(expected);
+            for (const protocol of ['tcp', 'udp'] as const) {
+              const own = Object.entries(expected).filter(([key]) => key.startsWith(protocol));
+              expect(numbers[protocol].destinations).toBe(own.length);
+              expect(numbers[protocol].available).toBe(
+                Math.min(16, ...own.map(([, { available }]) => available)),
+              );
+              expect(numbers[protocol].ratio).toBe(1 - numbers[protocol].available / 16);
+            }
+          }
+        },
+      ),
+      { numRuns: 300 },
+    );
+  });
+
+  it('of an address that is met for the first time are told from the next walk on', () => {
+    const flow = translated(2000);
+    const tables = new SnatTables(new AssumedPorts([RANGE]));
+    expect(walk(tables, [flow]).destinations.total).toBe(0);
+    expect(walk(tables, [flow]).destinations.total).toBe(1);
+    expect(walk(tables, []).destinations.total).toBe(0);
+  });
+
+  it('are as many as the range of that address has', () => {
+    const ranges = [
+      { name: 'any', first: 2000, last: 2009 },
+      { name: '198.51.100.2', first: 2000, last: 2003 },
+    ];
+    const flows = ['198.51.100.1', '198.51.100.2'].map((nat) => translated(2001, nat));
+    const tables = new SnatTables(new AssumedPorts(ranges));
+    walk(tables, flows);
+    const { destinations, rangePorts, tcp } = walk(tables, flows);
+    expect(destinations.fullest.map(({ natAddress, available }) => [natAddress, available])).toEqual([
+      ['198.51.100.2', 3],
+      ['198.51.100.1', 9],
+    ]);
+    expect([rangePorts, tcp.available]).toEqual([10, 3]);
+    expect([tables.isWorthIt(0), tables.isWorthIt(1)]).toEqual([false, true]);
+  });
+
+  it('without a range are those from 1024 on, and a quarter of them is worth a walk', () => {
+    const tables = new SnatTables(new AssumedPorts([]));
+    expect([16_127, 16_128].map((entries) => tables.isWorthIt(entries))).toEqual([false, true]);
+    walk(tables, [translated(1023), translated(1024)]);
+    const { rangePorts, destinations } = walk(tables, [translated(1023), translated(1024)]);
+    expect([rangePorts, destinations.fullest[0]?.available]).toEqual([64_512, 64_511]);
+  });
+
+  it('has no more rows than the limit, and the regimes of all', () => {
+    const flows = Array.from({ length: 16 }, (_, index) => translated(2000 + index));
+    const udp = { ...translated(2000), protocol: UDP, tcpState: -1 };
+    const tables = new SnatTables(new AssumedPorts([RANGE]));
+    walk(tables, [...flows, udp]);
+    const numbers = walk(tables, [...flows, udp], 1);
+    expect(numbers.destinations).toMatchObject({ total: 2, fullest: [{ protocol: 'tcp', refusalRatio: 1 }] });
+    expect(numbers.tcp).toEqual({ ratio: 1, available: 0, refusalRatio: 1, destinations: 1 });
+    expect(numbers.udp).toEqual({ ratio: 1 / 16, available: 15, refusalRatio: 0, destinations: 1 });
+  });
+
+  it('are given to new ones where the kernel ends what is closing', () => {
+    const closing = (more: Partial<Flow> = {}) =>
+      Array.from({ length: 16 }, (_, index) => ({ ...translated(2000 + index), tcpState: 7, ...more }));
+    const ratio = (flows: readonly Flow[], evicts: boolean) => {
+      const tables = new SnatTables(new AssumedPorts([RANGE]));
+      walk(tables, flows, 20, evicts);
+      return walk(tables, flows, 20, evicts).tcp.refusalRatio;
+    };
+    expect(ratio(closing(), true)).toBe(2 ** -16);
+    expect(ratio(closing(), false)).toBe(1);
+    expect(ratio(closing({ status: SRC_NAT | OFFLOAD }), true)).toBe(1);
+    expect(ratio(closing({ tcpState: 3 }), true)).toBe(1);
+  });
+});
+
+function translated(port: number, nat = '198.51.100.1'): Flow {
+  return {
+    ...{ protocol: TCP, status: SRC_NAT | SEEN_REPLY, tcpState: 3, zone: 0 },
+    original: ['10.0.0.5', 40_000, '192.0.2.1', 443],
+    reply: ['192.0.2.1', 443, nat, port],
+  };
+}
+
+function walk(tables: SnatTables, flows: readonly Flow[], limit = 100, evicts = false): SnatNumbers {
+  tables.begin();
+  const record = new ConntrackRecord();
+  for (const { original, reply, zone, ...rest } of flows) {
+    Object.assign(record, rest, { family: original[0].includes(':') ? 6 : 4 });
+    fill(record.original, original, zone);
+    fill(record.reply, reply, zone);
+    tables.add(record);
+  }
+  return tables.summarise(limit, evicts);
+}
+
+function fill(
+  tuple: ConntrackTuple,
+  [source, sourcePort, destination, destinationPort]: Tuple,
+  zone: number,
+): void {
+  const words = (address: string) => {
+    const view = new DataView(Uint8Array.from(ipaddr.parse(address).toByteArray()).buffer);
+    return [0, 4, 8, 12].map((at) => (at < view.byteLength ? view.getInt32(at) : 0));
+  };
+  const [source0, source1, source2, source3] = words(source);
+  const [destination0, destination1, destination2, destination3] = words(destination);
+  Object.assign(tuple, { source0, source1, source2, source3, sourcePort, zone });
+  Object.assign(tuple, { destination0, destination1, destination2, destination3, destinationPort });
+}
+
+function rowsOf({ destinations }: SnatNumbers) {
+  return Object.fromEntries(
+    destinations.fullest.map(({ protocol, zone, natAddress, remoteAddress, remotePort, used, available }) => [
+      `${protocol} ${zone} ${natAddress} > ${remoteAddress}:${remotePort}`,
+      { used, available },
+    ]),
+  );
+}
