@@ -4,4 +4,5 @@ export interface Limits {
   readonly localAddresses: number;
   readonly listeners: number;
   readonly owners: number;
+  readonly snat: number;
 }

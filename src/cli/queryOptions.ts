@@ -24,6 +24,8 @@ const ALL_ROWS = {
   localAddresses: Number.MAX_SAFE_INTEGER,
   listeners: Number.MAX_SAFE_INTEGER,
   owners: Number.MAX_SAFE_INTEGER,
+  // No command tells of it.
+  snat: 0,
 };
 
 export function queryInvocation(

@@ -1,4 +1,5 @@
 import ipaddr from 'ipaddr.js';
+import { EVERY_OTHER, type SnatPorts } from '../aggregate/snatPorts.ts';
 import { parseDuration, parsePeriod } from '../base/duration.ts';
 import { invalidValue } from '../base/errors.ts';
 
@@ -77,6 +78,22 @@ export function parsePort(text: string): number {
   const port = /^\d{1,5}$/.test(text) ? Number(text) : 0;
   if (port >= 1 && port <= 65_535) return port;
   throw invalidValue(text, 'a port from 1 to 65535');
+}
+
+/** `1024-2047` or `192.0.2.1=1024-2047`: ports of one address, or of every other one. */
+export function parseSnatPorts(text: string): SnatPorts {
+  const [, , address, from = '', to = ''] = /^((.+)=)?(\d{1,5})-(\d{1,5})$/.exec(text) ?? [];
+  const [first, last] = [Number(from), Number(to)];
+  const name = address === undefined ? EVERY_OTHER : canonicalAddress(address);
+  if (name !== undefined && first >= 1 && first <= last && last <= 65_535) return { name, first, last };
+  throw invalidValue(text, 'FIRST-LAST or ADDRESS=FIRST-LAST, with ports from 1 to 65535');
+}
+
+/** As metrics show it; undefined where it is none. */
+function canonicalAddress(text: string): string | undefined {
+  if (ipaddr.IPv4.isValidFourPartDecimal(text)) return ipaddr.IPv4.parse(text).toString();
+  if (!ipaddr.IPv6.isValid(text) || text.includes('%')) return undefined;
+  return ipaddr.IPv6.parse(text).toRFC5952String();
 }
 
 /** An IP address and a port. */

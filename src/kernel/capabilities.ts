@@ -7,6 +7,7 @@ import { ifReadable } from '../base/ifReadable.ts';
  */
 const MASKS = {
   CAP_DAC_READ_SEARCH: (1n << 2n) | (1n << 1n),
+  CAP_NET_ADMIN: 1n << 12n,
   CAP_SYS_PTRACE: 1n << 19n,
   CAP_SYS_ADMIN: 1n << 21n,
   CAP_PERFMON: 1n << 38n,

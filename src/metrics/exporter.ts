@@ -8,6 +8,7 @@ import { LISTENER_SERIES, UDP_LISTENER_SERIES } from './listeners.ts';
 import { LOCAL_ADDRESS_SERIES } from './localAddresses.ts';
 import type { DefineMetricGroup } from './metricGroup.ts';
 import { OWNER_SERIES } from './owners.ts';
+import { SNAT_SERIES } from './snat.ts';
 
 /** What the exporter says of itself and of its sampling. */
 export const defineExporter: DefineMetricGroup = (registers) => {
@@ -128,6 +129,7 @@ function omittedSeries(namespaces: readonly NamespaceSnapshot[]): Map<string, nu
     count(LOCAL_ADDRESS_SERIES, tcp?.localAddresses);
     count(LISTENER_SERIES, listenersOf(namespace, 'tcp'));
     count(LOCAL_ADDRESS_SERIES, udp?.localAddresses);
+    count(SNAT_SERIES, namespace.results.snat?.destinations);
     count(UDP_LISTENER_SERIES, listenersOf(namespace, 'udp'));
     for (const protocol of Object.values(owners)) count(OWNER_SERIES, protocol);
   }

@@ -4,6 +4,7 @@ import { NO_PROBES, type ProbesState } from '../probes/openProbes.ts';
 import type { SamplingState } from '../snapshot/samplingState.ts';
 import { NO_REFUSALS, type RefusalState } from '../status/refusalLedger.ts';
 import { defineCanary } from './canary.ts';
+import { defineConntrack } from './conntrack.ts';
 import { defineDestinations } from './destinations.ts';
 import { defineExhaustion } from './exhaustion.ts';
 import { defineExporter } from './exporter.ts';
@@ -18,6 +19,7 @@ import { defineProbes } from './probes.ts';
 import { defineRange } from './range.ts';
 import { defineRefusals, type RefusalsShown } from './refusals.ts';
 import { defineSampler } from './sampler.ts';
+import { defineSnat } from './snat.ts';
 import { defineSockets } from './sockets.ts';
 
 /** In the order in which they are exposed. */
@@ -27,6 +29,8 @@ const METRIC_GROUPS: readonly DefineMetricGroup[] = [
   defineCanary,
   defineDestinations,
   defineLocalAddresses,
+  defineSnat,
+  defineConntrack,
   defineSockets,
   defineListeners,
   defineOwners,

@@ -10,6 +10,7 @@ import type { NamespaceSnapshot } from '../snapshot/snapshot.ts';
 import type { Inside, Round, SocketSource } from '../sockets/source.ts';
 import type { Canary } from './canary.ts';
 import { collect } from './collect.ts';
+import type { ConntrackReader } from './conntrackReader.ts';
 import { describeListeners, listenersIn } from './describeListeners.ts';
 import { ForeignNamespaces, type ForeignOptions } from './foreignNamespaces.ts';
 import type { OwnerResolver } from './ownerResolver.ts';
@@ -30,6 +31,7 @@ export interface SampledHostOptions {
   readonly cpuTime: Clock;
   /** One for a namespace; undefined: the kernel is not asked. */
   readonly newCanary: (() => Canary) | undefined;
+  readonly conntrack: ConntrackReader;
   /** Called when the own namespace is sampled, before any other is looked at. */
   readonly afterOwn?: (() => void) | undefined;
 }
@@ -138,11 +140,13 @@ export class SampledHost {
   }
 
   #open(source: SocketSource, walkTurns?: WalkTurns, inside?: Inside): SampledNamespace {
-    const { options, ownerResolver, newCanary } = this.#host;
+    const { options, ownerResolver, newCanary, conntrack } = this.#host;
+    const isReached = inside === undefined || this.#mayEnter;
     const destinations = this.#destinations;
     return new SampledNamespace({
       ...{ source, options, ownerResolver, destinations, walkTurns, inside },
-      canary: inside === undefined || this.#mayEnter ? newCanary?.() : undefined,
+      canary: isReached ? newCanary?.() : undefined,
+      conntrack: isReached ? conntrack : undefined,
     });
   }
 

@@ -45,12 +45,8 @@ export class SampledNamespace {
   /** Every collector, in their order. The result of each is whole or missing. */
   sample(): FullSample {
     const outcomes: CollectorOutcome[] = [];
-    const results: Partial<Record<keyof Results, unknown>> = {};
-    const round = newRound(results as Partial<Results>);
-    for (const { name, finds, opened } of this.#collectors) {
-      const result = collect({ collector: name, finds }, outcomes, () => opened.collect(round));
-      if (result !== undefined) results[name] = result;
-    }
+    const round = newRound();
+    this.#collect(this.#collectors, round, outcomes);
     return {
       detail: 'full',
       sampledAtMs: bootTimeMs(),
@@ -63,7 +59,7 @@ export class SampledNamespace {
   /** What costs next to nothing: the range, who listens, and estimates from the kernel's own counts. */
   estimate(totals: SocketTotals): EstimatedSample {
     const outcomes: CollectorOutcome[] = [];
-    const round = newRound({});
+    const round = newRound();
     const range = collect(outcomeOf(rangeCollector), outcomes, () => this.#range?.collect(round));
     const estimated = collect(outcomeOf(tcpCollector), outcomes, () => {
       const { source, options, dropped } = this.#context;
@@ -71,11 +67,13 @@ export class SampledNamespace {
       source.tcpListeners((record) => sockets.addListener(record));
       return sockets.summarise(totals, options.limits, dropped.tcp);
     });
+    const others = this.#collectors.filter(({ name }) => NOT_OF_SOCKETS.includes(name));
+    this.#collect(others, round, outcomes);
     return {
       detail: 'estimated',
       sampledAtMs: bootTimeMs(),
       outcomes,
-      results: { ...(range && { range }), ...estimated },
+      results: { ...round.results, ...(range && { range }), ...estimated },
       peaks: this.#estimatedPeaks.add(estimated ?? {}),
     };
   }
@@ -96,7 +94,18 @@ export class SampledNamespace {
   close(): void {
     this.#context.source.close();
   }
+
+  #collect(collectors: readonly RunningCollector[], round: Round, outcomes: CollectorOutcome[]): void {
+    const results: Partial<Record<keyof Results, unknown>> = round.results;
+    for (const { name, finds, opened } of collectors) {
+      const result = collect({ collector: name, finds }, outcomes, () => opened.collect(round));
+      if (result !== undefined) results[name] = result;
+    }
+  }
 }
+
+/** They cost next to nothing where there is nothing to be seen. */
+const NOT_OF_SOCKETS: readonly (keyof Results)[] = ['conntrack', 'snat'];
 
 interface RunningCollector {
   readonly name: keyof Results;
@@ -104,8 +113,8 @@ interface RunningCollector {
   readonly opened: OpenCollector;
 }
 
-function newRound(results: Partial<Results>): Round {
-  return { results, ports: {} };
+function newRound(): Round {
+  return { results: {}, ports: {} };
 }
 
 function outcomeOf({ name, finds }: { name: keyof Results; finds: CollectorOutcome['finds'] }) {

@@ -1,4 +1,5 @@
 import type { Limits } from '../aggregate/limits.ts';
+import type { SnatPorts } from '../aggregate/snatPorts.ts';
 import type { SourceKind } from '../sockets/source.ts';
 
 /** What the sampler is started with: plain data. */
@@ -9,6 +10,8 @@ export interface SamplingOptions {
   readonly maxDuty: number;
   readonly source: SourceKind | 'auto';
   readonly limits: Limits;
+  /** Which ports SNAT is assumed to choose from, where it is not those of a rule without a range. */
+  readonly snatPorts: readonly SnatPorts[];
   readonly peakWindowMs: number;
   /** Where proc and sysfs are mounted. */
   readonly procfs: string;

@@ -1,5 +1,5 @@
 import type { Destination } from '../aggregate/destinations.ts';
-import { ExporterError, errorLine } from '../base/errors.ts';
+import { ExporterError } from '../base/errors.ts';
 import { isRefused, isShortage } from '../base/ifReadable.ts';
 import type { Logger } from '../base/logger.ts';
 import { holds } from '../kernel/capabilities.ts';
@@ -18,8 +18,9 @@ import type { Snapshot } from '../snapshot/snapshot.ts';
 import { chooseSource } from '../sockets/chooseSource.ts';
 import { openNetlinkSource } from '../sockets/netlink/source.ts';
 import type { SocketSource } from '../sockets/source.ts';
-import { Canary } from './canary.ts';
+import { ConntrackReader } from './conntrackReader.ts';
 import { NamespaceRegistry } from './namespaceRegistry.ts';
+import { openCanary } from './openCanary.ts';
 import { OwnerResolver } from './ownerResolver.ts';
 import { identifyOwn } from './ownIdentity.ts';
 import type { RefusalNames } from './refusalReports.ts';
@@ -97,6 +98,7 @@ function openWith(
     ...{ cpuTime, options, own, source, ownerResolver },
     others: openOthers(options, source, labels, own),
     newCanary: openCanary(options, source, openLibc, log),
+    conntrack: new ConntrackReader(log),
     afterOwn: recorder && (() => recorder.stop()),
   });
   return {
@@ -168,28 +170,6 @@ function openSwitcher(procfs: string): NamespaceSwitcher | string {
       `only the own network namespace is sampled: entering others: ${whyNoneIsEntered(error)}; ` +
       `${remedy}--namespaces=self disables this`
     );
-  }
-}
-
-/** → how to make one for each namespace. */
-function openCanary(
-  { canary }: SamplingOptions,
-  source: SocketSource,
-  openLibc: () => Libc,
-  log: Logger,
-): SampledHostOptions['newCanary'] {
-  if (!canary) return undefined;
-  try {
-    const libc = openLibc();
-    // /proc/net shows neither bound-only sockets nor which are IPv6-only.
-    const exact = () => ({ tcp: source.sees.boundOnly, udp: source.sees.ipv6Only });
-    return () => new Canary(libc, exact);
-  } catch (error) {
-    if (!(error instanceof ExporterError)) throw error;
-    log.info('canary disabled', {
-      error: errorLine(error),
-    });
-    return undefined;
   }
 }
 

@@ -38,18 +38,28 @@ export function shareLimits<T>(samples: readonly Named<T>[], limits: Limits): Na
       ({ ports }) => ports,
     ),
   });
+  const snat = keptRows(
+    samples.map(([, { results }]) => results.snat?.destinations),
+    limits.snat,
+    ({ ratio }) => ratio,
+  );
   const [tcp, udp] = [ofProtocol('tcp'), ofProtocol('udp')];
   return samples.map(([identity, sample], index) => {
     const kept = (table: readonly number[]) => table[index];
+    const { snat: behindNat } = sample.results;
+    const sharedSnat = behindNat && {
+      snat: { ...behindNat, destinations: cut(behindNat.destinations, kept(snat)) },
+    };
     if (sample.detail === 'estimated') {
       const { tcp: estimated } = sample.results;
-      if (estimated === undefined) return [identity, sample];
-      const listeners = cut(estimated.listeners, kept(tcp.listeners));
-      return [identity, { ...sample, results: { ...sample.results, tcp: { ...estimated, listeners } } }];
+      const listeners = estimated && cut(estimated.listeners, kept(tcp.listeners));
+      const sharedTcp = estimated && listeners && { tcp: { ...estimated, listeners } };
+      return [identity, { ...sample, results: { ...sample.results, ...sharedTcp, ...sharedSnat } }];
     }
     const { results } = sample;
     const shared: Partial<Results> = {
       ...results,
+      ...sharedSnat,
       ...(results.tcp && {
         tcp: {
           ...results.tcp,

@@ -37,7 +37,10 @@ export interface Sock {
   readonly vrf?: number;
 }
 
-export const LIMITS: Limits = { destinations: 1000, localAddresses: 1000, listeners: 1000, owners: 1000 };
+export const LIMITS: Limits = {
+  ...{ destinations: 1000, localAddresses: 1000, listeners: 1000 },
+  ...{ owners: 1000, snat: 1000 },
+};
 const LISTEN = 10;
 const CLOSE = 7;
 const TIME_WAIT = 6;

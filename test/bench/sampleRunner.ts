@@ -32,7 +32,7 @@ const { values } = parseArgs({
 const SETTINGS = samplingOptions({
   source: values.source as SamplingOptions['source'],
   maxDuty: 0.05,
-  limits: { destinations: 20, localAddresses: 20, listeners: 500, owners: 20 },
+  limits: { destinations: 20, localAddresses: 20, listeners: 500, owners: 20, snat: 20 },
   processBudgetMs: 100,
   namespaces: values.namespaces === undefined ? 'self' : new RegExp(`^(?:${values.namespaces})$`, 'u'),
 });

@@ -40,6 +40,13 @@ const FLAGS: readonly (readonly [flag: string, value: string, changed: object, b
   ['local-addresses.limit', '8', { sampling: { limits: { localAddresses: 8 } } }, '-1'],
   ['listeners.limit', '9', { sampling: { limits: { listeners: 9 } } }, '1e9'],
   ['owners.limit', '0', { sampling: { limits: { owners: 0 } } }, 'all'],
+  ['snat.limit', '0', { sampling: { limits: { snat: 0 } } }, 'all'],
+  [
+    'snat.ports',
+    '2001:DB8:0::1=1024-2047',
+    { sampling: { snatPorts: [{ name: '2001:db8::1', first: 1024, last: 2047 }] } },
+    '2048-1024',
+  ],
   ['processes.budget', '0', { sampling: { processBudgetMs: 0 } }, '2d'],
   ['namespaces', 'web-.*', { sampling: { namespaces: /^(?:web-.*)$/u } }, ']'],
   ['namespaces.limit', '3', { sampling: { namespacesLimit: 3 } }, 'all'],
@@ -66,7 +73,7 @@ const SWITCHES: readonly (readonly [flag: string, isOn: (options: Options) => bo
   ['no-refusals', ({ sampling }) => !sampling.countsRefusals],
   ['once', ({ sampling }) => !sampling.hasBudget],
 ];
-const REPEATABLE = ['web.listen-address', 'web.allowed-hosts', 'probe'];
+const REPEATABLE = ['web.listen-address', 'web.allowed-hosts', 'probe', 'snat.ports'];
 
 describe('without flags', () => {
   it('the defaults hold', async () => {
@@ -82,7 +89,8 @@ describe('without flags', () => {
       },
       sampling: {
         ...{ intervalMs: 5_000, maxDuty: 0.05, source: 'auto', hasBudget: true, peakWindowMs: 60_000 },
-        limits: { destinations: 20, localAddresses: 20, listeners: 500, owners: 20 },
+        limits: { destinations: 20, localAddresses: 20, listeners: 500, owners: 20, snat: 20 },
+        snatPorts: [],
         ...{ processBudgetMs: 100, destinationOwners: true, keepsConnections: false, canary: true },
         countsRefusals: true,
         ...{ namespaces: 'all', namespacesLimit: 500, fullDumpAbove: 0.05 },

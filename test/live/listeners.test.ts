@@ -272,7 +272,7 @@ describeLive('Listeners: --listeners.limit', () => {
     times(3, () => world.connect('127.0.0.1', 19_999));
     world.connect('127.0.0.1', 19_000);
     const exporter = await sampled({
-      limits: { destinations: 20, localAddresses: 20, listeners: 500, owners: 20 },
+      limits: { destinations: 20, localAddresses: 20, listeners: 500, owners: 20, snat: 20 },
     });
     const exportedPorts = exporter.series('port_listener_info').map(({ labels }) => Number(labels['port']));
     expect(exportedPorts).toHaveLength(500);
@@ -291,7 +291,7 @@ describeLive('Listeners: --listeners.limit', () => {
     world.listen('127.0.0.1', 8001);
     world.bound('127.0.0.1', 53, { type: 'udp' });
     const exporter = await sampled({
-      limits: { destinations: 20, localAddresses: 20, listeners: 0, owners: 20 },
+      limits: { destinations: 20, localAddresses: 20, listeners: 0, owners: 20, snat: 20 },
     });
     expect(exporter.values('port_listener_info')).toEqual([]);
     expect(exporter.value('port_exporter_omitted_series', { metric: 'port_listener_info' })).toBe(2);

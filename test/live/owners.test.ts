@@ -173,7 +173,7 @@ describeInCgroups('Owners of ephemeral ports', () => {
     times(3, (i) =>
       cgroups.within(`${SLICE}/${UNIQUE}-${i}.service`, () => times(i + 1, () => world.connect('127.0.0.1'))),
     );
-    const limits = { destinations: 20, localAddresses: 20, listeners: 20 };
+    const limits = { destinations: 20, localAddresses: 20, listeners: 20, snat: 20 };
     const exporter = await sampled({ limits: { ...limits, owners: 1 } });
     expect(portsByOwner(exporter, 'tcp')).toEqual({ [`${UNIQUE}-2.service`]: 3 });
     expect(exporter.value('port_owners', { protocol: 'tcp' })).toBe(3);
@@ -369,9 +369,11 @@ describeLive('Without privilege', () => {
     const successes = series.filter(({ name }) => name === 'port_exporter_sample_success');
     expect(successes.map(({ labels, value }) => [labels['collector'], value]).toSorted()).toEqual([
       ['canary', 1],
+      ['conntrack', 1],
       ['owners', 1],
       ['processes', 1],
       ['range', 1],
+      ['snat', 1],
       ['tcp', 1],
       ['udp', 1],
     ]);

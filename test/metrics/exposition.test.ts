@@ -48,6 +48,21 @@ describe('a whole sample', () => {
         ],
         ...['port_listeners', 'port_listener_info', 'port_listener_accept_queue'],
         ...['port_listener_accept_queue_limit', 'port_listener_dropped_total', 'port_listener_connections'],
+        ...['used_ports', 'available_ports', 'refusal_ratio'].map((name) => `port_snat_destination_${name}`),
+        ...[
+          'port_snat_exhaustion_ratio',
+          'port_snat_available_ports',
+          'port_snat_refusal_ratio',
+          'port_snat_peak_ratio',
+          'port_snat_range_ports',
+          'port_snat_destinations',
+        ],
+        ...['port_conntrack_entries', 'port_conntrack_entries_limit', 'port_conntrack_insert_failed_total'],
+        ...[
+          'port_conntrack_dropped_total',
+          'port_conntrack_early_dropped_total',
+          'port_conntrack_found_total',
+        ],
         ...['port_namespace_info', 'port_namespaces', 'port_probe_targets'],
         ...['port_exporter_sample_detail', 'port_exporter_sample_age_seconds'],
         ...['port_listener_in_ephemeral_range', 'port_owner_ephemeral_ports', 'port_owners'],
@@ -95,6 +110,19 @@ describe('a whole sample', () => {
     ['port_owner_ephemeral_ports{netns="host",protocol="tcp",owner="app.service"} 6'],
     ['port_owner_ephemeral_ports{netns="host",protocol="udp",owner="app.service"} 3'],
     ['port_owners{netns="host",protocol="tcp"} 2'],
+    ['port_snat_exhaustion_ratio{netns="host",protocol="tcp"} 0.5'],
+    ['port_snat_available_ports{netns="host",protocol="udp"} 1000'],
+    ['port_snat_refusal_ratio{netns="host",protocol="tcp"} 0.25'],
+    ['port_snat_peak_ratio{netns="host",protocol="tcp"} 0.75'],
+    ['port_snat_range_ports{netns="host",protocol="tcp"} 1000'],
+    ['port_snat_destinations{netns="host",protocol="tcp"} 2'],
+    ['port_conntrack_entries{netns="host"} 1200'],
+    ['port_conntrack_entries_limit{netns="host"} 262144'],
+    ['port_conntrack_insert_failed_total{netns="host"} 1'],
+    ['port_conntrack_dropped_total{netns="host"} 2'],
+    ['port_conntrack_early_dropped_total{netns="host"} 3'],
+    ['port_conntrack_found_total{netns="host"} 248'],
+    ['port_exporter_omitted_series{metric="port_snat_destination_used_ports"} 3'],
     ['port_exporter_sampled_sockets{netns="host"} 16'],
     ['port_exporter_source_info{source="netlink"} 1'],
     ['port_exporter_sample_success{netns="host",collector="tcp"} 1'],
@@ -114,6 +142,31 @@ describe('a whole sample', () => {
       `port_destination_reclaimable_ports{${labels}} 0`,
       `port_destination_available_ports{${labels}} 90`,
       `port_destination_exhaustion_ratio{${labels}} ${1 - 90 / 95}`,
+    ]);
+  });
+
+  it('names a destination behind a NAT by its addresses and port, and by its zone where it has one', async () => {
+    const { snat } = RICH_NAMESPACE.results;
+    const [first] = snat.destinations.fullest;
+    if (first === undefined) throw new Error('no destination');
+    const inZone = { ...first, zone: 7, used: { established: 1, timeWait: 0, other: 0 }, available: 999 };
+    const fullest = [first, inZone];
+    const state = sampled(
+      withResults(RICH_NAMESPACE, { snat: { ...snat, destinations: { total: 2, fullest } } }),
+    );
+    const labels =
+      'netns="host",protocol="tcp",nat_address="198.51.100.1",remote_address="192.0.2.1",remote_port="443"';
+    expect((await render(state)).split('\n').filter((line) => line.includes(labels))).toEqual([
+      `port_snat_destination_used_ports{${labels},state="established"} 300`,
+      `port_snat_destination_used_ports{${labels},state="time_wait"} 150`,
+      `port_snat_destination_used_ports{${labels},state="other"} 50`,
+      `port_snat_destination_used_ports{${labels},zone="7",state="established"} 1`,
+      `port_snat_destination_used_ports{${labels},zone="7",state="time_wait"} 0`,
+      `port_snat_destination_used_ports{${labels},zone="7",state="other"} 0`,
+      `port_snat_destination_available_ports{${labels}} 500`,
+      `port_snat_destination_available_ports{${labels},zone="7"} 999`,
+      `port_snat_destination_refusal_ratio{${labels}} 0.25`,
+      `port_snat_destination_refusal_ratio{${labels},zone="7"} 0.25`,
     ]);
   });
 
@@ -176,6 +229,10 @@ describe('a whole sample', () => {
       port_listener_accept_queue_limit: 1,
       port_listener_connections: 1,
       port_owner_ephemeral_ports: 2,
+      // And 1 of 2 destinations behind a NAT.
+      port_snat_destination_used_ports: 3,
+      port_snat_destination_available_ports: 1,
+      port_snat_destination_refusal_ratio: 1,
       port_namespace_info: 0,
     });
   });
@@ -223,7 +280,7 @@ describe('a whole sample', () => {
 });
 
 describe('a collector that failed', () => {
-  it.each(['range', 'tcp', 'udp', 'owners', 'canary'] as const)(
+  it.each(['range', 'tcp', 'udp', 'owners', 'canary', 'conntrack', 'snat'] as const)(
     'leaves nothing of its own behind and everything of the others: %s',
     async (collector) => {
       const exposition = createExposition({ withProcess: false });
@@ -363,6 +420,8 @@ async function series(state: SamplingState): Promise<Series[]> {
 
 /** Whose number it is: without any of them it is not there. */
 function collectorsOf({ name, labels }: Series): (string | undefined)[] {
+  if (name.startsWith('port_snat_')) return ['snat'];
+  if (name.startsWith('port_conntrack_')) return ['conntrack'];
   if (name.startsWith('port_canary_')) return ['canary', 'range'];
   const described = /^port_(listener_|owner)/.test(name) ? ['owners'] : [];
   if (labels['protocol'] !== undefined) return [labels['protocol'], ...described];

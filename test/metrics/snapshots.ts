@@ -52,12 +52,42 @@ const CANARY: Results['canary'] = (['tcp', 'udp'] as const).flatMap((protocol) =
   },
 ]);
 
+const REGIME = { ratio: 0.5, available: 500, refusalRatio: 0.25, destinations: 2, peakRatio: 0.75 };
+const SNAT: Results['snat'] = {
+  ...{
+    tcp: REGIME,
+    udp: { ...REGIME, ratio: 0, available: 1000, refusalRatio: 0, destinations: 0 },
+    rangePorts: 1000,
+  },
+  destinations: {
+    total: 2,
+    fullest: [
+      {
+        ...{
+          protocol: 'tcp',
+          natAddress: '198.51.100.1',
+          remoteAddress: '192.0.2.1',
+          remotePort: 443,
+          zone: 0,
+        },
+        used: { established: 300, timeWait: 150, other: 50 },
+        ...{ available: 500, ratio: 0.5, refusalRatio: 0.25 },
+      },
+    ],
+  },
+};
+const CONNTRACK: Results['conntrack'] = {
+  ...{ entries: 1200, limit: 262_144 },
+  totals: { found: 248, insert_failed: 1, drop: 2, early_drop: 3 },
+};
+
 /** One namespace with a bit of everything, and rows left out of every table. */
 export const RICH_NAMESPACE = namespaceOf('host', RICH, {
   destinations: 2,
   localAddresses: 1,
   listeners: 1,
   owners: 1,
+  snat: 1,
 });
 /** One with not a single socket. */
 export const EMPTY_NAMESPACE = namespaceOf('host', EMPTY, {
@@ -65,6 +95,7 @@ export const EMPTY_NAMESPACE = namespaceOf('host', EMPTY, {
   localAddresses: 20,
   listeners: 20,
   owners: 20,
+  snat: 20,
 });
 
 export function sampled(...namespaces: NamespaceSnapshot[]): SamplingState {
@@ -171,6 +202,8 @@ function namespaceOf(netns: string, world: World, limits: Limits): WholeNamespac
         udp: ownersOf(udp.usedPorts, limits.owners),
       },
       canary: CANARY,
+      conntrack: CONNTRACK,
+      snat: SNAT,
     },
     listeners: [
       ...tcp.listeners.fullest.map((listener) => described('tcp', listener)),

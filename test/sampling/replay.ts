@@ -27,7 +27,7 @@ export async function replay(recording: Recording): Promise<string> {
   const session = openSession(
     samplingOptions({
       ...{ procfs, sysfs: procfs, fullDumpAbove: 0 },
-      limits: { destinations: 100, localAddresses: 100, listeners: 100, owners: 0 },
+      limits: { destinations: 100, localAddresses: 100, listeners: 100, owners: 0, snat: 0 },
     }),
     silentLogger,
   );

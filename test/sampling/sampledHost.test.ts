@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { ExporterError } from '../../src/base/errors.ts';
 import { NamespaceGone } from '../../src/namespaces/namespaceSwitcher.ts';
+import { ConntrackReader } from '../../src/sampling/conntrackReader.ts';
 import { ForeignNamespace } from '../../src/sampling/foreignNamespace.ts';
 import type { ForeignOptions } from '../../src/sampling/foreignNamespaces.ts';
 import { OwnerResolver } from '../../src/sampling/ownerResolver.ts';
@@ -77,6 +78,7 @@ function newHost(
     ownerResolver: new OwnerResolver(options, recordingLogger().log),
     others: others ?? ({ switcher, registry } as unknown as ForeignOptions),
     newCanary: undefined,
+    conntrack: new ConntrackReader(recordingLogger().log),
     cpuTime: () => performance.now(),
   });
 }

@@ -100,6 +100,7 @@ function newNamespace(): { sample: (dumps: Dumps) => FullSample } {
       options,
       destinations: new Destinations(),
       canary: undefined,
+      conntrack: undefined,
       walkTurns: undefined,
       inside: undefined,
     },

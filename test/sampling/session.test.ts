@@ -9,7 +9,7 @@ import { recordingLogger } from './fakes.ts';
 
 const OPTIONS = samplingOptions({
   source: 'procfs',
-  limits: { destinations: 20, localAddresses: 20, listeners: 20, owners: 0 },
+  limits: { destinations: 20, localAddresses: 20, listeners: 20, owners: 0, snat: 0 },
   ...{ destinationOwners: false, canary: false },
 });
 

@@ -11,15 +11,16 @@ interface Tables {
   readonly addresses: readonly number[];
   readonly listeners: readonly number[];
   readonly owners: readonly number[];
+  readonly snat: readonly number[];
 }
 
 const rows = fc.array(fc.nat(9), { maxLength: 6 }).map((all) => all.toSorted((a, b) => b - a));
 const anyTables: fc.Arbitrary<Tables> = fc.record({
   ...{ isWhole: fc.boolean(), destinations: rows, addresses: rows },
-  ...{ listeners: rows, owners: rows },
+  ...{ listeners: rows, owners: rows, snat: rows },
 });
 
-function sampleOf({ isWhole, destinations, addresses, listeners, owners }: Tables): NamespaceSample {
+function sampleOf({ isWhole, destinations, addresses, listeners, owners, snat }: Tables): NamespaceSample {
   const table = (scores: readonly number[], row: (score: number) => object) => ({
     // Some rows were left out already.
     total: scores.length + 2,
@@ -35,10 +36,14 @@ function sampleOf({ isWhole, destinations, addresses, listeners, owners }: Table
     },
     udp: { localAddresses: addressTable, listeners: table([], () => ({})) },
     owners: { tcp: table(owners, (ports) => ({ ports })) },
+    snat: { destinations: table(snat, (ratio) => ({ ratio })) },
   };
   return (isWhole
     ? { detail: 'full', results: full }
-    : { detail: 'estimated', results: { tcp: { listeners: listenerTable } } }) as unknown as NamespaceSample;
+    : {
+        detail: 'estimated',
+        results: { tcp: { listeners: listenerTable }, snat: full.snat },
+      }) as unknown as NamespaceSample;
 }
 
 /** One after the other the fullest row that is left, beginning with the first of each. */
@@ -58,7 +63,7 @@ function naively(tables: readonly (readonly number[])[], limit: number): number[
 it('keeps the fullest rows of all namespaces, and the fullest one of each', () => {
   const limit = fc.nat(12);
   const anyLimits: fc.Arbitrary<Limits> = fc.record({
-    ...{ destinations: limit, localAddresses: limit, listeners: limit, owners: limit },
+    ...{ destinations: limit, localAddresses: limit, listeners: limit, owners: limit, snat: limit },
   });
   fc.assert(
     fc.property(fc.array(anyTables, { maxLength: 6 }), anyLimits, (all, limits) => {
@@ -107,6 +112,12 @@ it('keeps the fullest rows of all namespaces, and the fullest one of each', () =
         ),
         all.map(({ listeners }) => listeners),
         limits.listeners,
+      );
+      // So are ports behind a NAT.
+      expectKept(
+        shared.map(([, { results }]) => results.snat?.destinations.fullest.map(({ ratio }) => ratio) ?? []),
+        all.map(({ snat }) => snat),
+        limits.snat,
       );
       for (const [index, { tcp }] of samples.entries()) {
         if (tcp !== undefined)

@@ -1,9 +1,17 @@
 import { parsePeriod } from '../../base/duration.ts';
 import type { SamplingOptions } from '../../sampling/samplingOptions.ts';
 import { SOURCE_KINDS } from '../../sockets/source.ts';
-import { single, toggle } from '../flag.ts';
+import { distinct, repeatable, single, toggle } from '../flag.ts';
 import type { FlagValues } from '../readFlags.ts';
-import { oneOf, parseLimit, parseNamespaces, parsePeriodOrNone, parseRatio, parseShare } from '../values.ts';
+import {
+  oneOf,
+  parseLimit,
+  parseNamespaces,
+  parsePeriodOrNone,
+  parseRatio,
+  parseShare,
+  parseSnatPorts,
+} from '../values.ts';
 
 const SAMPLING = 'Sampling:';
 const NAMESPACES = 'Namespaces:';
@@ -53,6 +61,17 @@ export const SAMPLING_FLAGS = {
     },
     parsePeriodOrNone,
   ),
+  'snat.ports': distinct(
+    repeatable(
+      {
+        group: SAMPLING,
+        describe:
+          'Ports that SNAT chooses from, FIRST-LAST or ADDRESS=FIRST-LAST; otherwise 1024-65535; repeatable',
+        default: '',
+      },
+      parseSnatPorts,
+    ),
+  ),
   'no-refusals': toggle({
     group: SAMPLING,
     describe: 'Do not count refused calls, for which BPF programs are attached',
@@ -79,6 +98,7 @@ export function samplingOptions(
     namespaces: values.namespaces,
     namespacesLimit: values['namespaces.limit'],
     fullDumpAbove: values['namespaces.full-dump-above'],
+    snatPorts: values['snat.ports'],
     processBudgetMs: values['processes.budget'],
     canary: !values['no-canary'],
     // Another source is chosen to do without BPF.

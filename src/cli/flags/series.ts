@@ -26,6 +26,14 @@ export const SERIES_FLAGS = {
     },
     parseLimit,
   ),
+  'snat.limit': single(
+    {
+      group: SERIES,
+      describe: 'Maximum SNAT destinations to export, the fullest first; 0 disables them',
+      default: '20',
+    },
+    parseLimit,
+  ),
 };
 
 export function limitsOf(values: FlagValues<typeof SERIES_FLAGS>): Limits {
@@ -34,5 +42,6 @@ export function limitsOf(values: FlagValues<typeof SERIES_FLAGS>): Limits {
     localAddresses: values['local-addresses.limit'],
     listeners: values['listeners.limit'],
     owners: values['owners.limit'],
+    snat: values['snat.limit'],
   };
 }

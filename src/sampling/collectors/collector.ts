@@ -9,6 +9,7 @@ import type { Results } from '../../snapshot/results.ts';
 import type { CollectorOutcome } from '../../snapshot/sample.ts';
 import type { Inside, SocketSource } from '../../sockets/source.ts';
 import type { Canary } from '../canary.ts';
+import type { ConntrackReader } from '../conntrackReader.ts';
 import type { OwnerResolver } from '../ownerResolver.ts';
 import type { SamplingOptions } from '../samplingOptions.ts';
 import type { WalkTurns } from '../walkTurns.ts';
@@ -25,8 +26,11 @@ export interface Collector<Name extends keyof Results = keyof Results> {
 }
 
 export interface OpenCollector<Name extends keyof Results = keyof Results> {
-  /** On the calling thread, which must be in the namespace. Whatever it throws is the outcome: one failure is not all. */
-  collect(round: Round): Results[Name];
+  /**
+   * On the calling thread, which must be in the namespace. Whatever it throws is the outcome: one failure is not all.
+   * undefined: there is nothing of it in this namespace.
+   */
+  collect(round: Round): Results[Name] | undefined;
 }
 
 /** What the collectors before found in this sample. */
@@ -52,6 +56,8 @@ export interface NamespaceContext {
   readonly destinations: Destinations;
   /** Without one the kernel is not asked. */
   readonly canary: Canary | undefined;
+  /** Without one tracked connections are neither counted nor read. */
+  readonly conntrack: ConntrackReader | undefined;
   /** Enters the namespace, where the calling thread is not in it; undefined where it is. */
   readonly inside: Inside | undefined;
   /** For walks that cost too much to make one for each namespace. */

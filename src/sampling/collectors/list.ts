@@ -1,8 +1,10 @@
 import type { Results } from '../../snapshot/results.ts';
 import { canaryCollector } from './canary.ts';
 import type { Collector } from './collector.ts';
+import { conntrackCollector } from './conntrack.ts';
 import { ownersCollector } from './owners.ts';
 import { rangeCollector } from './range.ts';
+import { snatCollector } from './snat.ts';
 import { tcpCollector } from './tcp.ts';
 import { udpCollector } from './udp.ts';
 
@@ -13,6 +15,8 @@ export const COLLECTORS: readonly AnyCollector[] = [
   udpCollector,
   ownersCollector,
   canaryCollector,
+  conntrackCollector,
+  snatCollector,
 ];
 
 /** A collector of one of the results: its type does not say which. */
