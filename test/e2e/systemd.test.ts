@@ -128,6 +128,8 @@ describe.skipIf(isSkipped)(`under systemd as PID 1${isSkipped ? ` (skipped: ${mi
     it.each([
       [2, 'as it is', {}],
       [1.8, 'with BPF', { bpf: deployed('bpf.conf') }],
+      [2.2, 'with ports behind a NAT', { snat: deployed('snat.conf') }],
+      [1.9, 'with these and BPF', { bpf: deployed('bpf.conf'), snat: deployed('snat.conf') }],
       [1.3, 'without capabilities', { unprivileged: deployed('unprivileged.conf') }],
     ])('has an exposure of at most %f %s', async (most, how, dropIns) => {
       await configure(dropIns);
