@@ -26,6 +26,7 @@ const calls = {
   accept4: lib.func('int accept4(int, uint8_t *, uint32_t *, int)'),
   setsockopt: lib.func('int setsockopt(int, int, int, uint8_t *, uint32_t)'),
   sendto: lib.func('intptr_t sendto(int, uint8_t *, size_t, int, uint8_t *, uint32_t)'),
+  recv: lib.func('intptr_t recv(int, uint8_t *, size_t, int)'),
   shutdown: lib.func('int shutdown(int, int)'),
   close: lib.func('int close(int)'),
   ioctl: lib.func('int ioctl(int, unsigned long, uint8_t *)'),
@@ -45,6 +46,7 @@ const IPPROTO_MPTCP = 262;
 const SOCK_NONBLOCK = 0o4000;
 const SOCK_CLOEXEC = 0o2000000;
 const EINPROGRESS = 115;
+const MSG_DONTWAIT = 0x40;
 const CLONE_NEWNET = 0x40000000;
 const LITTLE = endianness() === 'LE';
 
@@ -126,6 +128,11 @@ export function startConnecting(fd: number, address: string, port: number): void
 export function sendTo(fd: number, address: string, port: number, length = 1): void {
   const bytes = sockaddr(address, port);
   checked('sendto', fd, new Uint8Array(length), length, 0, bytes, bytes.length);
+}
+
+/** Takes one datagram → whether there was one. */
+export function receive(fd: number): boolean {
+  return Number(calls.recv(fd, new Uint8Array(1), 1, MSG_DONTWAIT)) >= 0;
 }
 
 /** sendto() that connects, with data in the SYN where the server allows it (MSG_FASTOPEN). */
