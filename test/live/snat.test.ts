@@ -1,15 +1,20 @@
+import { spawnSync } from 'node:child_process';
 import { release } from 'node:os';
+import { fileURLToPath } from 'node:url';
 import { expect, onTestFinished } from 'vitest';
 import type { SnatPorts } from '../../src/aggregate/snatPorts.ts';
 import { evictsClosing } from '../../src/aggregate/snatRefusals.ts';
 import type { SamplingOptions } from '../../src/sampling/samplingOptions.ts';
 import type { SourceKind } from '../../src/sockets/source.ts';
-import { itNeeding } from '../e2e/support/needs.ts';
+import { itNeeding, missingTool } from '../e2e/support/needs.ts';
+import { parseExposition } from '../support/exposition.ts';
 import { type Exporter, newExporter } from './support/exporter.ts';
 import { HostExporter } from './support/hostExporter.ts';
 import { BPF_READS_TABLES } from './support/kernel.ts';
 import { FORWARDED_PORT, Nat, type NatSetup, natRefusal, SERVER_PORT } from './support/nat.ts';
 import { describeLive } from './support/privilege.ts';
+
+const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
 
 const FIRST = 2000;
 const SIZES = [7, 30, 64, 128];
@@ -72,6 +77,9 @@ describeLive('Ports behind a NAT', () => {
       await sample();
       const failed = exporter.value('port_conntrack_insert_failed_total');
       expect(failed).toBe(refused);
+      // Each of them has met 248 taken ports.
+      const found = exporter.value('port_conntrack_found_total') ?? 0;
+      expect(found).toBeGreaterThanOrEqual(248 * refused);
     });
   }
 
@@ -114,6 +122,43 @@ describeLive('Ports behind a NAT', () => {
       expect(exporter.series('port_snat_available_ports', { netns: nat.client.name })).toEqual([]);
     });
   }
+
+  itNeeding(
+    refusal ?? missingTool('setpriv'),
+    'without CAP_NET_ADMIN are absent, and one line says so',
+    () => {
+      const nat = newNat({ family: 'ipv4', first: FIRST, last: FIRST + 29 });
+      nat.connect('udp', 20);
+      const flags = [
+        '--once',
+        '--namespaces=self',
+        '--log.level=debug',
+        `--snat.ports=${FIRST}-${FIRST + 29}`,
+      ];
+      const ask = (...launcher: readonly string[]) => {
+        const command = [...launcher, process.execPath, MAIN, ...flags];
+        const { stdout, stderr } = spawnSync('ip', ['netns', 'exec', nat.router.name, ...command], {
+          encoding: 'utf8',
+        });
+      const all = parseExposition(stdout);
+        const value = (wanted: string) => all.find(({ name }) => name === wanted)?.value;
+        return {
+          entries: value('port_conntrack_entries'),
+          failed: value('port_conntrack_insert_failed_total'),
+          available: value('port_snat_destination_available_ports'),
+          success: all.find(({ labels }) => labels['collector'] === 'snat')?.value,
+          said: stderr.split('\n').filter((line) => line.includes('SNAT')),
+        };
+      };
+      const permitted = ask();
+      expect(permitted).toEqual({ entries: 20, failed: 0, available: 10, success: 1, said: [] });
+      const said = [
+        expect.stringMatching(/level=info msg="SNAT ports are not read" error="needs CAP_NET_ADMIN: /),
+      ];
+      const denied = ask('setpriv', '--bounding-set=-net_admin', '--inh-caps=-net_admin');
+      expect(denied).toEqual({ ...permitted, available: undefined, said });
+    },
+  );
 
   itNeeding(
     refusal,

@@ -3,6 +3,8 @@ import { parseDuration, parsePeriod } from '../../../src/base/duration.ts';
 import { parseCommandLine } from '../../../src/cli/commandLine.ts';
 import { parsePortList } from '../../../src/cli/scanPortList.ts';
 import * as values from '../../../src/cli/values.ts';
+import { dumpConntrack } from '../../../src/conntrack/dump.ts';
+import { parseConntrackStat } from '../../../src/kernel/conntrackCounts.ts';
 import { Links, parseLink } from '../../../src/kernel/links.ts';
 import { parseSockstat } from '../../../src/kernel/sockstat.ts';
 import * as sysctl from '../../../src/kernel/sysctl.ts';
@@ -26,6 +28,7 @@ import { subjectAltNames } from '../../../src/web/clientCertificate.ts';
 import { parseWebConfig } from '../../../src/web/config/parseWebConfig.ts';
 import { parseListenAddress } from '../../../src/web/listenAddress.ts';
 import { acceptsGzip, chooseFormat } from '../../../src/web/negotiate.ts';
+import { encodeEntry } from '../../conntrack/encode.ts';
 import { datagram, done, FakeNetlink } from '../../kernel/fakeNetlink.ts';
 import { encodeSocket, skmeminfo } from '../../sockets/netlink/encode.ts';
 
@@ -53,6 +56,17 @@ export const TARGETS: readonly Target[] = [
       source[walk](() => {});
     },
   })),
+  {
+    name: 'netlink-conntrack',
+    parses: [],
+    seeds: [latin1(datagram({ type: 0x100, sequence: 1, flags: 2, payload: ENTRY() }, done(1)))],
+    run(input) {
+      dumpConntrack(
+        () => new FakeNetlink(() => [input, datagram(done(1))]),
+        () => {},
+      );
+    },
+  },
   {
     name: 'link',
     parses: ['kernel/links.ts parseLink'],
@@ -89,6 +103,12 @@ export const TARGETS: readonly Target[] = [
   text('sockstat', 'kernel/sockstat.ts', { parseSockstat: (input) => parseSockstat(input, input, '/x') }, [
     'sockets: used 9\nTCP: inuse 1 orphan 0 tw 2 alloc 3 mem 4\nUDP: inuse 2 mem 1\nTCP6: inuse 1\nUDP6: inuse 3\n',
   ]),
+  text(
+    'conntrack-stat',
+    'kernel/conntrackCounts.ts',
+    { parseConntrackStat: (input) => parseConntrackStat(input, '/x') },
+    ['entries found insert_failed drop early_drop\n0000000a 000000ff 00000001 00000002 00000003\n'],
+  ),
   text('namespace-link', 'namespaces/discover.ts', { parseNamespaceLink }, ['net:[4026531840]']),
   bytes('pids', 'owners/candidates.ts', { parsePids }, ['1\n22\n4194304\n']),
   bytes('mountinfo', 'owners/cgroupMount.ts', { parseCgroupMounts }, [
@@ -145,8 +165,9 @@ export const TARGETS: readonly Target[] = [
       parseTelemetryPath: values.parseTelemetryPath,
       parsePort: values.parsePort,
       parseEndpoint: values.parseEndpoint,
+      parseSnatPorts: values.parseSnatPorts,
     },
-    ['0.05', '/metrics', '443', '[fe80::1%eth0]:443', 'self', '^pod-[0-9]+$'],
+    ['fd00::1=1024-2047', '0.05', '/metrics', '443', '[fe80::1%eth0]:443', 'self', '^pod-[0-9]+$'],
   ),
   text('port-list', 'cli/scanPortList.ts', { parsePortList }, ['22,80,8000-8100', 'usual', 'all']),
   text('duration', 'base/duration.ts', { parseDuration, parsePeriod: (input) => parsePeriod(input) }, [
@@ -225,6 +246,14 @@ function inTurn<Input>(parsers: readonly ((input: Input) => unknown)[], input: I
 function SOCKET(): Uint8Array {
   return encodeSocket({
     ...{ family: 'ipv4', state: 10, local: '10.0.0.1', localPort: 80, attributes: [skmeminfo(1)] },
+  });
+}
+
+function ENTRY(): Uint8Array {
+  return encodeEntry({
+    original: { source: '10.0.0.5', destination: '192.0.2.1', sourcePort: 40_000, destinationPort: 443 },
+    reply: { source: '192.0.2.1', destination: '198.51.100.1', sourcePort: 443, destinationPort: 2000 },
+    ...{ protocol: 6, status: 0x19e, tcpState: 7, timeout: 119 },
   });
 }
 
