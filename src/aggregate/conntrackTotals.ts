@@ -1,4 +1,4 @@
-import type { ConntrackCounts, ConntrackCpu } from '../kernel/conntrackCounts.ts';
+import { CONNTRACK_COUNTERS, type ConntrackCounts, type ConntrackCpu } from '../kernel/conntrackCounts.ts';
 
 /** Connection tracking of one network namespace, as exported. */
 export interface ConntrackSnapshot {
@@ -9,7 +9,6 @@ export interface ConntrackSnapshot {
   readonly totals: ConntrackCpu | undefined;
 }
 
-const NAMES = ['found', 'insert_failed', 'drop', 'early_drop'] as const;
 const NO_TOTALS: ConntrackCpu = { found: 0, insert_failed: 0, drop: 0, early_drop: 0 };
 /** A u32 of the kernel begins anew here. */
 const WRAP = 2 ** 32;
@@ -26,7 +25,7 @@ export class ConntrackTotals {
   /** undefined as long as nothing was ever tracked: the kernel has the numbers for every namespace, asked for or not. */
   update({ entries, limit, cpus }: ConntrackCounts): ConntrackSnapshot | undefined {
     const totals = cpus && this.#add(cpus);
-    this.#isUsed ||= entries > 0 || NAMES.some((name) => (totals?.[name] ?? 0) > 0);
+    this.#isUsed ||= entries > 0 || CONNTRACK_COUNTERS.some((name) => (totals?.[name] ?? 0) > 0);
     return this.#isUsed ? { entries, limit, totals } : undefined;
   }
 
@@ -34,7 +33,7 @@ export class ConntrackTotals {
     // The number of possible CPUs does not change while a kernel runs.
     const before = this.#before?.length === cpus.length ? this.#before : undefined;
     this.#before = cpus;
-    const rise = (name: (typeof NAMES)[number]) =>
+    const rise = (name: keyof ConntrackCpu) =>
       cpus.reduce((sum, cpu, index) => sum + risen(before?.[index]?.[name] ?? 0, cpu[name]), 0);
     const totals = before === undefined ? NO_TOTALS : this.#totals;
     this.#totals = {

@@ -12,9 +12,10 @@ export interface ConntrackCounts {
 }
 
 /** struct ip_conntrack_stat of `include/linux/netfilter/nf_conntrack_common.h`, as far as it matters. */
-export type ConntrackCpu = Readonly<Record<(typeof COLUMNS)[number], number>>;
+export type ConntrackCpu = Readonly<Record<(typeof CONNTRACK_COUNTERS)[number], number>>;
 
-const COLUMNS = ['found', 'insert_failed', 'drop', 'early_drop'] as const;
+/** As the columns are called. */
+export const CONNTRACK_COUNTERS = ['found', 'insert_failed', 'drop', 'early_drop'] as const;
 
 /** Of the calling thread's namespace; undefined where connections are not tracked, or nothing of it is shown. */
 export function readConntrackCounts(procfs: string): ConntrackCounts | undefined {

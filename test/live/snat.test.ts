@@ -140,7 +140,7 @@ describeLive('Ports behind a NAT', () => {
         const { stdout, stderr } = spawnSync('ip', ['netns', 'exec', nat.router.name, ...command], {
           encoding: 'utf8',
         });
-      const all = parseExposition(stdout);
+        const all = parseExposition(stdout);
         const value = (wanted: string) => all.find(({ name }) => name === wanted)?.value;
         return {
           entries: value('port_conntrack_entries'),
