@@ -60,9 +60,9 @@ async function start(): Promise<void> {
     say({ kind: 'failed', reason: errorLine(error) });
     return;
   }
-  sampleAndWait(session);
   const reports = openRefusalReports(options, session.names, log);
   if (reports !== undefined) tellRefusals(reports);
+  sampleAndWait(session);
 }
 
 function tellRefusals(reports: RefusalReports): void {

@@ -67,7 +67,7 @@ export class RefusalReporter {
         one.scope === call.scope &&
         one.isLikely === isLikely,
     );
-    this.#log.error('the kernel refused a port', {
+    this.#log.warn('the kernel refused a port', {
       ...{ netns, call: nameOf(call), refused: count },
       ...(event && whose(event)),
     });
@@ -80,7 +80,7 @@ export class RefusalReporter {
     }
     this.#lines += 1;
     if (this.#lines === LINES + 1)
-      this.#log.error('calls are refused in more namespaces, no further lines for a minute');
+      this.#log.warn('calls are refused in more namespaces, no further lines for a minute');
     return this.#lines <= LINES;
   }
 }

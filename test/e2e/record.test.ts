@@ -13,10 +13,13 @@ import { Daemon, run, withMounts } from './support/program.ts';
 const ONCE = ['--once', '--namespaces=self', '--processes.budget=0', '--owners.limit=0'];
 
 /** Series without what a replay cannot know: names of the namespace and of cgroups. */
+/** Without what is not recorded: tracked connections. */
 function anonymous(exposition: string): string[] {
   return steady(exposition)
     .split('\n')
-    .filter((line) => /^port_/.test(line) && !/^port_(owner|namespace)/.test(line))
+    .filter(
+      (line) => /^port_/.test(line) && !/^port_(owner|namespace|conntrack|snat)|collector="snat"/.test(line),
+    )
     .map((line) => line.replaceAll(/\b(netns|owner)="[^"]*"/g, '$1=""'));
 }
 

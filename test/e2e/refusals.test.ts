@@ -70,7 +70,7 @@ describeOverBpf('The daemon counts the calls that the kernel refuses', () => {
     expect(lines).toHaveLength(1);
     expect(lines[0]).toMatch(
       new RegExp(
-        `level=error .*netns=${namespace.name} call=tcp_connect refused=1 process=node pid=\\d+ owner=\\S+ from=127.0.0.1 to=127.0.0.1:8000`,
+        `level=warn .*netns=${namespace.name} call=tcp_connect refused=1 process=node pid=\\d+ owner=\\S+ from=127.0.0.1 to=127.0.0.1:8000`,
       ),
     );
     const page = (await daemon.get('/')).text;

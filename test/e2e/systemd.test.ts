@@ -289,8 +289,9 @@ describe.skipIf(isSkipped)(`under systemd as PID 1${isSkipped ? ` (skipped: ${mi
       return /^port_(?:\w+_)?(?:refusals|failures)_total$|^port_exporter_evicted_series_total$/.test(name);
     }
 
-    function isOfCanary({ labels }: Series): boolean {
-      return labels['collector'] === 'canary' && labels['netns'] === 'blue';
+    const ENTERING = ['canary', 'conntrack', 'snat'];
+    function isOfEntering({ labels }: Series): boolean {
+      return ENTERING.includes(labels['collector'] ?? '') && labels['netns'] === 'blue';
     }
 
     /** What a root shell reads at the same time, until both agree, or when the patience is over. */
@@ -340,9 +341,9 @@ describe.skipIf(isSkipped)(`under systemd as PID 1${isSkipped ? ` (skipped: ${mi
       });
       await machine.ask('systemctl', 'start', UNIT);
       const entered = ({ name, labels }: Series) =>
-        name.startsWith('port_canary_') && labels['netns'] === 'blue';
+        /^port_(?:canary|conntrack|snat)_/.test(name) && labels['netns'] === 'blue';
       const lines = await compare({}, (series) =>
-        stable(series.filter((one) => !entered(one) && !isOfCanary(one) && !isOfCalls(one))),
+        stable(series.filter((one) => !entered(one) && !isOfEntering(one) && !isOfCalls(one))),
       );
       expect(lines).toContain(
         'port_destination_used_ports{local_address="127.0.0.1",netns="blue",remote_address="127.0.0.1",remote_port="8080",state="established"} 5',

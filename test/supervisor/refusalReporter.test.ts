@@ -25,7 +25,7 @@ describe('the log of refused calls', () => {
     reporter.report(CERTAIN);
     expect(logger.lines).toEqual([
       [
-        'error',
+        'warn',
         'the kernel refused a port',
         {
           ...{ netns: 'host', call: 'tcp_connect', refused: 4, process: 'curl', pid: 4711 },
@@ -78,7 +78,7 @@ describe('the log of refused calls', () => {
 
   it('has one of a retry, where the first attempt was not seen', () => {
     reporter.report({ ...QUIET, likely: STORM.likely });
-    expect(logger.lines).toMatchObject([['error', 'the kernel refused a port', { refused: 1 }]]);
+    expect(logger.lines).toMatchObject([['warn', 'the kernel refused a port', { refused: 1 }]]);
   });
 
   it('says what is counted, and what is not and why, once and when it changes', () => {
