@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
+import { isDeepStrictEqual } from 'node:util';
 import { expect, it, vi } from 'vitest';
 import { SLOWNESS } from '../live/support/kernel.ts';
 import { NAME_PREFIX, NamedNamespace } from '../live/support/namedNamespace.ts';
@@ -12,6 +13,16 @@ const NO_CAPABILITIES = '0000000000000000';
 const SOON = { timeout: 10_000 * SLOWNESS, interval: 20 };
 /** A sampler that says nothing is waited for about 10 s. */
 const HANG = { timeout: 30_000 * SLOWNESS, interval: 100 };
+
+/** What is read twice in a row: the connection of a scrape may be open for a moment longer. */
+async function settled<T>(read: () => T): Promise<T> {
+  for (let last = read(); ; ) {
+    await new Promise((resolve) => setTimeout(resolve, 200 * SLOWNESS));
+    const now = read();
+    if (isDeepStrictEqual(now, last)) return now;
+    last = now;
+  }
+}
 
 /** The processes of a daemon that separates privileges. */
 function processesOf({ child }: Daemon): { main: number; launcher: number; sampler: number } {
@@ -124,7 +135,7 @@ describeLive('the daemon of a root user', () => {
       const [{ name = '' } = {}] = namespaces;
       await vi.waitFor(async () => expect((await daemon.get('/metrics')).text).toContain(`"${name}"`), SOON);
       const { main, launcher, sampler } = processesOf(daemon);
-      const before = [main, launcher].map(descriptorsOf);
+      const before = await settled(() => [main, launcher].map(descriptorsOf));
       process.kill(sampler, 'SIGSTOP');
       expect(alive()).toEqual(ids);
       for (const namespace of namespaces) namespace.close();
