@@ -34,6 +34,11 @@ export interface SnatNumbers {
 
 /** From this share of its range on a destination is looked at closely: below it next to nothing can be refused. */
 const CLOSE_LOOK = 0.25;
+/**
+ * Destinations of a family that are looked at closely at most, the fullest: each takes a millisecond, and of a small range
+ * whoever sends packets fills as many as they like.
+ */
+const CLOSE_LOOKS = 256;
 
 /** Ports that sources of connections were translated to: one network namespace's, from walk to walk. */
 export class SnatTables {
@@ -105,7 +110,9 @@ export class SnatTables {
 /** Those that may hold a quarter of their range, and the fullest of each protocol: a regime is as bad as its worst. */
 function closeOnes(keys: SnatKeys, rows: readonly number[], limit: number): Set<number> {
   const share = (row: number) => keys.atMost(row) / portCount(keys.ports(row));
-  const close = new Set(rows.filter((row) => share(row) >= CLOSE_LOOK));
+  const full = rows.filter((row) => share(row) >= CLOSE_LOOK);
+  const nearest = fullest(CLOSE_LOOKS, full.length, (at) => share(full[at] as number));
+  const close = new Set(nearest.map((index) => full[index] as number));
   const ofProtocol = (isUdp: boolean) => rows.filter((row) => keys.isUdp(row) === isUdp);
   for (const own of [rows, ofProtocol(false), ofProtocol(true)]) {
     const wanted = own === rows ? limit : 1;

@@ -7,9 +7,9 @@ export interface HeldSocket {
 
 /**
  * Every process that holds one of these sockets, with each descriptor, as far as that is known: of a socket that is not told some
- * process may hold it all the same. Throws an ExporterError.
+ * process may hold it all the same. Throws an ExporterError. `isOver` is asked now and then whether that has taken long enough.
  */
-export type HoldersOf = (inodes: ReadonlySet<number>) => readonly HeldSocket[];
+export type HoldersOf = (inodes: ReadonlySet<number>, isOver: () => boolean) => readonly HeldSocket[];
 
 /** Of the sockets of one cgroup; undefined: of one that is not known. */
 export interface SocketsOfCgroup {
@@ -24,7 +24,7 @@ export interface SocketsOfCgroup {
  * @param candidatesOf pids of a cgroup, likeliest first; asked only where it makes a difference
  */
 export function askForHolders(
-  holdersOf: HoldersOf,
+  holdersOf: (inodes: ReadonlySet<number>) => readonly HeldSocket[],
   cgroups: readonly SocketsOfCgroup[],
   candidatesOf: (cgroupPath: string | undefined) => readonly number[],
 ): (HeldSocket & Pick<SocketsOfCgroup, 'cgroupPath'>)[] {

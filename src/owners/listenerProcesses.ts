@@ -75,7 +75,7 @@ export class ListenerProcesses {
     this.#want(wanted);
     this.#lookForSocketsOf(this.#processes.recheck(clock(budgetMs * RECHECK_PROCESSES)));
     this.#recheckDescriptors(clock(budgetMs * RECHECK_DESCRIPTORS));
-    if (holdersOf !== undefined && !over()) this.#searches.ask(holdersOf);
+    if (holdersOf !== undefined && !over()) this.#searches.ask(holdersOf, over);
     this.#searches.goOn(over);
   }
 

@@ -57,14 +57,18 @@ export class SocketSearches {
   }
 
   /** Asks somebody who may know, so that only what is left need be looked for. */
-  ask(holdersOf: HoldersOf): void {
+  ask(holdersOf: HoldersOf, isOver: () => boolean): void {
     const cgroups = [...this.#searches].map(([cgroupPath, { waiting }]) => ({
       cgroupPath,
       inodes: [...waiting],
     }));
     if (cgroups.every(({ inodes }) => inodes.length === 0)) return;
     const candidatesOf = (path: string | undefined) => candidatePids(this.#procfs, this.#cgroupMount, path);
-    for (const { inode, pid, descriptor, cgroupPath } of askForHolders(holdersOf, cgroups, candidatesOf))
+    for (const { inode, pid, descriptor, cgroupPath } of askForHolders(
+      (inodes) => holdersOf(inodes, isOver),
+      cgroups,
+      candidatesOf,
+    ))
       if (this.#found(inode, pid, String(descriptor))) this.remove(inode, cgroupPath);
   }
 

@@ -33,14 +33,14 @@ async function startHeir(
 }
 
 /** Every listening socket, and unconnected one of UDP, that BPF sees, and each `<inode> <pid> <descriptor>` that it tells. */
-function toldByBpf(): { inodes: ReadonlySet<number>; held: string[] } {
+function toldByBpf(isOver = () => false): { inodes: ReadonlySet<number>; held: string[] } {
   const source = openBpfSource({ procfs: '/proc', log: silentLogger });
   try {
     expect(source.beginRound?.({ inodes: false, cgroups: false })).toBeDefined();
     const inodes = new Set<number>();
     source.tcpListeners(({ inode }) => void inodes.add(inode));
     if (BPF_READS_UDP) source.udp(({ inode }) => void inodes.add(inode));
-    const held = source.holdersOf?.(inodes) ?? [];
+    const held = source.holdersOf?.(inodes, isOver) ?? [];
     return { inodes, held: held.map(({ inode, pid, descriptor }) => `${inode} ${pid} ${descriptor}`) };
   } finally {
     source.close();
@@ -82,6 +82,26 @@ describeOverBpf('Who holds a listening socket', () => {
     expect(inodes.size).toBeGreaterThanOrEqual(BPF_READS_UDP ? 300 : 200);
     expect(held.length).toBeGreaterThan(5 * inodes.size);
     expect(held.toSorted()).toEqual(toldByProc(inodes).toSorted());
+  });
+
+  it('is told by several runs where there are many processes with large tables', async () => {
+    const world = newWorld();
+    const fd = world.listen('127.0.0.1', 10_000);
+    const many = 'exec 19000>&1; for i in {1..150}; do sleep 1000 & done';
+    await startHeir([fd], many, ['unshare', '--pid', '--fork', '--kill-child']);
+    const { inodes, held } = toldByBpf();
+    expect(held.length).toBeGreaterThan(150);
+    expect(held.toSorted()).toEqual(toldByProc(inodes).toSorted());
+  });
+
+  it('is told no longer than there is time', async () => {
+    const world = newWorld();
+    const fd = world.listen('127.0.0.1', 10_000);
+    const many = 'exec 19000>&1; for i in {1..150}; do sleep 1000 & done';
+    await startHeir([fd], many, ['unshare', '--pid', '--fork', '--kill-child']);
+    const told = toldByBpf(() => true).held;
+    expect(told.length).toBeGreaterThan(0);
+    expect(told.length).toBeLessThan(toldByBpf().held.length);
   });
 
   it('is told of processes that stay, whatever others come and go', async () => {

@@ -19,6 +19,8 @@
 #define FILES 64
 // Of a process: more than four million descriptors take fs.nr_open to be raised, and are not looked through.
 #define MOST_WORDS 65536
+// Of a run, which user space ends when it has taken too long: any number of processes may share one large table.
+#define RUN_WORDS 65536
 
 struct xarray { void *xa_head; } KERNEL;
 struct xa_node { unsigned char shift; void *slots[XA_CHUNK]; } KERNEL;
@@ -106,6 +108,7 @@ static __always_inline void read_process(struct env *e, struct pid *pid)
 	table = BPF_CORE_READ(task, files, fdt);
 	words = BPF_CORE_READ(table, max_fds) / FILES;
 	e->at = table;
+	e->words += words < MOST_WORDS ? words : MOST_WORDS;
 	bpf_loop(words < MOST_WORDS ? words : MOST_WORDS, each_word_of_files, e, 0);
 }
 
@@ -122,7 +125,12 @@ static long each_pid(__u32 i, struct env *e)
 	begin_slot(e, number);
 	read_process(e, pid);
 	e->is_over = 1;
-	return end_slot(e);
+	if (end_slot(e)) return 1;
+	if (e->words < RUN_WORDS) return 0;
+	// The next run begins with the next process.
+	e->slot = number + 1;
+	e->is_full = 1;
+	return 1;
 }
 
 // The pids from e->next_pid on that one leaf of the tree has, or past those that a branch would have that is not there.
@@ -158,6 +166,7 @@ SEC("syscall") int holders(struct walk *w)
 	struct pid_namespace *namespace = BPF_CORE_READ(number_in(pid, level), ns);
 	struct env e = { .table = BPF_CORE_READ(namespace, idr.idr_rt.xa_head), .level = level };
 	begin(&e, w);
+	e.words = e.zero;
 	e.next_pid = e.first_slot & ~(XA_CHUNK - 1U);
 	if (((__u64)e.table & XA_MASK) == XA_NODE && e.first_slot < PIDS) bpf_loop(PIDS / XA_CHUNK, each_leaf, &e, 0);
 	end(&e, w, PIDS, PIDS);

@@ -95,8 +95,9 @@ struct env {
 	__u32 is_full, is_over, torn, alien, zero;
 	__u32 wants_inodes, wants_cgroups, first_port, last_port;
 	__u32 now_ms, now_s;
-	// Where the next leaf of pids begins, the level of their namespace, and the descriptor that a word of them begins with.
-	__u32 next_pid, level, descriptor;
+	// Where the next leaf of pids begins, the level of their namespace, the descriptor that a word of them begins with, and words
+	// of this run.
+	__u32 next_pid, level, descriptor, words;
 	// Of the bind bucket whose sockets are read.
 	__u32 port;
 	__u32 bits;

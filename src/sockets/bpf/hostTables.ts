@@ -115,12 +115,14 @@ export class HostTables {
   /**
    * Which processes hold these listening sockets, or unconnected ones of UDP, that the last round has seen. Throws an
    * ExporterError.
+   *
+   * @param isOver whether processes that were not looked into yet are left out
    */
-  holdersOf(inodes: ReadonlySet<number>): HeldSocket[] {
+  holdersOf(inodes: ReadonlySet<number>, isOver: () => boolean): HeldSocket[] {
     const { holders } = this.#stores;
     holders.clear();
     this.#walker.seek(inodes);
-    this.#walker.walk('holders', NOTHING, holders.buffer, (count) => holders.take(count));
+    this.#walker.walk('holders', NOTHING, holders.buffer, (count) => holders.take(count), isOver);
     const held: HeldSocket[] = [];
     // No namespace is told with them.
     holders.visit(0, (words, at) => {

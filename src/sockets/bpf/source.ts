@@ -159,7 +159,7 @@ export class BpfSource implements SocketSource {
     return namespace;
   }
 
-  readonly #holdersOf: HoldersOf = (inodes) => this.#tables.holdersOf(inodes);
+  readonly #holdersOf: HoldersOf = (inodes, isOver) => this.#tables.holdersOf(inodes, isOver);
 
   readonly #readSysctls = (): PortSysctls => {
     const namespace = this.#namespace();

@@ -62,8 +62,15 @@ export class TableWalker {
    *
    * @param buffer where the records of each run go
    * @param take told how many they are
+   * @param isOver asked after each run: the rest is left out then
    */
-  walk(table: TableName, wanted: Wanted, buffer: Int32Array, take: (count: number) => void): void {
+  walk(
+    table: TableName,
+    wanted: Wanted,
+    buffer: Int32Array,
+    take: (count: number) => void,
+    isOver: () => boolean = () => false,
+  ): void {
     const context = this.#context;
     let next = 0;
     let skip = 0;
@@ -84,7 +91,7 @@ export class TableWalker {
         this.#bpf.read('records', new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength));
         take(count);
       }
-      if ((context[NEXT] as number) >= slots) return;
+      if ((context[NEXT] as number) >= slots || isOver()) return;
       if (context[NEXT] === next && context[SKIP] === skip && count === 0)
         throw new ExporterError(
           `walking the kernel's table of ${table.replace('_', ' ')}: no progress at slot ${next}`,

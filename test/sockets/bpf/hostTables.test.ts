@@ -52,19 +52,27 @@ describe('holders of sockets', () => {
         { kind: 'holder', inode: 500, extra: 31, remote: [70_000, 0, 0, 0] },
       ],
     ];
-    expect(tables.holdersOf(new Set([500, 7]))).toEqual([
+    expect(tables.holdersOf(new Set([500, 7]), () => false)).toEqual([
       { inode: 500, pid: 20, descriptor: 3 },
       { inode: 500, pid: 31, descriptor: 70_000 },
     ]);
     expect(kernel.written.map(([map]) => map)).toEqual(['sought']);
   });
 
+  it('are told run by run, until there is no more time', () => {
+    const { kernel, tables } = machine;
+    const holder = { kind: 'holder', inode: 500, extra: 20, remote: [3, 0, 0, 0] } as const;
+    kernel.tables.holders = [Array(RECORDS).fill(holder), [holder]];
+    expect(tables.holdersOf(new Set([500]), () => true)).toHaveLength(RECORDS);
+    expect(tables.holdersOf(new Set([500]), () => false)).toHaveLength(RECORDS + 1);
+  });
+
   it('are those of the moment: nothing is kept', () => {
     const { kernel, tables } = machine;
     kernel.tables.holders = [[{ kind: 'holder', inode: 500, extra: 20, remote: [3, 0, 0, 0] }]];
-    expect(tables.holdersOf(new Set([500]))).toHaveLength(1);
+    expect(tables.holdersOf(new Set([500]), () => false)).toHaveLength(1);
     kernel.tables.holders = [[]];
-    expect(tables.holdersOf(new Set([500]))).toEqual([]);
+    expect(tables.holdersOf(new Set([500]), () => false)).toEqual([]);
   });
 });
 
