@@ -59,7 +59,7 @@ export const defineRefusals: DefineMetricGroup<RefusalsShown> = (registers) => {
   });
   const evicted = new PaintedCounter(registers, {
     name: 'port_exporter_evicted_series_total',
-    help: 'Series of this metric that were dropped in favor of newer ones, and refusals that fit in no kernel table.',
+    help: 'Series of this metric that were dropped in favor of newer ones, and calls that fit in no kernel table.',
     labels: ['metric'],
   });
   const leftOut = new PaintedCounter(registers, {

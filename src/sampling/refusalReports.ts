@@ -97,6 +97,7 @@ export class RefusalReports {
       lost: {
         namespaces: deltas?.lost.namespaces ?? 0,
         destinations: deltas?.lost.destinations ?? 0,
+        failures: deltas?.lost.failures ?? 0,
         owners: deltas?.lost.owners ?? 0,
       },
       leftOut: deltas?.leftOut ?? 0,

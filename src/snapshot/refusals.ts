@@ -74,8 +74,8 @@ export interface RefusalReport {
   readonly owners: readonly OwnerRefusals[];
   /** In the order in which they happened. */
   readonly events: readonly RefusalEvent[];
-  /** Refused calls of which no namespace, destination or owner is known: the kernel's tables were full. */
-  readonly lost: { readonly namespaces: number; readonly destinations: number; readonly owners: number };
+  /** Calls of which no namespace, destination (of the refused, of the failed ones) or owner is known: the kernel's tables were full. */
+  readonly lost: Readonly<Record<'namespaces' | 'destinations' | 'failures' | 'owners', number>>;
   /** Refused calls that exporters made, to learn which ports are blocked: they are in nothing else. */
   readonly leftOut: number;
   /** Calls that may not have been counted for a while, in one line each; why. */

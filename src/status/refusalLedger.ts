@@ -87,7 +87,7 @@ export class RefusalLedger {
   readonly #owners = new BoundedCounts<OwnerKey>(OWNERS, ({ netns, owner }) => `${netns} ${owner}`);
   readonly #recent = new RecentRefusals();
   #leftOut = 0;
-  #lost = { namespaces: 0, destinations: 0, owners: 0 };
+  #lost = { namespaces: 0, destinations: 0, failures: 0, owners: 0 };
   #state = NO_REFUSALS;
 
   /** @param now monotonicMs() */
@@ -115,6 +115,7 @@ export class RefusalLedger {
     this.#lost = {
       namespaces: this.#lost.namespaces + lost.namespaces,
       destinations: this.#lost.destinations + lost.destinations,
+      failures: this.#lost.failures + lost.failures,
       owners: this.#lost.owners + lost.owners,
     };
     const newest = [...report.events, ...this.#state.events.toReversed()]
@@ -145,7 +146,7 @@ export class RefusalLedger {
         port_refusals_total: this.#refused.evicted + this.#likely.evicted + this.#lost.namespaces,
         port_connect_failures_total: this.#failures.evicted,
         port_destination_refusals_total: this.#destinations.evicted + this.#lost.destinations,
-        port_destination_connect_failures_total: this.#destinationFailures.evicted,
+        port_destination_connect_failures_total: this.#destinationFailures.evicted + this.#lost.failures,
         port_owner_refusals_total: this.#owners.evicted + this.#lost.owners,
       },
       leftOut: this.#leftOut,

@@ -151,6 +151,28 @@ describe('ports behind a NAT', () => {
     expect([tables.isWorthIt(0), tables.isWorthIt(1)]).toEqual([false, true]);
   });
 
+  it('are counted of all destinations, and told of the fullest, however many of a small range are full', () => {
+    const flows = Array.from({ length: 600 }, (_, index): Flow => {
+      const remotePort = 1000 + index;
+      const port = RANGE.first + (index % 2);
+      return {
+        ...translated(port),
+        original: ['10.0.0.5', 40_000, '192.0.2.1', remotePort],
+        reply: ['192.0.2.1', remotePort, '198.51.100.1', port],
+      };
+    });
+    const small = { name: 'any', first: RANGE.first, last: RANGE.first + 1 };
+    const full = [
+      ...flows,
+      { ...flows[0], reply: ['192.0.2.1', 1000, '198.51.100.1', small.last] as Tuple } as Flow,
+    ];
+    const tables = new SnatTables(new AssumedPorts([small]));
+    walk(tables, full);
+    const { tcp, destinations } = walk(tables, full);
+    expect(tcp).toMatchObject({ destinations: 600, ratio: 1, available: 0, refusalRatio: 1 });
+    expect(destinations.fullest[0]).toMatchObject({ remotePort: 1000, available: 0 });
+  });
+
   it('without a range are those from 1024 on, and a quarter of them is worth a walk', () => {
     const tables = new SnatTables(new AssumedPorts([]));
     expect([16_127, 16_128].map((entries) => tables.isWorthIt(entries))).toEqual([false, true]);

@@ -148,12 +148,12 @@ describe('a report of refused calls', () => {
 
   it('says what may be missing', () => {
     const { reports } = opened({
-      lost: { ...NOTHING.lost, destinations: 7, events: 9 },
+      lost: { ...NOTHING.lost, destinations: 7, failures: 8, events: 9 },
       leftOut: 3,
       interrupted: [CONNECT],
     });
     expect(reports.next()).toMatchObject({
-      lost: { namespaces: 0, destinations: 7, owners: 0 },
+      lost: { namespaces: 0, destinations: 7, failures: 8, owners: 0 },
       leftOut: 3,
       interruptions: ['TCP connect()'],
     });

@@ -64,7 +64,7 @@ describe('the ledger of refusals', () => {
         refused: many.map((index) => ({ ...CONNECT, netns: `ns${index}`, count: 1 })),
         destinations: many.map((remotePort) => ({ ...destination, remotePort })),
         owners: many.map((index) => ({ netns: 'host', owner: `o${index}`, count: 1 })),
-        lost: { namespaces: 1, destinations: 2, owners: 3 },
+        lost: { namespaces: 1, destinations: 2, failures: 4, owners: 3 },
       },
     ]);
     expect([state.refused.length, state.destinations.length, state.owners.length]).toEqual([1000, 200, 200]);
@@ -72,7 +72,7 @@ describe('the ledger of refusals', () => {
       port_refusals_total: 1,
       port_connect_failures_total: 0,
       port_destination_refusals_total: 802,
-      port_destination_connect_failures_total: 0,
+      port_destination_connect_failures_total: 4,
       port_owner_refusals_total: 803,
     });
   });

@@ -25,7 +25,7 @@ export function report(more: Partial<RefusalReport> = {}): RefusalReport {
   return {
     ...{ counted: ALL_CALLS, obstacles: [], refused: [], likely: [], failures: [], destinations: [] },
     ...{ destinationFailures: [], owners: [], events: [], interruptions: [] },
-    lost: { namespaces: 0, destinations: 0, owners: 0 },
+    lost: { namespaces: 0, destinations: 0, failures: 0, owners: 0 },
     leftOut: 0,
     ...more,
   };
