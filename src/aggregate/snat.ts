@@ -1,10 +1,10 @@
 import type { ConntrackRecord } from '../conntrack/record.ts';
 import { fullest } from './fullest.ts';
-import { type SnatKey, SnatKeys } from './snatKeys.ts';
+import { type SnatClient, type SnatKey, SnatKeys } from './snatKeys.ts';
 import { type AssumedPorts, portCount } from './snatPorts.ts';
 import { Held, refusalRatio } from './snatRefusals.ts';
 
-/** One destination behind a NAT, as exported. */
+/** One destination behind a NAT. */
 export interface SnatDestination extends SnatKey {
   /** Ports of the range it holds. */
   readonly used: { readonly established: number; readonly timeWait: number; readonly other: number };
@@ -24,12 +24,18 @@ export interface SnatRegime {
   readonly destinations: number;
 }
 
+/** One that is exported. */
+export interface FullSnatDestination extends SnatDestination {
+  /** Who holds most of its ports, most first. */
+  readonly clients: readonly SnatClient[];
+}
+
 export interface SnatNumbers {
   readonly tcp: SnatRegime;
   readonly udp: SnatRegime;
   /** Ports of the range that is assumed for every address that has none of its own. */
   readonly rangePorts: number;
-  readonly destinations: { readonly total: number; readonly fullest: readonly SnatDestination[] };
+  readonly destinations: { readonly total: number; readonly fullest: readonly FullSnatDestination[] };
 }
 
 /** From this share of its range on a destination is looked at closely: below it next to nothing can be refused. */
@@ -39,6 +45,9 @@ const CLOSE_LOOK = 0.25;
  * whoever sends packets fills as many as they like.
  */
 const CLOSE_LOOKS = 256;
+
+/** Clients of a destination. */
+export const CLIENTS_TOLD = 3;
 
 /** Ports that sources of connections were translated to: one network namespace's, from walk to walk. */
 export class SnatTables {
@@ -71,20 +80,21 @@ export class SnatTables {
 
   /** After a walk, and before the next begins. `evicts`: see `evictsClosing`. */
   summarise(limit: number, evicts: boolean): SnatNumbers {
-    const destinations: SnatDestination[] = [];
+    const looked: LookedAt[] = [];
     const totals = { tcp: 0, udp: 0 };
     for (const keys of this.#families) {
       const rows: number[] = [];
       for (let row = 0; row < keys.size; row++) if (keys.isCurrent(row)) rows.push(row);
       for (const row of rows) totals[keys.isUdp(row) ? 'udp' : 'tcp']++;
-      for (const row of closeOnes(keys, rows, limit)) destinations.push(destinationOf(keys, row, evicts));
+      for (const row of closeOnes(keys, rows, limit))
+        looked.push({ keys, row, destination: destinationOf(keys, row, evicts) });
     }
-    destinations.sort((a, b) => b.ratio - a.ratio || b.refusalRatio - a.refusalRatio);
+    const destinations = looked.map(({ destination }) => destination);
     return {
       tcp: this.#worst(destinations, 'tcp', totals),
       udp: this.#worst(destinations, 'udp', totals),
       rangePorts: portCount(this.#assumed.everyOther),
-      destinations: { total: totals.tcp + totals.udp, fullest: destinations.slice(0, limit) },
+      destinations: { total: totals.tcp + totals.udp, fullest: exported(looked, limit) },
     };
   }
 
@@ -105,6 +115,31 @@ export class SnatTables {
       destinations: totals[protocol],
     };
   }
+}
+
+/** One of the keys of a family. */
+interface LookedAt {
+  readonly keys: SnatKeys;
+  readonly row: number;
+  readonly destination: SnatDestination;
+}
+
+/** The fullest, fullest first, and the one that refuses most in any case: it need not be among them. */
+function exported(looked: LookedAt[], limit: number): FullSnatDestination[] {
+  looked.sort(
+    ({ destination: a }, { destination: b }) => b.ratio - a.ratio || b.refusalRatio - a.refusalRatio,
+  );
+  const shown = looked.slice(0, limit);
+  const refusalOf = ({ destination }: LookedAt) => destination.refusalRatio;
+  const worst = looked.reduce(
+    (most, one) => (refusalOf(one) > refusalOf(most) ? one : most),
+    looked[0] as LookedAt,
+  );
+  if (shown.length > 0 && !shown.includes(worst)) shown[shown.length - 1] = worst;
+  return shown.map(({ keys, row, destination }) => ({
+    ...destination,
+    clients: keys.clients(row, CLIENTS_TOLD),
+  }));
 }
 
 /** Those that may hold a quarter of their range, and the fullest of each protocol: a regime is as bad as its worst. */

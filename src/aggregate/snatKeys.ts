@@ -8,6 +8,7 @@ import { IPPROTO_TCP, IPPROTO_UDP } from '../kernel/libc.ts';
 import type { Family } from '../sockets/record.ts';
 import { ADDRESS_WORDS, formatAddress } from './address.ts';
 import { KeyTable } from './keyTable.ts';
+import { SnatHeldPorts } from './snatHeldPorts.ts';
 import type { AssumedPorts, SnatPorts } from './snatPorts.ts';
 import { Held } from './snatRefusals.ts';
 
@@ -19,6 +20,12 @@ export interface SnatKey {
   readonly remotePort: number;
   /** 0 for the usual one. */
   readonly zone: number;
+}
+
+/** Whose connections hold ports: the source address of their first packets, the NAT address for those of the host itself. */
+export interface SnatClient {
+  readonly address: string;
+  readonly ports: number;
 }
 
 /** The row of a NAT address and the protocol, the remote port and the zone, then the remote address. */
@@ -43,13 +50,9 @@ export class SnatKeys {
   #met: KeyTable;
   #ports: SnatPorts[] = [];
   readonly #keys: KeyTable;
-  /** For each key how many ports it was seen with, and the last of them: index + 1 into those below, 0 for none. */
-  #counts = new Uint32Array(0);
-  #last = new Uint32Array(0);
-  /** Every port that is held: its number, its bits of `Held` above 16, and where the one before it is. */
-  #held = new Uint32Array(64);
-  #before = new Uint32Array(64);
-  #size = 0;
+  /** Source addresses, as connections began. */
+  readonly #clients: KeyTable;
+  readonly #held = new SnatHeldPorts();
 
   constructor(family: Family, assumed: AssumedPorts) {
     this.#family = family;
@@ -57,6 +60,7 @@ export class SnatKeys {
     this.#known = new KeyTable(ADDRESS_WORDS[family]);
     this.#met = new KeyTable(ADDRESS_WORDS[family]);
     this.#keys = new KeyTable(REMOTE_WORD + ADDRESS_WORDS[family]);
+    this.#clients = new KeyTable(ADDRESS_WORDS[family]);
   }
 
   /** Before a walk: forgets the last one, but for its NAT addresses. */
@@ -64,7 +68,8 @@ export class SnatKeys {
     [this.#known, this.#met] = [this.#met, this.#known];
     this.#met.clear();
     this.#keys.clear();
-    this.#size = 0;
+    this.#clients.clear();
+    this.#held.clear();
     this.#ports = Array.from({ length: this.#known.size }, (_, row) =>
       this.#assumed.of(() => formatAddress(this.#known, row, 0, this.#family)),
     );
@@ -88,8 +93,8 @@ export class SnatKeys {
       this.#met.upsert();
     }
     const state = stateOf(record);
-    this.#hold(reply, protocol, isEvictable(record) ? state : state | Held.FIRM);
-    this.#hold(original, protocol, state | Held.FIRM);
+    this.#hold(reply, record, isEvictable(record) ? state : state | Held.FIRM);
+    this.#hold(original, record, state | Held.FIRM);
   }
 
   /** Whether its address is a NAT address still. */
@@ -111,18 +116,22 @@ export class SnatKeys {
 
   /** Ports it holds, or more: what two entries hold counts twice. */
   atMost(row: number): number {
-    return this.#counts[row] as number;
+    return this.#held.atMost(row);
   }
 
   /** Writes what holds each port of its range: bits of `Held`. */
   fill(row: number, held: Uint8Array): void {
     const { first, last } = this.ports(row);
     held.fill(0, 0, last - first + 1);
-    for (let next = this.#last[row] as number; next > 0; next = this.#before[next - 1] as number) {
-      const one = this.#held[next - 1] as number;
-      const index = (one & 0xffff) - first;
-      held[index] = (held[index] as number) | (one >>> 16);
-    }
+    this.#held.fill(row, first, held);
+  }
+
+  /** Whose connections hold most ports of its range, as many as the limit, most first. */
+  clients(row: number, limit: number): SnatClient[] {
+    return this.#held.mostOf(row, limit).map(({ client, ports }) => ({
+      address: formatAddress(this.#clients, client, 0, this.#family),
+      ports,
+    }));
   }
 
   describe(row: number): SnatKey {
@@ -140,7 +149,7 @@ export class SnatKeys {
     return this.#keys.word(row, NAT_WORD) >>> 1;
   }
 
-  #hold(tuple: ConntrackTuple, protocol: number, bits: number): void {
+  #hold(tuple: ConntrackTuple, { protocol, original }: ConntrackRecord, bits: number): void {
     this.#writeDestination(this.#known.key, tuple);
     const address = this.#known.find();
     if (address < 0) return;
@@ -148,11 +157,7 @@ export class SnatKeys {
     const { destinationPort: port } = tuple;
     if (port < first || port > last) return;
     const row = this.#rowOf(address, protocol, tuple);
-    if (this.#size === this.#held.length) this.#grow();
-    this.#held[this.#size] = port | (bits << 16);
-    this.#before[this.#size] = this.#last[row] as number;
-    this.#last[row] = ++this.#size;
-    this.#counts[row] = (this.#counts[row] as number) + 1;
+    this.#held.add(row, port, bits, this.#clientRow(original));
   }
 
   #rowOf(address: number, protocol: number, tuple: ConntrackTuple): number {
@@ -167,14 +172,19 @@ export class SnatKeys {
     }
     const known = this.#keys.size;
     const row = this.#keys.upsert();
-    if (row < known) return row;
-    if (this.#counts.length < this.#keys.capacity) {
-      this.#counts = longer(this.#counts, this.#keys.capacity);
-      this.#last = longer(this.#last, this.#keys.capacity);
-    }
-    this.#counts[row] = 0;
-    this.#last[row] = 0;
+    if (row === known) this.#held.begin(row, this.#keys.capacity);
     return row;
+  }
+
+  #clientRow({ source0, source1, source2, source3 }: ConntrackTuple): number {
+    const { key } = this.#clients;
+    key[0] = source0;
+    if (this.#family === 6) {
+      key[1] = source1;
+      key[2] = source2;
+      key[3] = source3;
+    }
+    return this.#clients.upsert();
   }
 
   #writeDestination(key: Int32Array, tuple: ConntrackTuple): void {
@@ -183,11 +193,6 @@ export class SnatKeys {
     key[1] = tuple.destination1;
     key[2] = tuple.destination2;
     key[3] = tuple.destination3;
-  }
-
-  #grow(): void {
-    this.#held = longer(this.#held, 2 * this.#size);
-    this.#before = longer(this.#before, 2 * this.#size);
   }
 }
 
@@ -201,10 +206,4 @@ function stateOf({ protocol, status, tcpState }: ConntrackRecord): number {
 /** By its reply tuple: TIME_WAIT and the states after it. */
 function isEvictable({ status, tcpState }: ConntrackRecord): boolean {
   return tcpState >= TcpConntrackState.TIME_WAIT && (status & EVICTION_STATUS) === SRC_NAT;
-}
-
-function longer(from: Uint32Array, length: number): Uint32Array<ArrayBuffer> {
-  const to = new Uint32Array(length);
-  to.set(from);
-  return to;
 }

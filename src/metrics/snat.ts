@@ -1,4 +1,4 @@
-import type { SnatDestination } from '../aggregate/snat.ts';
+import { CLIENTS_TOLD, type SnatDestination } from '../aggregate/snat.ts';
 import { namespacesOf } from '../snapshot/samplingState.ts';
 import { PaintedGauge } from './gauge.ts';
 import type { DefineMetricGroup } from './metricGroup.ts';
@@ -39,6 +39,12 @@ export const defineSnat: DefineMetricGroup = (registers) => {
       'by retransmissions only.',
   );
   const refusal = ofDestination('refusal_ratio', `Share of new packets to this destination ${REFUSAL}`);
+  const clients = ofDestination(
+    'client_ports',
+    `Ports of the NAT range held towards this destination by connections from this address, of the ${CLIENTS_TOLD} that hold ` +
+      'most; the NAT address for connections of the host itself.',
+    ['client_address'],
+  );
   const worst = ofRegime(
     'exhaustion_ratio',
     `Used ports of the NAT range towards the fullest destination: 1 means that no port is left. ${ABSENT}`,
@@ -63,7 +69,7 @@ export const defineSnat: DefineMetricGroup = (registers) => {
     'destinations',
     'Distinct destinations (NAT address, remote address, remote port, zone) that hold ports of the NAT range, exported or not.',
   );
-  const gauges = [used, available, refusal, worst, least, worstRefusal, peak, range, seen];
+  const gauges = [used, available, refusal, clients, worst, least, worstRefusal, peak, range, seen];
   return {
     clear: () => gauges.forEach((gauge) => void gauge.clear()),
     paint(state) {
@@ -87,13 +93,15 @@ export const defineSnat: DefineMetricGroup = (registers) => {
           used.set({ ...labels, state: 'other' }, destination.used.other);
           available.set(labels, destination.available);
           refusal.set(labels, destination.refusalRatio);
+          for (const { address, ports } of destination.clients)
+            clients.set({ ...labels, client_address: address }, ports);
         }
       }
     },
   };
 };
 
-/** Series a destination has in each open-ended metric of this group. */
+/** Series a destination has in each open-ended metric of this group; clients of those not exported were not counted. */
 export const SNAT_SERIES = {
   port_snat_destination_used_ports: 3,
   port_snat_destination_available_ports: 1,

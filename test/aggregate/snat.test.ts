@@ -38,10 +38,11 @@ const anyFlow: fc.Arbitrary<Flow> = fc
     tcpState: fc.integer({ min: 1, max: 9 }),
     status: fc.constantFrom(0, SEEN_REPLY, SEEN_REPLY | OFFLOAD),
     zone: fc.constantFrom(0, 0, 0, 7),
+    host: fc.integer({ min: 5, max: 8 }),
   })
-  .map(({ addresses, nat, remote, remotePort, port, kind, protocol, tcpState, status, zone }) => {
+  .map(({ addresses, nat, remote, remotePort, port, kind, protocol, tcpState, status, zone, host }) => {
     const [from, to] = [addresses.nats[nat] as string, addresses.remotes[remote] as string];
-    const client = addresses === IPV4 ? '10.0.0.5' : 'fd00::5';
+    const client = `${addresses === IPV4 ? '10.0.0.' : 'fd00::'}${host}`;
     const outside: Tuple = [to, remotePort, from, port];
     const tuples: Pick<Flow, 'original' | 'reply'> =
       kind === 'translated'
@@ -63,6 +64,7 @@ function byHand(flows: readonly Flow[]) {
   const ours = flows.filter(({ protocol }) => protocol === TCP || protocol === UDP);
   const nats = new Set(ours.filter(({ status }) => status & SRC_NAT).map(({ reply }) => reply[2]));
   const used = new Map<string, Map<number, string>>();
+  const holders = new Map<string, Map<number, string>>();
   for (const { protocol, zone, original, reply, status, tcpState } of ours) {
     const state =
       protocol === UDP
@@ -79,6 +81,8 @@ function byHand(flows: readonly Flow[]) {
       const key = `${protocol === TCP ? 'tcp' : 'udp'} ${zone} ${nat} > ${remote}:${remotePort}`;
       const ports = used.get(key) ?? new Map<number, string>();
       used.set(key, ports);
+      // Of several who hold a port, the last.
+      holders.set(key, (holders.get(key) ?? new Map<number, string>()).set(port, original[0]));
       const states = ['other', 'timeWait', 'established'];
       const before = ports.get(port) ?? 'other';
       ports.set(port, states.indexOf(before) > states.indexOf(state) ? before : state);
@@ -92,10 +96,18 @@ function byHand(flows: readonly Flow[]) {
         {
           used: { established: count('established'), timeWait: count('timeWait'), other: count('other') },
           available: 16 - ports.size,
+          clients: mostOf([...(holders.get(key)?.values() ?? [])]),
         },
       ];
     }),
   );
+}
+
+/** The three most frequent counts; of equal ones either may be told. */
+function mostOf(clients: readonly string[]): number[] {
+  const counts = new Map<string, number>();
+  for (const client of clients) counts.set(client, (counts.get(client) ?? 0) + 1);
+  return [...counts.values()].toSorted((a, b) => b - a).slice(0, 3);
 }
 
 describe('ports behind a NAT', () => {
@@ -192,6 +204,71 @@ describe('ports behind a NAT', () => {
     expect(numbers.udp).toEqual({ ratio: 1 / 16, available: 15, refusalRatio: 0, destinations: 1 });
   });
 
+  it('name the clients that hold most of them, as their connections began, and the host by its NAT address', () => {
+    const from = (client: string, first: number, count: number) =>
+      Array.from({ length: count }, (_, index): Flow => {
+        const flow = translated(first + index);
+        return { ...flow, original: [client, 40_000, '192.0.2.1', 443] };
+      });
+    const own: Flow = {
+      ...translated(2015),
+      status: SEEN_REPLY,
+      original: ['198.51.100.1', 2015, '192.0.2.1', 443],
+    };
+    const flows = [
+      ...from('10.0.0.7', 2000, 4),
+      ...from('10.0.0.8', 2004, 6),
+      ...from('10.0.0.9', 2010, 3),
+      own,
+    ];
+    const tables = new SnatTables(new AssumedPorts([RANGE]));
+    walk(tables, flows);
+    expect(walk(tables, flows).destinations.fullest[0]?.clients).toEqual([
+      { address: '10.0.0.8', ports: 6 },
+      { address: '10.0.0.7', ports: 4 },
+      { address: '10.0.0.9', ports: 3 },
+    ]);
+    walk(tables, [...from('10.0.0.7', 2000, 1), own]);
+    expect(walk(tables, [...from('10.0.0.7', 2000, 1), own]).destinations.fullest[0]?.clients).toContainEqual(
+      {
+        address: '198.51.100.1',
+        ports: 1,
+      },
+    );
+  });
+
+  it('are told of the destination that refuses most, though others are fuller', () => {
+    const wide = { name: 'any', first: 2000, last: 2999 };
+    const towards = (port: number, flows: readonly Flow[]) =>
+      flows.map(({ original, reply, ...flow }) => ({
+        ...flow,
+        original: [original[0], original[1], original[2], port] as Tuple,
+        reply: [reply[0], port, reply[2], reply[3]] as Tuple,
+      }));
+    const taken = (isTaken: (index: number) => boolean) =>
+      Array.from({ length: 1000 }, (_, index) => index)
+        .filter(isTaken)
+        .map((index) => translated(2000 + index));
+    // 800 ports that leave one free in every window, and 500 neighbours.
+    const flows = [
+      ...towards(
+        1,
+        taken((index) => index % 5 > 0),
+      ),
+      ...towards(
+        2,
+        taken((index) => index < 500),
+      ),
+    ];
+    const tables = new SnatTables(new AssumedPorts([wide]));
+    walk(tables, flows);
+    const { destinations, tcp } = walk(tables, flows, 1);
+    expect(destinations.fullest).toHaveLength(1);
+    expect(destinations.fullest[0]).toMatchObject({ remotePort: 2, refusalRatio: tcp.refusalRatio });
+    expect(tcp.ratio).toBe(0.8);
+    expect(tcp.refusalRatio).toBeGreaterThan(0.001);
+  });
+
   it('are given to new ones where the kernel ends what is closing', () => {
     const closing = (more: Partial<Flow> = {}) =>
       Array.from({ length: 16 }, (_, index) => ({ ...translated(2000 + index), tcpState: 7, ...more }));
@@ -244,9 +321,12 @@ function fill(
 
 function rowsOf({ destinations }: SnatNumbers) {
   return Object.fromEntries(
-    destinations.fullest.map(({ protocol, zone, natAddress, remoteAddress, remotePort, used, available }) => [
-      `${protocol} ${zone} ${natAddress} > ${remoteAddress}:${remotePort}`,
-      { used, available },
-    ]),
+    destinations.fullest.map(({ protocol, zone, natAddress, remoteAddress, remotePort, ...numbers }) => {
+      const { used, available, clients } = numbers;
+      return [
+        `${protocol} ${zone} ${natAddress} > ${remoteAddress}:${remotePort}`,
+        { used, available, clients: clients.map(({ ports }) => ports) },
+      ];
+    }),
   );
 }

@@ -48,7 +48,9 @@ describe('a whole sample', () => {
         ],
         ...['port_listeners', 'port_listener_info', 'port_listener_accept_queue'],
         ...['port_listener_accept_queue_limit', 'port_listener_dropped_total', 'port_listener_connections'],
-        ...['used_ports', 'available_ports', 'refusal_ratio'].map((name) => `port_snat_destination_${name}`),
+        ...['used_ports', 'available_ports', 'refusal_ratio', 'client_ports'].map(
+          (name) => `port_snat_destination_${name}`,
+        ),
         ...[
           'port_snat_exhaustion_ratio',
           'port_snat_available_ports',
@@ -149,7 +151,10 @@ describe('a whole sample', () => {
     const { snat } = RICH_NAMESPACE.results;
     const [first] = snat.destinations.fullest;
     if (first === undefined) throw new Error('no destination');
-    const inZone = { ...first, zone: 7, used: { established: 1, timeWait: 0, other: 0 }, available: 999 };
+    const inZone = {
+      ...{ ...first, zone: 7, used: { established: 1, timeWait: 0, other: 0 }, available: 999 },
+      clients: [{ address: '10.0.0.9', ports: 1 }],
+    };
     const fullest = [first, inZone];
     const state = sampled(
       withResults(RICH_NAMESPACE, { snat: { ...snat, destinations: { total: 2, fullest } } }),
@@ -167,6 +172,8 @@ describe('a whole sample', () => {
       `port_snat_destination_available_ports{${labels},zone="7"} 999`,
       `port_snat_destination_refusal_ratio{${labels}} 0.25`,
       `port_snat_destination_refusal_ratio{${labels},zone="7"} 0.25`,
+      `port_snat_destination_client_ports{${labels},client_address="10.0.0.5"} 400`,
+      `port_snat_destination_client_ports{${labels},zone="7",client_address="10.0.0.9"} 1`,
     ]);
   });
 

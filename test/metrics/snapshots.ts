@@ -72,6 +72,7 @@ const SNAT: Results['snat'] = {
         },
         used: { established: 300, timeWait: 150, other: 50 },
         ...{ available: 500, ratio: 0.5, refusalRatio: 0.25 },
+        clients: [{ address: '10.0.0.5', ports: 400 }],
       },
     ],
   },
