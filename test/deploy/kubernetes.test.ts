@@ -59,6 +59,13 @@ function typeErrors(kind: keyof Manifests, manifest: unknown): string {
   }
 }
 
+/** The models for Node.js 20 are of before 2023, when the Prometheus Operator got `keep_firing_for` (0.66); promtool knows it. */
+function withoutNewerFields<T>(manifest: T): T {
+  return JSON.parse(
+    JSON.stringify(manifest, (key, value: unknown) => (key === 'keep_firing_for' ? undefined : value)),
+  ) as T;
+}
+
 describe('deploy/kubernetes', () => {
   itNeeding(missingKubectl, 'is rendered to one manifest of each kind, all in the namespace it makes', () => {
     const manifests = rendered(KUBERNETES) as {
@@ -86,7 +93,7 @@ describe('deploy/kubernetes', () => {
     });
 
     itNeeding(missingKubectl, 'has no field that the API does not know', () => {
-      const manifest = renderedByKind(KUBERNETES)[kind];
+      const manifest = withoutNewerFields(renderedByKind(KUBERNETES)[kind]);
       expect(typeErrors(kind, manifest)).toBe('');
       expect(typeErrors(kind, { ...manifest, metadata: { ...manifest.metadata, lables: {} } })).toMatch(
         /TS2353.*lables/,
