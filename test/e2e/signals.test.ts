@@ -1,12 +1,13 @@
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { SLOWNESS } from '../live/support/kernel.ts';
 import { get, keepingAgent } from './support/http.ts';
 import { newDirectory } from './support/procfs.ts';
-import { Daemon } from './support/program.ts';
+import { Daemon, livingIn } from './support/program.ts';
 
 const LISTEN = '--web.listen-address=127.0.0.1:0';
 
@@ -122,5 +123,24 @@ describe.each(['SIGTERM', 'SIGINT'] as const)('%s ends it within a second, with 
       await daemon.logged(line);
       await expectEnd(daemon);
     }
+  });
+});
+
+describe('npm start', () => {
+  it.each(['SIGTERM', 'SIGINT'] as const)('leaves no process behind once npm got %s', async (signal) => {
+    const npm = spawn('npm', ['start', '--ignore-scripts', '--', LISTEN, '--namespaces=self'], {
+      ...{ stdio: ['ignore', 'ignore', 'pipe'], detached: true },
+    });
+    onTestFinished(() => {
+      if (livingIn(npm.pid).length > 0) process.kill(-Number(npm.pid), 'SIGKILL');
+    });
+    let said = '';
+    npm.stderr.on('data', (chunk) => {
+      said += chunk;
+    });
+    await vi.waitFor(() => expect(said).toMatch(/msg="first sample"|msg=listening/), 20_000 * SLOWNESS);
+    npm.kill(signal);
+    await vi.waitFor(() => expect(livingIn(npm.pid)).toEqual([]), 5000 * SLOWNESS);
+    expect(said).toContain(`msg=stopping signal=${signal}`);
   });
 });
