@@ -1,10 +1,8 @@
 /// <reference lib="dom" />
 /// <reference lib="dom.iterable" />
 // What is evaluated in the page knows the page's names.
-import { readFileSync, writeFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type axe from 'axe-core';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, vi } from 'vitest';
 import { Actor } from '../live/support/actor.ts';
@@ -12,6 +10,7 @@ import { BPF_READS_TABLES, SLOWNESS } from '../live/support/kernel.ts';
 import { NAME_PREFIX, NamedNamespace } from '../live/support/namedNamespace.ts';
 import { describeLive } from '../live/support/privilege.ts';
 import { World } from '../live/support/world.ts';
+import { violationsOn } from './support/axe.ts';
 import { openTab, startBrowser, type Tab } from './support/browser.ts';
 import { itNeeding, missingTool } from './support/needs.ts';
 import { newDirectory } from './support/procfs.ts';
@@ -19,7 +18,6 @@ import { Daemon } from './support/program.ts';
 import { secured } from './support/secured.ts';
 
 const missingChromium = missingTool('chromium');
-const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 /** For the browser's own timeouts, and for what only comes with the next sample. */
 const PATIENCE_MS = 25_000 * SLOWNESS;
 // A browser on a busy machine, and axe looks at everything.
@@ -418,12 +416,3 @@ describeLive('in a real browser, the status page', () => {
     await plain.end();
   });
 });
-
-/** One line each: the rule, and what breaks it. */
-async function violationsOn(page: Page): Promise<string[]> {
-  // The page's policy lets no script in but its own; this is the debugger's.
-  const results = (await page.evaluate(`${AXE}; axe.run(document)`)) as axe.AxeResults;
-  return results.violations.flatMap(({ id, nodes }) =>
-    nodes.map(({ html, failureSummary }) => `${id}: ${html}: ${failureSummary}`),
-  );
-}

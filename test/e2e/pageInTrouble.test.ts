@@ -2,9 +2,7 @@
 /// <reference lib="dom.iterable" />
 // What is evaluated in the page knows the page's names.
 import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import type axe from 'axe-core';
-import type { Browser, Page } from 'playwright-core';
+import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, vi } from 'vitest';
 import { silentLogger } from '../../src/base/logger.ts';
 import type { ProbesState } from '../../src/probes/openProbes.ts';
@@ -21,11 +19,11 @@ import { startWeb, type Web } from '../../src/web/startWeb.ts';
 import { SLOWNESS } from '../live/support/kernel.ts';
 import { PROBES } from '../metrics/probeStates.ts';
 import { failing, RICH_NAMESPACE, sampled, withResults } from '../metrics/snapshots.ts';
+import { violationsOn } from './support/axe.ts';
 import { openTab, startBrowser } from './support/browser.ts';
 import { itNeeding, missingTool } from './support/needs.ts';
 
 const missingChromium = missingTool('chromium');
-const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 // A browser on a busy machine, and axe looks at everything.
 vi.setConfig({ testTimeout: 120_000 * SLOWNESS });
 
@@ -178,13 +176,4 @@ function serve(state: SamplingState, asked: Partial<Asked>): Promise<Web> {
 
 function urlOf({ addresses: [address] }: Web): string {
   return `http://127.0.0.1:${address?.port}/`;
-}
-
-/** One line each: the rule, and what breaks it. */
-async function violationsOn(page: Page): Promise<string[]> {
-  // The page's policy lets no script in but its own; this is the debugger's.
-  const results = (await page.evaluate(`${AXE}; axe.run(document)`)) as axe.AxeResults;
-  return results.violations.flatMap(({ id, nodes }) =>
-    nodes.map(({ html, failureSummary }) => `${id}: ${html}: ${failureSummary}`),
-  );
 }
