@@ -36,6 +36,7 @@ export const PEERS = [
   // a browser
   'test/e2e/page.test.ts',
   'test/e2e/pageInTrouble.test.ts',
+  'test/e2e/pageNat.test.ts',
   // systemd as PID 1
   'test/e2e/systemd.test.ts',
 ];

@@ -18,8 +18,9 @@ import { readinessOf } from './readiness.ts';
 import { NO_REFUSALS, type RefusalState } from './refusalLedger.ts';
 import { type RefusalsStatus, refusalsOf } from './refusals.ts';
 import { type RegimeStatus, regimesOf } from './regimes.ts';
+import { natOf } from './snat.ts';
 import type { Timeline } from './timeline.ts';
-import { nearnessOf, type WorstRegime, worstOf } from './worst.ts';
+import { type Led, urgencyOf, worstOf } from './worst.ts';
 
 /** What a person is shown: plain data, of one moment. */
 export interface Status {
@@ -57,12 +58,10 @@ export interface SampleStatus {
 }
 
 /** A namespace among all others. */
-export interface NamespaceRow {
+export interface NamespaceRow extends Led {
   readonly netns: string;
   readonly detail: NamespaceSnapshot['detail'];
   readonly ageMs: number;
-  /** undefined where none of its regimes is known. */
-  readonly worst: WorstRegime | undefined;
   /** The highest of the last hour; undefined where the hour of this namespace is not remembered. */
   readonly hourPeak: HourPeak | undefined;
   /** TCP and UDP sockets read; undefined where not all of them were. */
@@ -123,7 +122,7 @@ export function statusOf(
   const peaks = history.peaks(bootMs);
   const rows = (snapshot?.namespaces ?? [])
     .map((namespace) => ({ namespace, row: rowOf(namespace, ageMs + turnOf(namespace, snapshot), peaks) }))
-    .toSorted((a, b) => nearnessOf(b.row.worst) - nearnessOf(a.row.worst));
+    .toSorted((a, b) => urgencyOf(b.row) - urgencyOf(a.row));
   const shown = wanted === undefined ? rows[0] : rows.find(({ row }) => row.netns === wanted);
   // Without a sample, the own namespace's hour is what is left.
   const name = wanted ?? shown?.row.netns ?? peaks[0]?.netns;
@@ -167,6 +166,7 @@ function rowOf(namespace: NamespaceSnapshot, ageMs: number, peaks: readonly Hour
     detail,
     ageMs,
     worst: worstOf(regimesOf(namespace)),
+    nat: natOf(namespace),
     hourPeak: peaks.find((peak) => peak.netns === netns),
     sockets: tcp && udp && tcp.sampledSockets + udp.sampledSockets,
     fullestQueue: listeners

@@ -1,4 +1,5 @@
 import { formatDuration } from '../base/duration.ts';
+import { endpoint } from '../base/endpoint.ts';
 import { printable } from '../base/printable.ts';
 import { counted, percent } from '../base/quantities.ts';
 import type { SamplingState } from '../snapshot/samplingState.ts';
@@ -7,6 +8,7 @@ import { isFresh, readinessOf } from '../status/readiness.ts';
 import { RECENT_MS } from '../status/recentRefusals.ts';
 import { NO_REFUSALS, type RefusalState } from '../status/refusalLedger.ts';
 import { refusalsOf } from '../status/refusals.ts';
+import type { NatWorst } from '../status/snat.ts';
 import { worstNamespace } from '../status/worst.ts';
 
 /** The line that `systemctl status` shows. */
@@ -68,10 +70,34 @@ function describe(state: SamplingState, nowMs: number): Status {
 function worstIn({ namespaces }: Snapshot): Status | undefined {
   const found = worstNamespace(namespaces);
   if (found === undefined) return undefined;
-  const { protocol, scope, numbers } = found.worst;
+  if (found.lead.kind === 'nat') return natStatus(found.lead.nat, found.netns);
+  const { protocol, scope, numbers } = found.lead.call;
   const { ratio, available, availableAtLeast = available, isEstimated } = numbers;
   const words = isEstimated
     ? `worst: ${protocol} at most ${percent(ratio)} used (estimated), in ${found.netns}`
     : `worst: ${protocol} ${scope} ${percent(ratio)} used, ${availableAtLeast < available ? 'at least ' : ''}${counted(availableAtLeast, 'port')} left, in ${found.netns}`;
   return { words, subject: `${protocol} ${scope} in ${found.netns}`, ratio };
+}
+
+function natStatus(nat: NatWorst, netns: string): Status {
+  const { ratio, level } = nat;
+  if (nat.kind === 'table') {
+    const words =
+      level === 'exhausted'
+        ? 'conntrack table full, packets of new connections vanish'
+        : `conntrack table ${percent(ratio)} full, ${counted(nat.limit - nat.entries, 'entry', 'entries')} left`;
+    return { words: `worst: ${words}, in ${netns}`, subject: `conntrack table in ${netns}`, ratio };
+  }
+  const { protocol, available, refusalRatio, destination } = nat;
+  const to =
+    destination === undefined ? '' : ` to ${endpoint(destination.remoteAddress, destination.remotePort)}`;
+  const words =
+    level === 'exhausted'
+      ? `up to ${percent(refusalRatio)} of new packets vanish`
+      : `${percent(ratio)} used, ${counted(available, 'port')} left`;
+  return {
+    words: `worst: ${protocol} behind the NAT${to} ${words}, in ${netns}`,
+    subject: `${protocol} behind the NAT in ${netns}`,
+    ratio: level === 'exhausted' ? refusalRatio : ratio,
+  };
 }

@@ -19,6 +19,7 @@ import { startWeb, type Web } from '../../src/web/startWeb.ts';
 import { SLOWNESS } from '../live/support/kernel.ts';
 import { PROBES } from '../metrics/probeStates.ts';
 import { failing, RICH_NAMESPACE, sampled, withResults } from '../metrics/snapshots.ts';
+import { destinationOf, natNamespace, tableOf } from '../status/snat.ts';
 import { violationsOn } from './support/axe.ts';
 import { openTab, startBrowser } from './support/browser.ts';
 import { itNeeding, missingTool } from './support/needs.ts';
@@ -51,6 +52,15 @@ const TROUBLES: Readonly<Record<string, { readonly state: SamplingState } & Part
     ),
   },
   'a kernel that disagrees': { state: sampled(RICH_NAMESPACE) },
+  'a full table of connections': { state: sampled(natNamespace(LONG, [], tableOf(5000, 5000))) },
+  'packets that vanish where calls fail too': {
+    state: sampled(
+      exhausted(),
+      ...['a', 'b', 'c', 'd'].map((letter) =>
+        natNamespace(`${letter}${LONG}`, [destinationOf({ ratio: 0.6, refusalRatio: 0.2 })]),
+      ),
+    ),
+  },
   'probes that fail in every way': { state: sampled(exhausted()), probes: failingProbes() },
 };
 

@@ -52,7 +52,7 @@ const CANARY: Results['canary'] = (['tcp', 'udp'] as const).flatMap((protocol) =
   },
 ]);
 
-const REGIME = { ratio: 0.5, available: 500, refusalRatio: 0.25, destinations: 2, peakRatio: 0.75 };
+const REGIME = { ratio: 0.5, available: 500, refusalRatio: 0.0078125, destinations: 2, peakRatio: 0.75 };
 const SNAT: Results['snat'] = {
   ...{
     tcp: REGIME,
@@ -71,7 +71,7 @@ const SNAT: Results['snat'] = {
           zone: 0,
         },
         used: { established: 300, timeWait: 150, other: 50 },
-        ...{ available: 500, ratio: 0.5, refusalRatio: 0.25 },
+        ...{ available: 500, ratio: 0.5, refusalRatio: 0.0078125 },
         clients: [{ address: '10.0.0.5', ports: 400 }],
       },
     ],

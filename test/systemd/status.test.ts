@@ -13,6 +13,7 @@ import {
   sampled,
   withResults,
 } from '../metrics/snapshots.ts';
+import { destinationOf, natNamespace, tableOf } from '../status/snat.ts';
 
 const NOW = 1_700_000_001_000;
 const wordsOf = (state: SamplingState, nowMs = NOW) => statusOf(state, nowMs).words;
@@ -45,6 +46,25 @@ describe('the status', () => {
     expect(wordsOf(sampled(full, estimated('blue', 1, 1)))).toContain(
       '87.8 % used, 3451 ports left, in pod-1',
     );
+  });
+
+  it('is about the NAT where packets vanish behind it, or the table is full', () => {
+    const words = (...of: Parameters<typeof natNamespace>) =>
+      wordsOf(sampled(EMPTY_NAMESPACE, natNamespace(...of)));
+    const rest = 'in router; 2 namespaces; a sample every 5s';
+    expect(words('router', [destinationOf({ ratio: 0.62, refusalRatio: 0.25 })])).toBe(
+      `worst: tcp behind the NAT to 192.0.2.1:443 up to 25.0 % of new packets vanish, ${rest}`,
+    );
+    expect(words('router', [destinationOf({ ratio: 0.62 })])).toBe(
+      `worst: tcp behind the NAT to 192.0.2.1:443 62.0 % used, 380 ports left, ${rest}`,
+    );
+    expect(words('router', [], tableOf(5000, 5000))).toBe(
+      `worst: conntrack table full, packets of new connections vanish, ${rest}`,
+    );
+    expect(words('router', [], tableOf(4999, 5000))).toBe(
+      `worst: conntrack table 99.9 % full, 1 entry left, ${rest}`,
+    );
+    expect(words('router', [destinationOf({ ratio: 0.3 })])).toContain('worst: tcp connect 0.0 % used');
   });
 
   it('begins with the calls that were refused in the last 15 minutes, and where most were', () => {

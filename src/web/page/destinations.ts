@@ -7,7 +7,7 @@ import { explainCommand } from '../../status/explainCommand.ts';
 import { levelOf } from '../../status/level.ts';
 import type { NamespaceStatus } from '../../status/status.ts';
 import { stackedBar, swatch } from './bar.ts';
-import { grouped, type Html, name, rowId } from './format.ts';
+import { grouped, type Html, heldBy, name, rowId } from './format.ts';
 import { levelWord } from './levels.ts';
 import { type Column, omission, table } from './table.ts';
 
@@ -71,13 +71,10 @@ function columnsOf(usable: number): readonly [Column<NamedDestination>, ...Colum
 
 /** Whose ports they are: known from the second sample on that finds the destination among the fullest. */
 function holders({ owners = [] }: NamedDestination): Html | '' {
-  if (owners.length === 0) return '';
-  const rest = owners.slice(OWNERS_SHOWN).reduce((sum, { ports }) => sum + ports, 0);
-  const parts = [
-    ...owners.slice(0, OWNERS_SHOWN).map(({ owner, ports }) => html`${name(owner ?? '')} ${grouped(ports)}`),
-    ...(rest > 0 ? [html`others ${grouped(rest)}`] : []),
-  ];
-  return html`held by ${parts.map((part, index) => html`<span>${part}${index < parts.length - 1 ? ',' : ''}</span> `)}`;
+  return heldBy(
+    owners.slice(0, OWNERS_SHOWN).map(({ owner, ports }) => ({ who: name(owner ?? ''), ports })),
+    owners.slice(OWNERS_SHOWN).reduce((sum, { ports }) => sum + ports, 0),
+  );
 }
 
 /** What it holds, and beyond that what bind() took from everyone: together all but what is left. */

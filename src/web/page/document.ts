@@ -15,6 +15,8 @@ import { ownersSection } from './owners.ts';
 import { probesAlarm, probesSection } from './probes.ts';
 import { refusalsAlarm } from './refusals.ts';
 import { regimeCards } from './regimeCards.ts';
+import { natSection } from './snat.ts';
+import { natAlarm } from './snatWords.ts';
 import { sparkline } from './sparkline.ts';
 import { documentTitle, verdict } from './verdict.ts';
 
@@ -66,6 +68,7 @@ ${patterns()}
 ${refusalsAlarm(status)}
 ${problemOf(status)}
 ${verdict(status)}
+${natAlarm(status)}
 ${probesAlarm(status)}
 ${failuresOf(status.sample)}
 ${namespaceView(status, frame)}
@@ -136,6 +139,7 @@ ${disagreement(shown)}
 ${regimeCards(shown.regimes, hour?.timeline.regimes, frame.peakWindowMs)}
 ${canaryLine(shown)}</section>
 <div class="columns"><div>
+${natSection(shown)}
 ${destinationsSection(shown)}
 ${listenersSection(shown)}
 </div><div>

@@ -37,6 +37,19 @@ export function name(text: string): Html {
   return html`<bdi>${text}</bdi>`;
 }
 
+/** `held by web.service 400, others 3`, of which no name breaks at the end of a line. */
+export function heldBy(
+  holders: readonly { readonly who: Html; readonly ports: number }[],
+  others: number,
+): Html | '' {
+  if (holders.length === 0) return '';
+  const parts = [
+    ...holders.map(({ who, ports }) => html`${who} ${grouped(ports)}`),
+    ...(others > 0 ? [html`others ${grouped(others)}`] : []),
+  ];
+  return html`held by ${parts.map((part, index) => html`<span>${part}${index < parts.length - 1 ? ',' : ''}</span> `)}`;
+}
+
 /** The same for the same words, so that a refreshed page finds its row again; fit for an id, whatever the words are. */
 export function rowId(...words: readonly (string | number)[]): string {
   return `r${createHash('sha1').update(JSON.stringify(words)).digest('base64url').slice(0, 12)}`;

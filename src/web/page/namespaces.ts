@@ -5,7 +5,7 @@ import { levelOf } from '../../status/level.ts';
 import type { NamespaceRow, Status } from '../../status/status.ts';
 import { smallBar } from './bar.ts';
 import { age, groupedOrDash, type Html, name, namespaceLink, rowId } from './format.ts';
-import { ESTIMATED, levelWord, ratioText } from './levels.ts';
+import { ESTIMATED, levelWord, natLevelWord, ratioText } from './levels.ts';
 import { type Column, table } from './table.ts';
 import { worstText } from './verdict.ts';
 
@@ -22,7 +22,7 @@ ${
     ? ''
     : html`<details id="more-namespaces"><summary>${others.length} more, less exhausted</summary><ul class="links">${others.map(
         (row) =>
-          html`<li id="${idOf(row)}">${link(row, shown?.netns)} <span class="sub">${worstText(row)}</span></li>`,
+          html`<li id="${idOf(row)}">${link(row, shown?.netns)} <span class="sub">${worstText(row)}</span>${natTag(row)}</li>`,
       )}</ul></details>`
 }
 ${sample === undefined ? '' : foundNote(namespaces.length, sample)}
@@ -43,7 +43,7 @@ function columnsOf(shown: string | undefined): readonly [Column<NamespaceRow>, .
       cell: (row) =>
         html`${link(row, shown)} <span class="sub">${row.detail === 'full' ? 'full dump' : ESTIMATED}, ${age(row.ageMs)} old</span>${
           row.kernelDisagrees ? html` <span class="tag warn">kernel disagrees</span>` : ''
-        }`,
+        }${natTag(row)}`,
     },
     {
       title: 'Worst',
@@ -69,6 +69,13 @@ function columnsOf(shown: string | undefined): readonly [Column<NamespaceRow>, .
     },
     { title: 'Sockets', isNumber: true, cell: ({ sockets }) => groupedOrDash(sockets) },
   ];
+}
+
+/** The numbers beside it are of calls. */
+function natTag({ nat }: NamespaceRow): Html | string {
+  const level = nat?.worst?.level ?? 'ok';
+  if (level === 'ok') return '';
+  return html` <span class="tag warn">NAT: ${natLevelWord(level)}</span>`;
 }
 
 /** A level is said of what was measured alone. */

@@ -3,36 +3,44 @@ import { endpoint } from '../../base/endpoint.ts';
 import { percent } from '../../base/quantities.ts';
 import { levelOf } from '../../status/level.ts';
 import type { NamespaceRow, Status } from '../../status/status.ts';
-import type { WorstRegime } from '../../status/worst.ts';
+import { type Lead, leadOf, type WorstRegime } from '../../status/worst.ts';
 import { grouped, type Html, name, namespaceLink } from './format.ts';
-import { ESTIMATED, estimatedChip, levelChip, levelWord, ratioText } from './levels.ts';
+import { ESTIMATED, estimatedChip, levelChip, levelWord, natLevelWord, ratioText } from './levels.ts';
 import { refusedWords } from './refusals.ts';
 import { regimeName } from './regimeCards.ts';
+import { natVerdict } from './snatWords.ts';
 
 /** The one sentence that is read first: how near the worst of all is, and what an application will see. */
 export function verdict({ namespaces, sample }: Status): Html {
-  const worst = namespaces.find((namespace) => namespace.worst !== undefined);
-  if (sample === undefined || worst?.worst === undefined) {
+  const [worst] = namespaces;
+  const lead = worst && leadOf(worst);
+  if (sample === undefined || worst === undefined || lead === undefined) {
     return html`<p id="verdict" class="verdict level-unknown"><strong>No data.</strong> Sampling failed; earlier numbers are not shown.</p>`;
   }
-  const { isEstimated, ratio } = worst.worst.numbers;
+  if (lead.kind === 'nat') return natVerdict(worst, lead.nat);
+  const { call } = lead;
+  const { isEstimated, ratio } = call.numbers;
   const level = levelOf(ratio);
   return html`<p id="verdict" class="verdict level-${isEstimated ? 'unknown' : level}">${isEstimated ? estimatedChip() : levelChip(level)}
 <a class="netns" href="${namespaceLink(worst.netns)}">${name(worst.netns)}</a>
-<strong>${regimeName(worst.worst)} ${worst.worst.numbers.isEstimated ? 'at most ' : ''}${percent(worst.worst.numbers.ratio)}</strong>
-<span>${sentence(worst.worst)}</span></p>`;
+<strong>${regimeName(call)} ${isEstimated ? 'at most ' : ''}${percent(ratio)}</strong>
+<span>${sentence(call)}</span></p>`;
 }
 
 /** What the tab is called: the worst comes first, because a tab is narrow. */
 export function documentTitle({ namespaces, problem, refusals }: Status, hostname: string): string {
-  const worst = namespaces.find((namespace) => namespace.worst !== undefined)?.worst?.numbers;
-  const words =
-    worst === undefined
-      ? 'no data'
-      : worst.isEstimated
-        ? `\u2264 ${percent(worst.ratio)} ${ESTIMATED}`
-        : `${percent(worst.ratio)} ${levelWord(levelOf(worst.ratio))}`;
+  const [worst] = namespaces;
+  const words = titleOf(worst && leadOf(worst));
   return `${problem === undefined ? '' : '! '}${refusedWords({ refusals })}${words} \u00b7 ${hostname} \u00b7 port-exporter`;
+}
+
+function titleOf(lead: Lead | undefined): string {
+  if (lead === undefined) return 'no data';
+  if (lead.kind === 'nat') return `NAT: ${natLevelWord(lead.nat.level)}`;
+  const { ratio, isEstimated } = lead.call.numbers;
+  return isEstimated
+    ? `\u2264 ${percent(ratio)} ${ESTIMATED}`
+    : `${percent(ratio)} ${levelWord(levelOf(ratio))}`;
 }
 
 /** `≤ 5.0 % ok` and the like, for the line of a table. */
