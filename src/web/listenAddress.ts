@@ -33,7 +33,9 @@ export function formatListenAddress({ host = '', port }: ListenAddress): string 
 }
 
 function unusable(text: string): ExporterError {
+  // exporter-toolkit knows it; Node.js does not.
+  const why = text.startsWith('vsock:') ? 'vsock is not supported: ' : '';
   return new ExporterError(
-    `invalid listen address ${JSON.stringify(text)}: expected :PORT, HOST:PORT or [IPV6]:PORT with a port up to 65535`,
+    `invalid listen address ${JSON.stringify(text)}: ${why}expected :PORT, HOST:PORT or [IPV6]:PORT with a port up to 65535`,
   );
 }

@@ -47,6 +47,14 @@ describe('a listen address', () => {
     );
   });
 
+  it('of vsock, which exporter-toolkit knows, is refused by name', () => {
+    expect(() => parseListenAddress('vsock://:9100')).toThrow(
+      new ExporterError(
+        'invalid listen address "vsock://:9100": vsock is not supported: expected :PORT, HOST:PORT or [IPV6]:PORT with a port up to 65535',
+      ),
+    );
+  });
+
   it('is read back as it was written', () => {
     const host = fc.oneof(
       fc.constant(undefined),
