@@ -31,17 +31,24 @@ export interface ParsedYaml<T> {
  *
  * @param privateMaps keys of the outermost map under which anybody chooses the keys: these are not shown either, and the
  *   schema gets them as a Map, where any name is as good as another
+ * @param scalars `typed` by YAML 1.2: numbers, true and false; or all of them `text` as it stands there, for a format whose
+ *   schema decides: where Go reads a string, `0`, `1.50` and `true` are strings. Null is null either way.
  */
 export function parseYaml<T>(
   text: string,
   name: string,
   schema: z.ZodType<T>,
   privateMaps: readonly string[] = [],
+  scalars: 'typed' | 'text' = 'typed',
 ): ParsedYaml<T> {
   expectModest(text, name);
   const lines = new LineCounter();
-  // The library compares each key of a map with every other one.
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: false });
+  const document = parseDocument(text, {
+    ...{ lineCounter: lines, prettyErrors: false },
+    // The library compares each key of a map with every other one.
+    uniqueKeys: false,
+    ...(scalars === 'text' ? { schema: 'failsafe', customTags: (tags) => [...tags, 'null'] } : {}),
+  });
   const unusable = (offset: number, what: string) => {
     const { line, col } = lines.linePos(offset);
     return new ExporterError(`${name}:${line}: invalid YAML: ${what} at column ${col}`);

@@ -10,6 +10,7 @@ import { chooseFormat, type ExpositionFormat } from './negotiate.ts';
 import { Answers, Packed } from './packed.ts';
 import { servePage } from './page/routes.ts';
 import type { StatusPage } from './page/statusPage.ts';
+import { limitRate } from './rateLimit.ts';
 import { limitRequests } from './requestLimit.ts';
 import { Scrapes } from './scrapes.ts';
 import { withSecurityHeaders } from './securityHeaders.ts';
@@ -24,7 +25,7 @@ export interface AppOptions {
   readonly maxRequests: number;
   /** As parseAllowedHost makes them; empty for any host. */
   readonly allowedHosts: readonly string[];
-  /** What is in force now: users and headers. */
+  /** What is in force now: users, headers and the rate limit. */
   config(): WebConfig;
   /** One whole exposition. A rejection becomes a 500 with its one line. */
   render(format: ExpositionFormat): Promise<string>;
@@ -53,6 +54,8 @@ export function createApp(parts: AppOptions): Hono {
   const app = new Hono();
   app.use(withSecurityHeaders(config));
   app.use(requireAllowedHost(parts.allowedHosts));
+  // Before any work. Those to other hosts cost nobody a token.
+  app.use(limitRate(config, passwords, HEALTH));
   app.use(takeTurns(({ req }) => first.has(req.path) && passwords.isRemembered(config().users, req.raw)));
   // Before the limit: who has no password takes no place from who has.
   app.use(requirePassword(config, passwords));

@@ -230,3 +230,43 @@ scrape_configs:
     expect(daemon.lines.filter((line) => line.includes('level=error'))).toHaveLength(1);
   });
 });
+
+describe('a rate limit', () => {
+  it('answers what is beyond it with a 429, takes up another one, and leaves health alone', async () => {
+    const file = join(newDirectory(), 'web.yml');
+    const limit = (burst: number) => writeFileSync(file, `rate_limit:\n  interval: 1h\n  burst: ${burst}\n`);
+    limit(5);
+    const daemon = await Daemon.started([`--web.config.file=${file}`]);
+    expect(await daemon.logged(/msg=listening/)).toMatch(/ rate_limit=on$/);
+    const answers = await Promise.all(Array.from({ length: 20 }, () => daemon.get('/metrics')));
+    const statuses = answers.map(({ status }) => status).toSorted();
+    expect(statuses).toEqual([...new Array(5).fill(200), ...new Array(15).fill(429)]);
+    const refused = answers.find(({ status }) => status === 429);
+    expect(refused?.text).toMatch(/^429 Too Many Requests: .*\n$/);
+    expect(Number(refused?.headers['retry-after'])).toBeGreaterThan(3_590);
+    for (const path of ['/-/healthy', '/-/ready']) expect((await daemon.get(path)).status).toBe(200);
+
+    limit(0);
+    expect(await daemon.logged(/failed to reload web configuration/)).toMatch(
+      /web\.yml:3: rate_limit\.burst: expected at least 1: /,
+    );
+    expect((await daemon.get('/metrics')).status).toBe(429);
+
+    writeFileSync(file, 'rate_limit:\n  interval: 1ms\n  burst: 100\n');
+    await daemon.logged(/web configuration reloaded/);
+    expect((await daemon.get('/metrics')).status).toBe(200);
+    expect(await daemon.end()).toMatchObject({ code: 0 });
+  });
+
+  it('that strangers use up keeps out nobody whose password was right before', async () => {
+    const file = join(newDirectory(), 'web.yml');
+    writeFileSync(file, `${USERS}rate_limit:\n  interval: 1h\n  burst: 5\n`);
+    const daemon = await Daemon.started([`--web.config.file=${file}`]);
+    const headers = { authorization: `Basic ${Buffer.from(`prometheus:${PASSWORD}`).toString('base64')}` };
+    expect((await daemon.get('/metrics', headers)).status).toBe(200);
+    const strangers = await Promise.all(Array.from({ length: 50 }, () => daemon.get('/metrics')));
+    expect(strangers.filter(({ status }) => status === 401)).toHaveLength(4);
+    expect(strangers.filter(({ status }) => status === 429)).toHaveLength(46);
+    expect((await daemon.get('/metrics', headers)).status).toBe(200);
+  });
+});

@@ -29,10 +29,11 @@ export async function openWebConfig(
 }
 
 /** For a log line. */
-export function summaryOf({ tls, users }: WebConfig): { scheme: string; basic_auth: string } {
+export function summaryOf({ tls, users, rateLimit }: WebConfig): Readonly<Record<string, string>> {
   return {
     scheme: tls === undefined ? 'http' : 'https',
     basic_auth: users.size === 0 ? 'off' : 'on',
+    ...(rateLimit === undefined ? {} : { rate_limit: 'on' }),
   };
 }
 

@@ -1,7 +1,8 @@
 import { dirname, resolve } from 'node:path';
 import type { FileReader } from '../../base/fileReader.ts';
 import { loadBcrypt } from '../bcrypt.ts';
-import { parseWebConfig } from './parseWebConfig.ts';
+import type { Rate } from '../tokenBucket.ts';
+import { type ParsedWebConfig, parseWebConfig } from './parseWebConfig.ts';
 import { loadTls } from './tlsSettings.ts';
 import type { WebConfig } from './webConfig.ts';
 
@@ -20,8 +21,20 @@ export async function loadWebConfig(file: string, reader: FileReader): Promise<W
   return {
     tls,
     users: basic_auth_users ?? new Map(),
+    rateLimit: rateLimitOf(parsed),
     headers: Object.fromEntries(
       Object.entries(http_server_config?.headers ?? {}).map(([name, value]) => [name, value ?? '']),
     ),
   };
+}
+
+/** Undefined where there is no interval, or one of 0. */
+function rateLimitOf({ values, errorAt }: ParsedWebConfig): Rate | undefined {
+  const { interval, burst } = values.rate_limit ?? {};
+  if ((interval ?? 0) === 0) return undefined;
+  if ((burst ?? 0) > 0) return { burst: burst ?? 0, intervalMs: interval ?? 0 };
+  throw errorAt(
+    ['rate_limit', 'burst'],
+    'expected at least 1: with an interval and no burst every request would get a 429',
+  );
 }

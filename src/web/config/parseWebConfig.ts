@@ -8,5 +8,5 @@ export type ParsedWebConfig = ParsedYaml<WebConfigFile>;
  * of a user: a password may stand where its hash should.
  */
 export function parseWebConfig(text: string, name: string): ParsedWebConfig {
-  return parseYaml(text, name, webConfigSchema, ['basic_auth_users']);
+  return parseYaml(text, name, webConfigSchema, ['basic_auth_users'], 'text');
 }

@@ -1,10 +1,16 @@
 import { validateHeaderValue } from 'node:http';
 import { z } from 'zod';
 import { mapOf } from '../../base/parseYaml.ts';
+import { parseGoDuration } from './goDuration.ts';
 import { CIPHERS, CURVES, TLS_VERSIONS, TLS13_CIPHERS } from './tlsNames.ts';
 import { CLIENT_AUTH_TYPES } from './webConfig.ts';
 
-// The format of prometheus/exporter-toolkit, docs/web-configuration.md. A key without value is as good as absent there.
+// The format of prometheus/exporter-toolkit, docs/web-configuration.md. A key without value is as good as absent there. Scalars
+// come as the text that stands in the file, which Go takes for a string wherever it expects one.
+
+/** As YAML 1.1 writes what is true and what is not. */
+const YES = ['true', 'True', 'TRUE', 'yes', 'Yes', 'YES', 'on', 'On', 'ON', 'y', 'Y'] as const;
+const NO = ['false', 'False', 'FALSE', 'no', 'No', 'NO', 'off', 'Off', 'OFF', 'n', 'N'] as const;
 
 /** bcrypt of these costs: below 4 there is none, and above 18 each attempt would take a quarter of a minute and more. */
 const HASH = /^\$2[aby]\$(?:0[4-9]|1[0-8])\$[./A-Za-z0-9]{53}$/;
@@ -19,7 +25,9 @@ const hash = z
 const user = z.coerce.string().refine((name) => !name.includes(':'), 'expected a user name without a colon');
 
 const text = z.string({ error: 'expected a string' });
-const flag = z.boolean({ error: 'expected true or false' });
+const flag = z
+  .enum([...YES, ...NO], { error: 'expected true or false' })
+  .transform((word) => YES.some((yes) => yes === word));
 const anyOf = <const Word extends string, const Also extends string = never>(
   words: readonly Word[],
   also: readonly Also[] = [],
@@ -60,9 +68,26 @@ const http = mapOf({
   headers: headers.nullish(),
 });
 
+const interval = text.transform((value, context) => {
+  const milliseconds = parseGoDuration(value);
+  if (milliseconds !== undefined) return milliseconds;
+  context.addIssue({ code: 'custom', message: 'expected a duration like 500ms, 1.5s or 1h30m, or 0' });
+  return z.NEVER;
+});
+
+const rateLimit = mapOf({
+  interval: interval.nullish(),
+  burst: z
+    .string({ error: 'expected a number' })
+    .regex(/^\d{1,9}$/, 'expected a number from 0 to 999999999')
+    .transform(Number)
+    .nullish(),
+});
+
 const sections = mapOf({
   tls_server_config: tls.nullish(),
   http_server_config: http.nullish(),
+  rate_limit: rateLimit.nullish(),
   basic_auth_users: z.map(user, hash, { error: 'expected a map of users to bcrypt hashes' }).nullish(),
 });
 

@@ -11,11 +11,13 @@ export const TLS_VERSIONS = {
 } as const satisfies Readonly<Record<string, SecureVersion>>;
 export type TlsVersionName = keyof typeof TLS_VERSIONS;
 
+/** The last one needs OpenSSL 3.5, which Node.js has from version 24 on. */
 export const CURVES = {
   CurveP256: 'P-256',
   CurveP384: 'P-384',
   CurveP521: 'P-521',
   X25519: 'X25519',
+  X25519MLKEM768: 'X25519MLKEM768',
 } as const;
 
 /** Of TLS 1.3. As in Go they are always on where TLS 1.3 is: a file may name them, and cannot leave them out. */

@@ -15,6 +15,7 @@ export async function loadTls(parsed: ParsedWebConfig, read: ReadNamed): Promise
   if (Object.values(section).every(isUnset)) return undefined;
   const clientAuth = clientAuthOf(section);
   refuseContradictions(parsed, section, clientAuth);
+  refuseUnknownCurves(parsed, section);
   const [cert, key, ca] = [
     await pem(parsed, section, 'cert', read),
     await pem(parsed, section, 'key', read),
@@ -112,6 +113,21 @@ function refuseContradictions(
   if (order.indexOf(min ?? 'TLS12') > order.indexOf(max ?? 'TLS13')) {
     const [low, high] = isUnset(min) ? ['max_version', 'below TLS12'] : ['min_version', 'above max_version'];
     throw parsed.errorAt([SECTION, low], `${high}: no TLS version is left`);
+  }
+}
+
+/** Which there are depends on the OpenSSL that this Node.js has. */
+function refuseUnknownCurves(parsed: ParsedWebConfig, { curve_preferences: named }: TlsSection): void {
+  for (const [index, name] of (named ?? []).entries()) {
+    try {
+      createSecureContext({ ecdhCurve: CURVES[name] });
+    } catch {
+      const { node, openssl } = process.versions;
+      throw parsed.errorAt(
+        [SECTION, 'curve_preferences', index],
+        `${name} is unknown to OpenSSL ${openssl} of Node.js ${node}`,
+      );
+    }
   }
 }
 

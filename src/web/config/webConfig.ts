@@ -1,4 +1,5 @@
 import type { TlsOptions } from 'node:tls';
+import type { Rate } from '../tokenBucket.ts';
 
 /** What the web configuration file says, checked and ready for use. */
 export interface WebConfig {
@@ -8,6 +9,8 @@ export interface WebConfig {
   readonly users: ReadonlyMap<string, string>;
   /** Headers for every answer, by name; an empty value takes a header away. */
   readonly headers: Readonly<Record<string, string>>;
+  /** Of requests, over all clients; undefined for any number. */
+  readonly rateLimit: Rate | undefined;
 }
 
 export interface TlsSettings {
@@ -29,4 +32,9 @@ export const CLIENT_AUTH_TYPES = [
 export type ClientAuthType = (typeof CLIENT_AUTH_TYPES)[number];
 
 /** Without a file. */
-export const NO_WEB_CONFIG: WebConfig = { tls: undefined, users: new Map(), headers: {} };
+export const NO_WEB_CONFIG: WebConfig = {
+  tls: undefined,
+  users: new Map(),
+  headers: {},
+  rateLimit: undefined,
+};

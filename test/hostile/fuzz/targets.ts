@@ -25,6 +25,7 @@ import { takeListenFds } from '../../../src/systemd/listenFds.ts';
 import { watchdogPeriodMs } from '../../../src/systemd/watchdog.ts';
 import { parseAllowedHost } from '../../../src/web/allowedHosts.ts';
 import { subjectAltNames } from '../../../src/web/clientCertificate.ts';
+import { parseGoDuration } from '../../../src/web/config/goDuration.ts';
 import { parseWebConfig } from '../../../src/web/config/parseWebConfig.ts';
 import { parseListenAddress } from '../../../src/web/listenAddress.ts';
 import { acceptsGzip, chooseFormat } from '../../../src/web/negotiate.ts';
@@ -175,6 +176,7 @@ export const TARGETS: readonly Target[] = [
     '500ms',
     '1.5s',
   ]),
+  text('go-duration', 'web/config/goDuration.ts', { parseGoDuration }, ['1h1.5s', '.5µs', '+1h']),
   text('allowed-host', 'web/allowedHosts.ts', { parseAllowedHost }, ['a.example', '.a.example']),
   text('listen-address', 'web/listenAddress.ts', { parseListenAddress }, [':10069', '[::1]:80', 'a:1']),
   {

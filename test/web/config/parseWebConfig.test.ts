@@ -39,13 +39,19 @@ http_server_config:
     Content-Security-Policy: default-src 'self'
     X-Frame-Options: sameorigin
     X-Content-Type-Options: nosniff
-    X-XSS-Protection: "0"
+    X-XSS-Protection: 0
     Strict-Transport-Security: max-age=1
+rate_limit:
+  interval: 1.5s
+  burst: 5
 basic_auth_users:
   prometheus: ${HASH}
 `,
       'web.yml',
     );
+    expect(values.http_server_config?.http2).toBe(true);
+    expect(values.tls_server_config?.prefer_server_cipher_suites).toBe(false);
+    expect(values.rate_limit).toEqual({ interval: 1_500, burst: 5 });
     expect(values.tls_server_config?.client_allowed_sans).toEqual(['prometheus.example']);
     expect(values.http_server_config?.headers?.['X-XSS-Protection']).toBe('0');
     expect(values.basic_auth_users).toEqual(new Map([['prometheus', HASH.replace('$2y', '$2b')]]));
@@ -90,7 +96,7 @@ describe('a mistake is told with its line:', () => {
     [
       'an unknown key',
       '\nfoo: 1\n',
-      'web.yml:2: unknown key "foo": expected one of tls_server_config, http_server_config, basic_auth_users',
+      'web.yml:2: unknown key "foo": expected one of tls_server_config, http_server_config, rate_limit, basic_auth_users',
     ],
     [
       'an unknown key further in',
@@ -103,21 +109,26 @@ describe('a mistake is told with its line:', () => {
       'web.yml:3: unknown key "Server" in http_server_config.headers: expected one of Content-Security-Policy, X-Frame-Options, X-Content-Type-Options, X-XSS-Protection, Strict-Transport-Security',
     ],
     [
-      'a rate limit',
-      'rate_limit:\n  burst: 1\n',
-      'web.yml:1: unknown key "rate_limit": expected one of tls_server_config, http_server_config, basic_auth_users',
+      'a number of requests without a unit of time',
+      'rate_limit:\n  burst: 1\n  interval: 10\n',
+      'web.yml:3: rate_limit.interval: expected a duration like 500ms, 1.5s or 1h30m, or 0',
+    ],
+    [
+      'a fraction of a request',
+      'rate_limit: {burst: 1.5}\n',
+      'web.yml:1: rate_limit.burst: expected a number from 0 to 999999999',
     ],
     ['a list', '- a\n', 'web.yml:1: expected a map'],
     ['a word', 'nonsense', 'web.yml:1: expected a map'],
     ['a section that is none', 'tls_server_config: 7\n', 'web.yml:1: tls_server_config: expected a map'],
     [
-      'a number for a file',
-      'tls_server_config:\n  cert_file: 7\n',
+      'a list for a file',
+      'tls_server_config:\n  cert_file: [7]\n',
       'web.yml:2: tls_server_config.cert_file: expected a string',
     ],
     [
       'a word for a switch',
-      'http_server_config:\n  http2: yes\n',
+      'http_server_config:\n  http2: maybe\n',
       'web.yml:2: http_server_config.http2: expected true or false',
     ],
     [
