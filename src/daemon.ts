@@ -47,7 +47,7 @@ export async function startDaemon(options: Options, log: Logger, samplers: Sampl
     return sampler;
   }, log);
   const exposition = createExposition({
-    withProcess: true,
+    withProcess: options.web.exporterMetrics ? true : 'start',
     probes: () => probes.state,
     refusals: () => supervisor.refusals,
   });

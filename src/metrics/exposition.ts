@@ -1,4 +1,4 @@
-import { collectDefaultMetrics, type Registry } from 'prom-client';
+import { collectDefaultMetrics, Gauge, type Registry } from 'prom-client';
 import { droppedStderrLines } from '../kernel/stderr.ts';
 import { NO_PROBES, type ProbesState } from '../probes/openProbes.ts';
 import type { SamplingState } from '../snapshot/samplingState.ts';
@@ -54,7 +54,7 @@ export interface Exposition {
 }
 
 /**
- * @param withProcess also the metrics of this process (prom-client's defaults)
+ * @param withProcess also the metrics of this process (prom-client's defaults), or only `start`: when it started
  * @param probes asked anew for every exposition, as is the rest
  * @param refusals so far
  * @param droppedLines of the log, so far
@@ -65,7 +65,7 @@ export function createExposition({
   refusals = () => NO_REFUSALS,
   droppedLines = droppedStderrLines,
 }: {
-  withProcess: boolean;
+  withProcess: boolean | 'start';
   probes?: () => ProbesState;
   refusals?: () => RefusalState;
   droppedLines?: () => number;
@@ -75,7 +75,10 @@ export function createExposition({
   const probing = new PaintedPart([defineProbes]);
   const logging = new PaintedPart([defineLog]);
   const own = newRegistries();
-  if (withProcess) for (const register of Object.values(own)) collectProcessMetrics(register);
+  for (const register of Object.values(own)) {
+    if (withProcess === 'start') defineStartTime(register);
+    else if (withProcess) collectProcessMetrics(register);
+  }
   const whole = new Map<ExpositionFormat, Whole>();
   let shownRefusals: RefusalsShown | undefined;
 
@@ -90,7 +93,7 @@ export function createExposition({
       logging.render(dropped, format),
       probing.render(probed, format),
     ];
-    if (withProcess) parts.push(own[format].metrics());
+    if (withProcess !== false) parts.push(own[format].metrics());
     return Promise.all(parts).then(joined);
   }
   return {
@@ -98,7 +101,7 @@ export function createExposition({
       const [refusalsNow, probed, dropped] = [refusals(), probes(), droppedLines()];
       const last = whole.get(format);
       const atMs = performance.now();
-      const isFresh = !withProcess || (last !== undefined && atMs - last.atMs < PROCESS_AGE_MS);
+      const isFresh = withProcess !== true || (last !== undefined && atMs - last.atMs < PROCESS_AGE_MS);
       const isRefusedSame = last?.refused.sampling === state && last.refused.refusals === refusalsNow;
       const isSame = isRefusedSame && last.probed === probed && last.dropped === dropped;
       if (isSame && isFresh) return last.text;
@@ -130,12 +133,27 @@ interface Whole extends Shown {
   readonly text: Promise<string>;
 }
 
-/** prom-client's defaults, without three gauges that are named like counters and whose sums the others give as well. */
+/**
+ * prom-client's defaults, without three gauges that are named like counters and whose sums the others give as well, and
+ * without the sizes of each of V8's heap spaces: 27 series that tell only developers more than `nodejs_heap_size_*_bytes`.
+ */
 function collectProcessMetrics(register: Registry): void {
   collectDefaultMetrics({ register });
   for (const what of ['handles', 'requests', 'resources']) {
     register.removeSingleMetric(`nodejs_active_${what}_total`);
   }
+  for (const what of ['total', 'used', 'available']) {
+    register.removeSingleMetric(`nodejs_heap_space_size_${what}_bytes`);
+  }
+}
+
+/** As prom-client has it. The rules tell by it what a counter of a new process counted from what it began with. */
+function defineStartTime(register: Registry): void {
+  new Gauge({
+    name: 'process_start_time_seconds',
+    help: 'Start time of the process since unix epoch in seconds.',
+    registers: [register],
+  }).set(Math.round(Date.now() / 1000 - process.uptime()));
 }
 
 /** One exposition after the other; the end mark of OpenMetrics stands only at the end. */

@@ -68,6 +68,7 @@ const FLAGS: readonly (readonly [flag: string, value: string, changed: object, b
 
 const SWITCHES: readonly (readonly [flag: string, isOn: (options: Options) => boolean])[] = [
   ['web.systemd-socket', ({ web }) => web.systemdSocket],
+  ['web.disable-exporter-metrics', ({ web }) => !web.exporterMetrics],
   ['no-web.page', ({ web }) => !web.page],
   ['no-canary', ({ sampling }) => !sampling.canary],
   ['no-refusals', ({ sampling }) => !sampling.countsRefusals],
@@ -85,6 +86,7 @@ describe('without flags', () => {
         configFile: undefined,
         maxRequests: 40,
         allowedHosts: [],
+        exporterMetrics: true,
         page: true,
       },
       sampling: {

@@ -30,6 +30,22 @@ async function nextSampling(daemon: Daemon, previous: number): ReturnType<typeof
 }
 
 describe('the daemon', () => {
+  it('leaves out the metrics of its own process but for its start, which rules need, and no other', async () => {
+    const namesOf = async (daemon: Daemon) =>
+      new Set(parseExposition((await daemon.get('/metrics')).text).map(({ name }) => name));
+    const [complete, without] = await Promise.all([
+      Daemon.started([]).then(namesOf),
+      Daemon.started(['--web.disable-exporter-metrics']).then(namesOf),
+    ]);
+    const isOwn = (name: string) => /^(process|nodejs)_/.test(name);
+    expect([...without].filter(isOwn)).toEqual(['process_start_time_seconds']);
+    expect([...complete].filter(isOwn).length).toBeGreaterThan(20);
+    const others = (names: Set<string>) =>
+      [...names].filter((name) => name.startsWith('port_exporter_')).toSorted();
+    expect(others(without)).toEqual(others(complete));
+    expect(without).toContain('port_exporter_sample_success');
+  });
+
   it('serves both formats, plain and zipped, and is healthy and ready', async () => {
     const daemon = await Daemon.started([]);
     const text = await daemon.get('/metrics');

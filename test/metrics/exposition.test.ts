@@ -375,6 +375,25 @@ describe('the two formats', () => {
     expect(together).toEqual(apart);
   });
 
+  it('have of the process only when it started where no more is asked for', async () => {
+    const exposition = createExposition({ withProcess: 'start' });
+    for (const format of ['text', 'openmetrics'] as const) {
+      const own = parseExposition(await exposition.render(rich, format)).filter(
+        ({ name }) => !name.startsWith('port_'),
+      );
+      expect(own.map(({ name }) => name)).toEqual(['process_start_time_seconds']);
+      expect(own[0]?.value).toBeCloseTo(Date.now() / 1000 - process.uptime(), -1);
+    }
+  });
+
+  it('have no series for each heap space of V8', async () => {
+    for (const format of ['text', 'openmetrics'] as const) {
+      const text = await createExposition({ withProcess: true }).render(rich, format);
+      expect(text).toContain('nodejs_heap_size_used_bytes ');
+      expect(text).not.toContain('nodejs_heap_space_');
+    }
+  });
+
   it('have the metrics of the process where they are asked for', async () => {
     const text = await createExposition({ withProcess: true }).render(failed, 'text');
     expect(text).toContain('process_resident_memory_bytes ');

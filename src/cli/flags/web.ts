@@ -17,6 +17,8 @@ export interface WebOptions {
   readonly maxRequests: number;
   /** Host names that are answered, a leading dot for all below it; empty for any. */
   readonly allowedHosts: readonly string[];
+  /** Whether all metrics of the process that serves are exposed, or only when it started. */
+  readonly exporterMetrics: boolean;
   /** Whether `/` is the status page. */
   readonly page: boolean;
 }
@@ -41,7 +43,10 @@ export const WEB_FLAGS = {
     parseTelemetryPath,
   ),
   'web.config.file': optional(
-    { group: WEB, describe: 'File that configures TLS, authentication and headers, as in exporter-toolkit' },
+    {
+      group: WEB,
+      describe: 'File that configures TLS, authentication, headers and a rate limit, as in exporter-toolkit',
+    },
     pathOf('a file'),
   ),
   'web.max-requests': single(
@@ -56,6 +61,11 @@ export const WEB_FLAGS = {
     },
     parseAllowedHost,
   ),
+  'web.disable-exporter-metrics': toggle({
+    group: WEB,
+    describe:
+      'Exclude the metrics of the process itself (process_*, nodejs_*), except process_start_time_seconds',
+  }),
   'no-web.page': toggle({
     group: WEB,
     describe: 'Serve only links at /, without status page and history',
@@ -70,6 +80,7 @@ export function webOptions(values: FlagValues<typeof WEB_FLAGS>): WebOptions {
     configFile: values['web.config.file'],
     maxRequests: values['web.max-requests'],
     allowedHosts: values['web.allowed-hosts'],
+    exporterMetrics: !values['web.disable-exporter-metrics'],
     page: !values['no-web.page'],
   };
 }
