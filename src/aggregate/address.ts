@@ -23,6 +23,16 @@ export function writeRemote(key: Int32Array, at: number, record: SocketRecord): 
   key[at + 3] = record.remote3;
 }
 
+/** The words of an address as people write it, and its family. */
+export function parseAddress(text: string): { readonly family: Family; readonly words: readonly number[] } {
+  const bytes = new DataView(Uint8Array.from(ipaddr.parse(text).toByteArray()).buffer);
+  const family = bytes.byteLength === 4 ? 4 : 6;
+  return {
+    family,
+    words: Array.from({ length: ADDRESS_WORDS[family] }, (_, word) => bytes.getInt32(4 * word)),
+  };
+}
+
 /** 0.0.0.0 or ::. */
 export function isWildcard(record: SocketRecord): boolean {
   return (record.local0 | record.local1 | record.local2 | record.local3) === 0;

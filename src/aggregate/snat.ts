@@ -39,7 +39,7 @@ export interface SnatNumbers {
 }
 
 /** From this share of its range on a destination is looked at closely: below it next to nothing can be refused. */
-const CLOSE_LOOK = 0.25;
+export const CLOSE_LOOK = 0.25;
 /**
  * Destinations of a family that are looked at closely at most, the fullest: each takes a millisecond, and of a small range
  * whoever sends packets fills as many as they like.

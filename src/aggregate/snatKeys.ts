@@ -4,6 +4,7 @@ import {
   type ConntrackTuple,
   TcpConntrackState,
 } from '../conntrack/record.ts';
+import { writeDestination, writeSource } from '../conntrack/tuple.ts';
 import { IPPROTO_TCP, IPPROTO_UDP } from '../kernel/libc.ts';
 import type { Family } from '../sockets/record.ts';
 import { ADDRESS_WORDS, formatAddress } from './address.ts';
@@ -89,7 +90,7 @@ export class SnatKeys {
     const { protocol, status, original, reply } = record;
     if (protocol !== IPPROTO_TCP && protocol !== IPPROTO_UDP) return;
     if ((status & SRC_NAT) !== 0) {
-      this.#writeDestination(this.#met.key, reply);
+      writeDestination(this.#met.key, 0, reply, this.#family);
       this.#met.upsert();
     }
     const state = stateOf(record);
@@ -150,7 +151,7 @@ export class SnatKeys {
   }
 
   #hold(tuple: ConntrackTuple, { protocol, original }: ConntrackRecord, bits: number): void {
-    this.#writeDestination(this.#known.key, tuple);
+    writeDestination(this.#known.key, 0, tuple, this.#family);
     const address = this.#known.find();
     if (address < 0) return;
     const { first, last } = this.#ports[address] as SnatPorts;
@@ -164,46 +165,27 @@ export class SnatKeys {
     const { key } = this.#keys;
     key[NAT_WORD] = (address << 1) | Number(protocol === IPPROTO_UDP);
     key[PORT_WORD] = tuple.sourcePort | (tuple.zone << 16);
-    key[REMOTE_WORD] = tuple.source0;
-    if (this.#family === 6) {
-      key[REMOTE_WORD + 1] = tuple.source1;
-      key[REMOTE_WORD + 2] = tuple.source2;
-      key[REMOTE_WORD + 3] = tuple.source3;
-    }
+    writeSource(key, REMOTE_WORD, tuple, this.#family);
     const known = this.#keys.size;
     const row = this.#keys.upsert();
     if (row === known) this.#held.begin(row, this.#keys.capacity);
     return row;
   }
 
-  #clientRow({ source0, source1, source2, source3 }: ConntrackTuple): number {
-    const { key } = this.#clients;
-    key[0] = source0;
-    if (this.#family === 6) {
-      key[1] = source1;
-      key[2] = source2;
-      key[3] = source3;
-    }
+  #clientRow(original: ConntrackTuple): number {
+    writeSource(this.#clients.key, 0, original, this.#family);
     return this.#clients.upsert();
-  }
-
-  #writeDestination(key: Int32Array, tuple: ConntrackTuple): void {
-    key[0] = tuple.destination0;
-    if (this.#family === 4) return;
-    key[1] = tuple.destination1;
-    key[2] = tuple.destination2;
-    key[3] = tuple.destination3;
   }
 }
 
-/** Of UDP what was answered is established. */
-function stateOf({ protocol, status, tcpState }: ConntrackRecord): number {
+/** Its bits of `Held`. Of UDP what was answered is established. */
+export function stateOf({ protocol, status, tcpState }: ConntrackRecord): number {
   if (protocol === IPPROTO_UDP) return (status & SEEN_REPLY) === 0 ? Held.HELD : Held.HELD | Held.ESTABLISHED;
   if (tcpState === TcpConntrackState.ESTABLISHED) return Held.HELD | Held.ESTABLISHED;
   return tcpState === TcpConntrackState.TIME_WAIT ? Held.HELD | Held.TIME_WAIT : Held.HELD;
 }
 
 /** By its reply tuple: TIME_WAIT and the states after it. */
-function isEvictable({ status, tcpState }: ConntrackRecord): boolean {
+export function isEvictable({ status, tcpState }: ConntrackRecord): boolean {
   return tcpState >= TcpConntrackState.TIME_WAIT && (status & EVICTION_STATUS) === SRC_NAT;
 }

@@ -13,7 +13,7 @@ export const Held = {
 /** NF_NAT_MAX_ATTEMPTS and NF_NAT_HARDER_THRESH of `net/netfilter/nf_nat_core.c`. */
 const LONGEST_WINDOW = 128;
 const SHORTEST_WINDOW = 8;
-const EVICTING_TRIES = 32;
+export const EVICTING_TRIES = 32;
 /** The kernel's offset is a u16, and wraps. */
 const OFFSETS = 65_536;
 
@@ -47,7 +47,8 @@ export function evictsClosing(kernelRelease: string): boolean {
 const LINE = new Uint8Array(OFFSETS + LONGEST_WINDOW);
 const WRAPPING = new Uint8Array(2 * LONGEST_WINDOW);
 
-function windowsOf(count: number): number[] {
+/** Lengths of the windows that are tried one after the other in a range of so many ports. */
+export function windowsOf(count: number): number[] {
   if (count <= LONGEST_WINDOW) return [count];
   const lengths: number[] = [];
   for (let length = LONGEST_WINDOW; length >= SHORTEST_WINDOW; length /= 2) lengths.push(length);

@@ -6,6 +6,8 @@ import type { Report } from '../reports/report.ts';
 import { openRefusalReports } from '../sampling/refusalReports.ts';
 import type { SamplingOptions } from '../sampling/samplingOptions.ts';
 import { openSession, type SamplingSession } from '../sampling/session.ts';
+import { snatLayers } from '../sampling/snatLayers.ts';
+import { TrackedNamespaces } from '../sampling/trackedNamespaces.ts';
 import { CollectorReporter } from '../supervisor/collectorReporter.ts';
 import { openLog } from './log.ts';
 import { ALL, beginInNetns, enterNetns } from './netns.ts';
@@ -63,6 +65,14 @@ function askedOf(
       return openRefusalReports(sampling, { netnsOf: only, ownerOf }, silentLogger);
     },
     pathOf: (netns) => entered ?? session.pathOf(netns),
+    snatLayers(netns, destination, assumed) {
+      const namespaces = new TrackedNamespaces(sampling.procfs);
+      try {
+        return snatLayers(namespaces, netns, destination, assumed);
+      } finally {
+        namespaces.close();
+      }
+    },
     lookElsewhere(find) {
       try {
         mayEnter(sampling.procfs);

@@ -12,12 +12,14 @@ import type { Environment } from './readFlags.ts';
 import { refusalsCommand } from './refusalsCommand.ts';
 import { runCommand } from './runCommand.ts';
 import { scanCommand } from './scanCommand.ts';
+import { snatCommand } from './snatCommand.ts';
 
 const COMMANDS: readonly Command[] = [
   runCommand,
   listenersCommand,
   destinationsCommand,
   explainCommand,
+  snatCommand,
   refusalsCommand,
   scanCommand,
   probeCommand,

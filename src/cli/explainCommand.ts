@@ -10,12 +10,16 @@ import { leastRatioOf } from '../status/level.ts';
 import { regimesOf } from '../status/regimes.ts';
 import { nearnessOf, worstOf } from '../status/worst.ts';
 import type { Command } from './command.ts';
+import { snatOnTheWay } from './explainSnat.ts';
+import { OPTION_FLAGS } from './options.ts';
 import type { Asked } from './query.ts';
 import { QUERY_FLAGS, queryInvocation } from './queryOptions.ts';
 import { readFlags } from './readFlags.ts';
 import { countRefused } from './refusedNow.ts';
 import { type Endpoint, parseEndpoint } from './values.ts';
 import { isWhole, type WholeNamespace } from './wholeNamespace.ts';
+
+const FLAGS = { ...QUERY_FLAGS, 'snat.ports': OPTION_FLAGS['snat.ports'] };
 
 /** Why ports run out, and what would help. */
 export const explainCommand: Command = {
@@ -24,11 +28,11 @@ export const explainCommand: Command = {
   positionals: {
     destination: 'ADDRESS:PORT or [IPV6]:PORT, ADDRESS%DEVICE for one device; default: the worst',
   },
-  flags: QUERY_FLAGS,
+  flags: FLAGS,
   invoke(commandLine, environment) {
     const named = commandLine['destination'];
     const wanted = named === undefined ? undefined : parseWanted(String(named));
-    const values = readFlags(QUERY_FLAGS, commandLine, environment);
+    const { 'snat.ports': snatPorts, ...values } = readFlags(FLAGS, commandLine, environment);
     return queryInvocation(values, async (asked) => {
       const [own, ...others] = asked.sample();
       const candidates = [own, ...others.filter(isWhole)];
@@ -39,6 +43,7 @@ export const explainCommand: Command = {
         ...explained(namespace, wanted, asked),
         refused: await counting?.counted(),
         isNetnsNamed: values.netns !== undefined,
+        snat: snatOnTheWay(asked, namespace.netns, wanted, snatPorts),
         elsewhere: wanted === undefined ? [] : elsewhereOf(namespace, candidates, wanted, asked),
       });
     });
@@ -54,7 +59,7 @@ function explained(
   namespace: WholeNamespace,
   wanted: Wanted | undefined,
   { session, pathOf }: Asked,
-): Omit<Explained, 'isNetnsNamed' | 'elsewhere' | 'refused'> {
+): Omit<Explained, 'isNetnsNamed' | 'elsewhere' | 'refused' | 'snat'> {
   const { netns } = namespace;
   const { tcp, udp, range } = namespace.results;
   const destination = fullestOf(namespace, wanted);

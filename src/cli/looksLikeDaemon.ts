@@ -3,6 +3,7 @@ const OTHER_WORDS: ReadonlySet<string> = new Set([
   'listeners',
   'destinations',
   'explain',
+  'snat',
   'refusals',
   'scan',
   'probe',

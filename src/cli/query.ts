@@ -1,8 +1,11 @@
+import type { AssumedPorts } from '../aggregate/snatPorts.ts';
 import type { Report } from '../reports/report.ts';
 import type { RefusalReports } from '../sampling/refusalReports.ts';
 import type { SamplingSession } from '../sampling/session.ts';
+import type { SnatLayers } from '../sampling/snatLayers.ts';
 import type { NamespaceSnapshot } from '../snapshot/snapshot.ts';
 import type { Options } from './options.ts';
+import type { Endpoint } from './values.ts';
 import type { WholeNamespace } from './wholeNamespace.ts';
 
 /** A question that samples, or probes, answer. */
@@ -33,6 +36,8 @@ export interface Asked {
   countRefusals(netns: string): RefusalReports | undefined;
   /** A file to enter a sampled namespace by; undefined for the one that the shell is in, as far as one can know. */
   pathOf(netns: string): string | undefined;
+  /** Which NATs, of all namespaces, translate TCP connections of one to a destination. */
+  snatLayers(netns: string, destination: Endpoint, assumed: AssumedPorts): SnatLayers;
   /** Whatever is found in a sample of the other namespaces; a text: why they cannot be looked into. */
   lookElsewhere<T>(find: (namespaces: readonly WholeNamespace[]) => T): T | string;
 }

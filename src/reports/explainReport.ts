@@ -4,6 +4,7 @@ import { counted, percent } from '../base/quantities.ts';
 import { shellCommand } from '../base/shell.ts';
 import { pasteable } from './commands.ts';
 import type { Explained, ExplainedDestination } from './explained.ts';
+import { snatData, snatLayersTable, snatVerdict } from './explainSnat.ts';
 import {
   blockedTable,
   elsewhereTable,
@@ -50,6 +51,7 @@ export function explainReport(explained: Explained): Report {
       otherCalls: { tcpBind: tcp.bind, udpConnect: udp.connect, udpBind: udp.bind },
       refusals: refusedNowData(explained),
       elsewhere: known.map(withCommandLine),
+      snat: snatData(explained),
       remedies: remedies.map(withCommandLine),
     },
     exitCode: 0,
@@ -57,6 +59,7 @@ export function explainReport(explained: Explained): Report {
       [
         heading(explained, terminal),
         refusedNowTable(explained, terminal),
+        snatLayersTable(explained, terminal),
         elsewhereTable(known, terminal),
         ...(known.length === 0
           ? []
@@ -111,6 +114,7 @@ function heading(explained: Explained, terminal: Terminal): string {
   return [
     styled(title(explained), 'heading', terminal),
     ...paragraph(verdict(explained), terminal).map((line) => styled(line, emphasis, terminal)),
+    ...snatVerdict(explained, terminal),
     ...refusedNow(explained, terminal),
     ...(others > 0
       ? paragraph(

@@ -1,5 +1,6 @@
 import type { Destination } from '../aggregate/destinations.ts';
 import type { RangeSnapshot } from '../aggregate/range.ts';
+import type { SnatExplained } from '../aggregate/snatHolders.ts';
 import type { TcpSnapshot } from '../aggregate/tcpSnapshot.ts';
 import type { UdpSnapshot } from '../aggregate/udp.ts';
 import type { SocketProcesses } from '../owners/socketProcesses.ts';
@@ -18,6 +19,18 @@ export type ExplainedDestination = Omit<Destination, 'localAddress' | 'remoteAdd
 export interface KnownElsewhere extends Pick<Destination, 'localAddress' | 'available' | 'ratio'> {
   readonly netns: string;
   /** The words of what explains it there. */
+  readonly command: readonly string[];
+}
+
+/** A NAT on the way to a destination, as its tracked connections have it. */
+export interface KnownSnat
+  extends Pick<SnatExplained, 'natAddress' | 'remoteAddress' | 'remotePort' | 'first' | 'last'>,
+    Pick<SnatExplained, 'available' | 'ratio' | 'refusalRatio'> {
+  /** Whose NAT it is; it may be the explained one's own. */
+  readonly netns: string;
+  /** Connections of the explained namespace pass it; false: only those of others are tracked there. */
+  readonly isPassed: boolean;
+  /** The words of what explains it. */
   readonly command: readonly string[];
 }
 
@@ -42,4 +55,6 @@ export interface Explained {
   readonly refused: Refused | undefined;
   /** Other namespaces that know the destination, the fullest first; a text: why they could not be looked into. */
   readonly elsewhere: readonly KnownElsewhere[] | string;
+  /** NATs on the way, those that drop most first; `refusal`: why not all were looked at. */
+  readonly snat: { readonly layers: readonly KnownSnat[]; readonly refusal: string | undefined };
 }

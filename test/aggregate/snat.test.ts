@@ -1,63 +1,11 @@
 import fc from 'fast-check';
-import ipaddr from 'ipaddr.js';
 import { describe, expect, it } from 'vitest';
 import { type SnatNumbers, SnatTables } from '../../src/aggregate/snat.ts';
-import { AssumedPorts, type SnatPorts } from '../../src/aggregate/snatPorts.ts';
-import { ConntrackRecord, ConntrackStatus, type ConntrackTuple } from '../../src/conntrack/record.ts';
+import { AssumedPorts } from '../../src/aggregate/snatPorts.ts';
+import { ConntrackStatus } from '../../src/conntrack/record.ts';
+import { anyFlow, type Flow, RANGE, TCP, type Tuple, translated, UDP, visitFlows } from './flows.ts';
 
 const { SRC_NAT, SEEN_REPLY, OFFLOAD } = ConntrackStatus;
-const TCP = 6;
-const UDP = 17;
-
-/** A flow of `remote:port`, by its original and its reply tuple: `source:port > destination:port`. */
-interface Flow {
-  readonly protocol: number;
-  readonly status: number;
-  readonly tcpState: number;
-  readonly zone: number;
-  readonly original: Tuple;
-  readonly reply: Tuple;
-}
-
-type Tuple = readonly [source: string, sourcePort: number, destination: string, destinationPort: number];
-
-const RANGE: SnatPorts = { name: 'any', first: 2000, last: 2015 };
-const IPV4 = { nats: ['198.51.100.1', '198.51.100.2'], remotes: ['192.0.2.1', '192.0.2.2'] };
-const IPV6 = { nats: ['2001:db8::1', '2001:db8::2'], remotes: ['2001:db8:9::1', '2001:db8:9::2'] };
-
-const anyFlow: fc.Arbitrary<Flow> = fc
-  .record({
-    addresses: fc.constantFrom(IPV4, IPV6),
-    nat: fc.nat(1),
-    remote: fc.nat(1),
-    remotePort: fc.constantFrom(53, 443),
-    // Some outside of the range.
-    port: fc.integer({ min: 1998, max: 2017 }),
-    kind: fc.constantFrom('translated', 'translated', 'translated', 'own', 'inbound', 'through'),
-    protocol: fc.constantFrom(TCP, TCP, UDP, 132),
-    tcpState: fc.integer({ min: 1, max: 9 }),
-    status: fc.constantFrom(0, SEEN_REPLY, SEEN_REPLY | OFFLOAD),
-    zone: fc.constantFrom(0, 0, 0, 7),
-    host: fc.integer({ min: 5, max: 8 }),
-  })
-  .map(({ addresses, nat, remote, remotePort, port, kind, protocol, tcpState, status, zone, host }) => {
-    const [from, to] = [addresses.nats[nat] as string, addresses.remotes[remote] as string];
-    const client = `${addresses === IPV4 ? '10.0.0.' : 'fd00::'}${host}`;
-    const outside: Tuple = [to, remotePort, from, port];
-    const tuples: Pick<Flow, 'original' | 'reply'> =
-      kind === 'translated'
-        ? { original: [client, 40_000, to, remotePort], reply: outside }
-        : kind === 'own'
-          ? { original: [from, port, to, remotePort], reply: outside }
-          : kind === 'inbound'
-            ? { original: outside, reply: [from, port, to, remotePort] }
-            : { original: [client, port, to, remotePort], reply: [to, remotePort, client, port] };
-    return {
-      ...{ protocol, zone, tcpState: protocol === TCP ? tcpState : -1 },
-      status: kind === 'translated' ? status | SRC_NAT : status,
-      ...tuples,
-    };
-  });
 
 /** The formula, with nothing but sets and strings. */
 function byHand(flows: readonly Flow[]) {
@@ -284,39 +232,10 @@ describe('ports behind a NAT', () => {
   });
 });
 
-function translated(port: number, nat = '198.51.100.1'): Flow {
-  return {
-    ...{ protocol: TCP, status: SRC_NAT | SEEN_REPLY, tcpState: 3, zone: 0 },
-    original: ['10.0.0.5', 40_000, '192.0.2.1', 443],
-    reply: ['192.0.2.1', 443, nat, port],
-  };
-}
-
 function walk(tables: SnatTables, flows: readonly Flow[], limit = 100, evicts = false): SnatNumbers {
   tables.begin();
-  const record = new ConntrackRecord();
-  for (const { original, reply, zone, ...rest } of flows) {
-    Object.assign(record, rest, { family: original[0].includes(':') ? 6 : 4 });
-    fill(record.original, original, zone);
-    fill(record.reply, reply, zone);
-    tables.add(record);
-  }
+  visitFlows(flows, (record) => tables.add(record));
   return tables.summarise(limit, evicts);
-}
-
-function fill(
-  tuple: ConntrackTuple,
-  [source, sourcePort, destination, destinationPort]: Tuple,
-  zone: number,
-): void {
-  const words = (address: string) => {
-    const view = new DataView(Uint8Array.from(ipaddr.parse(address).toByteArray()).buffer);
-    return [0, 4, 8, 12].map((at) => (at < view.byteLength ? view.getInt32(at) : 0));
-  };
-  const [source0, source1, source2, source3] = words(source);
-  const [destination0, destination1, destination2, destination3] = words(destination);
-  Object.assign(tuple, { source0, source1, source2, source3, sourcePort, zone });
-  Object.assign(tuple, { destination0, destination1, destination2, destination3, destinationPort });
 }
 
 function rowsOf({ destinations }: SnatNumbers) {

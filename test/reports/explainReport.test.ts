@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { KnownSnat } from '../../src/reports/explained.ts';
 import { explainReport } from '../../src/reports/explainReport.ts';
 import { RefusalTally } from '../../src/status/refusalTally.ts';
 import type { WorstRegime } from '../../src/status/worst.ts';
@@ -271,7 +272,7 @@ describe('an explanation', () => {
     const data = json(explainReport(explained()));
     expect(Object.keys(data)).toEqual([
       ...['netns', 'destination', 'sourceAddresses', 'ports', 'owners', 'processes', 'socketsWithoutProcess'],
-      ...['timeWaitRelease', 'blocked', 'capacity', 'range', 'otherCalls', 'elsewhere', 'remedies'],
+      ...['timeWaitRelease', 'blocked', 'capacity', 'range', 'otherCalls', 'elsewhere', 'snat', 'remedies'],
     ]);
     expect(data).toMatchObject({
       timeWaitRelease: [
@@ -286,5 +287,57 @@ describe('an explanation', () => {
       ...{ remedy: 'closeConnections', freesPorts: 5 },
       action: expect.stringContaining('CLOSE_WAIT'),
     });
+  });
+
+  const LAYER: KnownSnat = {
+    ...{ netns: 'host', natAddress: '198.51.100.1', remoteAddress: '203.0.113.7', remotePort: 443 },
+    ...{ first: 2000, last: 2999, available: 100, ratio: 0.9, refusalRatio: 0.448, isPassed: true },
+    command: ['port-exporter', 'snat', '203.0.113.7:443', '--netns=host'],
+  };
+  const behind = (...layers: readonly KnownSnat[]) =>
+    explainReport({ ...certain(), netns: 'pod', snat: { layers, refusal: undefined } });
+
+  it('names the layer that refuses, where it is a NAT on the way', () => {
+    const shown = lines(behind(LAYER));
+    expect(shown.slice(1, 11)).toEqual([
+      '5 of 95 ports left (94.7 % used): 5 more connect() calls succeed.',
+      'The SNAT of host (NAT address 198.51.100.1) refuses, and not connect(): 100 of 1000 ports left, 44.8 % of new packets dropped in silence.',
+      '',
+      'ON THE WAY                          LEFT    USED  DROPPED',
+      'connect(): ports of this namespace     5  94.7 %        -',
+      'SNAT of host, from 198.51.100.1      100  90.0 %   44.8 %',
+      '',
+      'TO EXPLAIN THE SNAT',
+      'port-exporter snat 203.0.113.7:443 --netns=host',
+      '',
+    ]);
+    expect(json(behind(LAYER))).toMatchObject({
+      snat: { layers: [{ netns: 'host', refusalRatio: 0.448, command: shown[9] }] },
+    });
+  });
+
+  it('says that both refuse, that only others are known to pass it, and nothing of a NAT that has ports', () => {
+    const used = { ...certain().destination, available: 0, ratio: 1 };
+    const both = explainReport({
+      ...certain(),
+      destination: used,
+      snat: { layers: [{ ...LAYER, isPassed: false }], refusal: undefined },
+    });
+    expect(lines(both)[2]).toMatch(/refuses, as far as the connections of others tell too: 100 of/);
+    const fine = { ...LAYER, refusalRatio: 0 };
+    expect(lines(behind(fine))[2]).toBe('');
+    expect(lines(behind(fine)).join('\n')).toContain(
+      '\nSNAT of host, from 198.51.100.1      100  90.0 %    0.0 %',
+    );
+    expect(lines(behind({ ...LAYER, netns: 'pod' }))[2]).toMatch(/^The SNAT of this namespace /);
+  });
+
+  it('says that SNAT was not looked at, and why', () => {
+    const refused = explainReport({ ...certain(), snat: { layers: [], refusal: 'needs CAP_NET_ADMIN' } });
+    expect(lines(refused)[2]).toBe('SNAT was not looked at: needs CAP_NET_ADMIN.');
+  });
+
+  it.each([80, 50])('fits a terminal of %i columns with a NAT on the way', (columns) => {
+    lines(behind(LAYER, { ...LAYER, natAddress: '2001:db8::1', isPassed: false }), terminal(columns));
   });
 });

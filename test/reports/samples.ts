@@ -86,6 +86,7 @@ export function explained(more: Partial<Explained> = {}): Explained {
     worst: undefined,
     refused: undefined,
     elsewhere: [],
+    snat: { layers: [], refusal: undefined },
     tcp: whole,
     udp,
     range,

@@ -18,7 +18,13 @@ describe('deploy/reference/commands.md', () => {
   });
 
   it.each([
-    ...[['listeners'], ['destinations'], ['explain'], ['refusals', '--for=1ms', `--netns=${process.pid}`]],
+    ...[
+      ['listeners'],
+      ['destinations'],
+      ['explain'],
+      ['snat'],
+      ['refusals', '--for=1ms', `--netns=${process.pid}`],
+    ],
     ...[
       ['scan', '--ports=1'],
       ['probe', '127.0.0.1', '1'],
