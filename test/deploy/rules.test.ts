@@ -21,6 +21,8 @@ const { homepage } = JSON.parse(readFileSync(`${DEPLOY}/../package.json`, 'utf8'
 const RUNBOOKS = readFileSync(`${DEPLOY}/runbooks.md`, 'utf8');
 const CASES = fileURLToPath(new URL('./rules/', import.meta.url));
 const FILES = readdirSync(CASES);
+/** Where calls fail already, or packets of new connections were dropped. */
+const FIRES_AT_ONCE = ['PortRefused', 'PortExhausted', 'PortSnatDropped', 'PortConntrackTableFull'];
 const needsPromtool = missingTool('promtool');
 
 describe('The rules, for promtool', () => {
@@ -59,7 +61,7 @@ describe('Every alert', () => {
     const { summary, description, runbook_url } = alert.annotations;
     expect(alert.labels).toEqual({ severity: expect.stringMatching(/^(critical|warning|info)$/) });
     // Where calls fail already there is nothing to wait for.
-    if (['PortRefused', 'PortExhausted'].includes(alert.alert)) expect(alert.for).toBeUndefined();
+    if (FIRES_AT_ONCE.includes(alert.alert)) expect(alert.for).toBeUndefined();
     else expect(alert.for).toMatch(/^\d+[mh]$/);
     expect(summary).toContain('{{ $labels.instance }}');
     expect(description).toContain('{{ $labels.instance }}');

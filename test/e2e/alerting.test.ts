@@ -1,17 +1,16 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, vi } from 'vitest';
-import { parse, stringify } from 'yaml';
-import { DEPLOY } from '../deploy/ruleFile.ts';
 import { newWorld, times } from '../live/support/exact.ts';
 import { SLOWNESS } from '../live/support/kernel.ts';
 import { NamedNamespace } from '../live/support/namedNamespace.ts';
 import { describeLive, describeOverBpf } from '../live/support/privilege.ts';
 import { SERVER_PORT, untilRefused } from '../live/support/world.ts';
 import { Alertmanager } from './support/alertmanager.ts';
+import { deployed, fasterRoutes, fasterScrapes, RECENT_SECONDS, until } from './support/faster.ts';
 import { itNeeding, missingTool } from './support/needs.ts';
 import { newDirectory } from './support/procfs.ts';
 import { Daemon } from './support/program.ts';
@@ -20,8 +19,6 @@ import { Webhook } from './support/webhook.ts';
 
 vi.setConfig({ testTimeout: 240_000 * SLOWNESS });
 const REFUSED_PROGRAM = fileURLToPath(new URL('../live/support/refusing.mjs', import.meta.url));
-/** Instead of five minutes. */
-const RECENT_SECONDS = 5;
 const missing = missingTool('prometheus') ?? missingTool('prometheus-alertmanager');
 
 describeLive('A real Prometheus and Alertmanager, with what is deployed but faster', () => {
@@ -328,10 +325,21 @@ describe('Alertmanager, with what is deployed', () => {
       of('PortRefused', 'refused bind', { ...tcp, scope: 'bind' }),
       of('PortBindRunningOut', 'refused bind', { ...tcp, scope: 'bind' }),
       of('PortProbeNoLocalPort', 'refused bind', { target: 'gateway' }),
+      // Behind a NAT: what was dropped is a fact of all of the namespace, and a full table another one.
+      of('PortSnatDropped', 'snat', { netns: 'host' }),
+      of('PortSnatRefusing', 'snat', tcp),
+      of('PortSnatRunningOut', 'snat', udp),
+      of('PortSnatRefusing', 'snat', { ...tcp, netns: 'pod' }),
+      of('PortSnatRunningOut', 'snat', { ...tcp, netns: 'pod' }),
+      of('PortSnatRunningOut', 'snat', { ...udp, netns: 'pod' }),
+      of('PortConntrackTableNearLimit', 'snat', { netns: 'host' }),
+      of('PortConntrackTableFull', 'snat', { netns: 'full' }),
+      of('PortConntrackTableNearLimit', 'snat', { netns: 'full' }),
+      of('PortSnatRefusing', 'snat', { ...tcp, netns: 'full' }),
     );
     await until(async () => {
       const alerts = await alertmanager.alerts();
-      expect(alerts).toHaveLength(22);
+      expect(alerts).toHaveLength(32);
       const unsaid = alerts.filter(({ status }) => status.state === 'suppressed');
       const ids = unsaid.map(({ labels }) =>
         [labels['alertname'], labels['instance'], labels['netns'], labels['protocol']].join(' ').trim(),
@@ -340,10 +348,14 @@ describe('Alertmanager, with what is deployed', () => {
         'PortBindRunningOut refused bind host tcp',
         'PortCanaryRefused bind host tcp',
         'PortCanaryRefused udp host udp',
+        'PortConntrackTableNearLimit snat full',
         'PortExhausted refused host tcp',
         'PortExhaustionImminent refused host tcp',
         'PortProbeNoLocalPort full',
         'PortProbeNoLocalPort refused',
+        'PortSnatRefusing snat host tcp',
+        'PortSnatRunningOut snat host udp',
+        'PortSnatRunningOut snat pod tcp',
       ]);
     });
   });
@@ -371,52 +383,4 @@ interface Rule {
   readonly name: string;
   readonly health: string;
   readonly lastError?: string;
-}
-
-function until(assertion: () => unknown): Promise<unknown> {
-  return vi.waitFor(assertion, { timeout: 60_000 * SLOWNESS, interval: 200 });
-}
-
-function deployed(file: string): string {
-  return readFileSync(`${DEPLOY}/prometheus/${file}`, 'utf8');
-}
-
-/** What is deployed, scraping and evaluating every second or so, with the deployed rules but for what they wait for. */
-function fasterScrapes(
-  exporterPort: number,
-  alertmanagers: readonly string[] = [],
-  intervalSeconds = 1,
-): string {
-  const rules = join(newDirectory(), 'rules.yml');
-  writeFileSync(
-    rules,
-    deployed('rules.yml')
-      .replaceAll(/^( +for:) .*$/gm, '$1 2s')
-      .replaceAll(/^( +keep_firing_for:) .*$/gm, '$1 2s')
-      .replaceAll('[1m]', '[2s]')
-      // How long a refused call is recent.
-      .replaceAll('[5m]', `[${RECENT_SECONDS}s]`)
-      .replaceAll('offset 5m', `offset ${RECENT_SECONDS}s`)
-      .replaceAll('< 300)', `< ${RECENT_SECONDS})`)
-      .replaceAll(/^ +interval: .*$/gm, ''),
-  );
-  const config = parse(deployed('prometheus.yml'));
-  const [scrape] = config.scrape_configs;
-  return stringify({
-    global: {
-      ...config.global,
-      scrape_interval: `${intervalSeconds}s`,
-      evaluation_interval: `${intervalSeconds}s`,
-    },
-    rule_files: [rules],
-    alerting: { alertmanagers: [{ static_configs: [{ targets: alertmanagers }] }] },
-    scrape_configs: [{ ...scrape, static_configs: [{ targets: [`127.0.0.1:${exporterPort}`] }] }],
-  });
-}
-
-/** What is deployed, without its waits, and with the test as every receiver. */
-function fasterRoutes(url: string): string {
-  return deployed('alertmanager.yml')
-    .replaceAll(/^( +group_(?:wait|interval):) .*$/gm, '$1 1s')
-    .replaceAll(/http:\/\/localhost:\d+/g, url);
 }
