@@ -17,6 +17,7 @@ import { ownersRow } from './rows/owners.ts';
 import { probesRow } from './rows/probes.ts';
 import { refusalsRow } from './rows/refusals.ts';
 import { regimesRow } from './rows/regimes.ts';
+import { snatRow } from './rows/snat.ts';
 import { socketsRow } from './rows/sockets.ts';
 import { dashboardVariables } from './variables.ts';
 
@@ -52,6 +53,7 @@ function rows() {
     refusalsRow(),
     regimesRow(),
     destinationsRow(),
+    snatRow(),
     blockedPortsRow(),
     canaryRow(),
     probesRow(),

@@ -3,7 +3,16 @@ import {
   ThresholdsConfigBuilder,
   ThresholdsMode,
 } from '@grafana/grafana-foundation-sdk/dashboard';
-import { EXHAUSTED_WITHIN, IMMINENT, NEAR, QUEUE_NEAR_LIMIT, SLOW } from './levels.ts';
+import {
+  CONNTRACK_NEAR_LIMIT,
+  EXHAUSTED_WITHIN,
+  IMMINENT,
+  NEAR,
+  QUEUE_NEAR_LIMIT,
+  SLOW,
+  SNAT_REFUSING,
+  SNAT_RUNNING_OUT,
+} from './levels.ts';
 
 export const EXHAUSTION_STEPS: Threshold[] = [
   { value: null, color: 'green' },
@@ -15,6 +24,22 @@ export const EXHAUSTION_STEPS: Threshold[] = [
 export const QUEUE_STEPS: Threshold[] = [
   { value: null, color: 'green' },
   { value: QUEUE_NEAR_LIMIT, color: 'orange' },
+  { value: 1, color: 'red' },
+];
+
+export const SNAT_REFUSAL_STEPS: Threshold[] = [
+  { value: null, color: 'green' },
+  { value: SNAT_REFUSING, color: 'red' },
+];
+
+export const SNAT_STEPS: Threshold[] = [
+  { value: null, color: 'green' },
+  { value: SNAT_RUNNING_OUT, color: 'orange' },
+];
+
+export const CONNTRACK_STEPS: Threshold[] = [
+  { value: null, color: 'green' },
+  { value: CONNTRACK_NEAR_LIMIT, color: 'orange' },
   { value: 1, color: 'red' },
 ];
 

@@ -1,7 +1,16 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { dashboardJson, portExporterDashboard } from '../../deploy/grafana/dashboard.ts';
-import { EXHAUSTED_WITHIN, IMMINENT, NEAR, QUEUE_NEAR_LIMIT, SLOW } from '../../deploy/grafana/levels.ts';
+import {
+  CONNTRACK_NEAR_LIMIT,
+  EXHAUSTED_WITHIN,
+  IMMINENT,
+  NEAR,
+  QUEUE_NEAR_LIMIT,
+  SLOW,
+  SNAT_REFUSING,
+  SNAT_RUNNING_OUT,
+} from '../../deploy/grafana/levels.ts';
 import { dashboardLinks } from '../../deploy/grafana/links.ts';
 import { Daemon } from '../e2e/support/program.ts';
 import {
@@ -26,7 +35,10 @@ const DATASOURCE = { type: 'prometheus', uid: '${datasource}' };
 /** Of Prometheus itself. */
 const NOT_THE_EXPORTERS = new Set(['up', 'ALERTS']);
 /** Labels whose values come and go without bound. */
-const OPEN_ENDED = ['instance', 'netns', 'local_address', 'remote_address', 'address', 'owner', 'target'];
+const OPEN_ENDED = [
+  ...['instance', 'netns', 'local_address', 'remote_address', 'nat_address', 'client_address'],
+  ...['address', 'owner', 'target'],
+];
 
 describe('The Grafana dashboard', () => {
   it('is what npm run dashboard generates, every time', () => {
@@ -113,18 +125,31 @@ describe('The Grafana dashboard', () => {
       QUEUE_NEAR_LIMIT,
       1,
     ]);
+    for (const [title, ...levels] of [
+      ['New packets that find no SNAT port', SNAT_REFUSING],
+      ['SNAT ports used', SNAT_RUNNING_OUT],
+      ['Conntrack table', CONNTRACK_NEAR_LIMIT, 1],
+    ] as const) {
+      expect(levelsOf(byTitle.get(title)?.fieldConfig?.defaults.thresholds), title).toEqual([
+        null,
+        ...levels,
+      ]);
+    }
     const columns = panels.flatMap(columnThresholds);
     expect(columns.map(({ column }) => column)).toEqual([
       'Worst connect()',
       'Ratio',
+      'Used',
       'Ratio',
       'Queue / limit',
       'Worst ratio',
     ]);
+    const ofColumn: Readonly<Record<string, readonly number[]>> = {
+      'Queue / limit': [QUEUE_NEAR_LIMIT, 1],
+      Used: [SNAT_RUNNING_OUT],
+    };
     for (const { column, levels } of columns) {
-      expect(levels).toEqual(
-        column === 'Queue / limit' ? [null, QUEUE_NEAR_LIMIT, 1] : [null, SLOW, NEAR, IMMINENT],
-      );
+      expect(levels).toEqual([null, ...(ofColumn[column] ?? [SLOW, NEAR, IMMINENT])]);
     }
   });
 
@@ -135,6 +160,9 @@ describe('The Grafana dashboard', () => {
     expect(ofRatios).toEqual(expect.arrayContaining([SLOW, NEAR, IMMINENT]));
     expect(levels(/accept_queue:ratio > ([\d.]+)/g)).toEqual([QUEUE_NEAR_LIMIT]);
     expect(levels(/seconds_left < (\d+)/g)).toEqual([EXHAUSTED_WITHIN]);
+    expect(levels(/snat_refusal_ratio\[1m\]\) > ([\d.]+)/g)).toEqual([SNAT_REFUSING]);
+    expect(levels(/expr: port_snat_peak_ratio > ([\d.]+)/g)).toEqual([SNAT_RUNNING_OUT]);
+    expect(levels(/conntrack_entries:ratio > ([\d.]+)/g)).toEqual([CONNTRACK_NEAR_LIMIT]);
   });
 
   it('links to the exporter, and to documents once it is known where they can be read', () => {

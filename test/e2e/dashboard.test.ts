@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -45,6 +46,13 @@ const NOT_THE_EXPORTERS: Readonly<Record<string, readonly string[]>> = {
   ALERTS: ['alertname', 'alertstate', 'netns', 'severity'],
 };
 
+const NAT = `table ip nat {
+  chain after {
+    type nat hook postrouting priority 100;
+    ip daddr 127.0.0.5 udp dport 8053 snat to 127.0.0.6:3000-3007
+  }
+}`;
+
 /** Of everything that the dashboard shows → what to probe. */
 function populate(): string {
   const world = newWorld({ range: [40_000, 40_199] });
@@ -63,6 +71,10 @@ function populate(): string {
   world.sysctl('net.ipv6.conf.lo.disable_ipv6', '1');
   world.listen('127.0.0.1', 8003);
   untilRefused(() => world.connect('127.0.0.4', 8001, { from: '127.0.0.8', noPort: true }));
+  // Half of the ports that a NAT has.
+  execFileSync('nft', ['-f', '-'], { input: NAT });
+  world.bound('127.0.0.5', 8053, { type: 'udp' });
+  times(4, () => world.sendUdp('127.0.0.5', 8053));
   return [
     '- {name: well, target: "tcp://localhost:8003", interval: 1s}',
     '- {name: down, target: "tcp://127.0.0.4:8009", interval: 1s}',
@@ -81,7 +93,7 @@ async function startPod(): Promise<string> {
 
 describeInCgroups('the Grafana dashboard', () => {
   itNeeding(
-    missingTool('prometheus'),
+    missingTool('prometheus') ?? missingTool('nft'),
     'shows something in every panel, asked of a real Prometheus',
     async () => {
       const probeFile = join(newDirectory(), 'probes.yml');
@@ -92,6 +104,7 @@ describeInCgroups('the Grafana dashboard', () => {
           `--web.listen-address=${INSTANCE}`,
           `--namespaces=${pod}`,
           `--probe.file=${probeFile}`,
+          '--snat.ports=3000-3007',
           '--sample.interval=500ms',
           '--sample.max-duty=1',
         ],
@@ -100,6 +113,7 @@ describeInCgroups('the Grafana dashboard', () => {
       const prometheus = await Prometheus.started(configuration());
       await metBy(prometheus, 'ALERTS{alertstate="firing"}');
       await metBy(prometheus, 'ALERTS{alertstate="pending"}');
+      await metBy(prometheus, 'port_snat_exhaustion_ratio == 0.5');
       await metBy(prometheus, 'port_probe_success{target="well"} == 1');
       await metBy(prometheus, 'port_probe_error_info{target="down", reason="refused"}');
       await metBy(prometheus, 'port_probe_error_info{target="without a port", reason="no_local_port"}');
