@@ -9,7 +9,7 @@ export interface SnatPorts {
 export const EVERY_OTHER = 'any';
 
 /** What the kernel takes for a client whose own port is 1024 or higher, without a range in the rule. */
-const USUAL: SnatPorts = { name: EVERY_OTHER, first: 1024, last: 65_535 };
+export const USUAL_PORTS: SnatPorts = { name: EVERY_OTHER, first: 1024, last: 65_535 };
 
 /** Which ports are assumed for which address: the kernel does not tell. */
 export class AssumedPorts {
@@ -20,7 +20,7 @@ export class AssumedPorts {
 
   constructor(given: readonly SnatPorts[]) {
     this.#byAddress = new Map(given.map((ports) => [ports.name, ports]));
-    this.everyOther = this.#byAddress.get(EVERY_OTHER) ?? USUAL;
+    this.everyOther = this.#byAddress.get(EVERY_OTHER) ?? USUAL_PORTS;
     this.fewest = Math.min(...[this.everyOther, ...given].map(portCount));
   }
 

@@ -14,7 +14,8 @@ import { runCommand } from './runCommand.ts';
 import { scanCommand } from './scanCommand.ts';
 import { snatCommand } from './snatCommand.ts';
 
-const COMMANDS: readonly Command[] = [
+/** The default command first. */
+export const COMMANDS: readonly Command[] = [
   runCommand,
   listenersCommand,
   destinationsCommand,

@@ -1,6 +1,6 @@
 import { AssumedPorts, EVERY_OTHER, type SnatPorts } from '../aggregate/snatPorts.ts';
-import { endpoint } from '../base/endpoint.ts';
 import type { Explained } from '../reports/explained.ts';
+import { snatCommand } from '../status/explainCommand.ts';
 import type { Asked } from './query.ts';
 import type { Endpoint } from './values.ts';
 
@@ -18,10 +18,7 @@ export function snatOnTheWay(
     layers: layers.map(({ explained, isPassed, netns: whose }) => {
       const { natAddress, remoteAddress, remotePort, first, last, available, ratio, refusalRatio } =
         explained;
-      const command = [
-        ...['port-exporter', 'snat', endpoint(remoteAddress, remotePort), `--netns=${whose}`],
-        ...ports.map(flagOf),
-      ];
+      const command = [...snatCommand(whose, explained), ...ports.map(flagOf)];
       return {
         ...{ netns: whose, natAddress, remoteAddress, remotePort, first, last },
         ...{ available, ratio, refusalRatio, isPassed, command },

@@ -9,11 +9,11 @@ import { type Level, severityOf } from './level.ts';
 export type NatLevel = Extract<Level, 'ok' | 'near' | 'exhausted'>;
 
 /** Above this share of new packets that find no port the NAT counts as exhausted. Alerts take the same. */
-const MOST_REFUSED = 0.01;
+export const MOST_REFUSED = 0.01;
 /** Above this share of the range, which ports that are neighbours are refused from, it is near. */
-const NEAR_RATIO = 0.5;
+export const NEAR_RATIO = 0.5;
 /** Above this share of its limit the table of connections is near. */
-const NEAR_TABLE_RATIO = 0.9;
+export const NEAR_TABLE_RATIO = 0.9;
 
 /** NAT and connection tracking of one namespace. */
 export interface NatStatus {

@@ -1,7 +1,7 @@
+import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-
-import { natLevelOf, natOf } from '../../src/status/snat.ts';
+import { MOST_REFUSED, NEAR_RATIO, NEAR_TABLE_RATIO, natLevelOf, natOf } from '../../src/status/snat.ts';
 import { type Led, leadOf, urgencyOf, worstNamespace } from '../../src/status/worst.ts';
 import { RICH_NAMESPACE, withResults } from '../metrics/snapshots.ts';
 import { destinationOf, natNamespace, tableOf } from './snat.ts';
@@ -15,6 +15,18 @@ describe('the level of a NAT', () => {
     ['is near where the kernel gives ports of closing connections to new ones', 1, 0, 'near'],
   ] as const)('%s', (_, ratio, refusalRatio, expected) => {
     expect(natLevelOf({ ratio, refusalRatio })).toBe(expected);
+  });
+});
+
+describe('the levels of NATs and tables', () => {
+  it.each([
+    ['PortSnatRefusing', MOST_REFUSED],
+    ['PortSnatRunningOut', NEAR_RATIO],
+    ['PortConntrackTableNearLimit', NEAR_TABLE_RATIO],
+  ] as const)('are those that alerts stand on: %s', (alert, threshold) => {
+    const rules = readFileSync(new URL('../../deploy/prometheus/rules.yml', import.meta.url), 'utf8');
+    const [, rule = ''] = rules.split(`- alert: ${alert}\n`);
+    expect(/^\s+expr: .* > (\S+)$/m.exec(rule)?.[1]).toBe(String(threshold));
   });
 });
 

@@ -1,8 +1,11 @@
 import { html } from 'hono/html';
 import type { FullSnatDestination } from '../../aggregate/snat.ts';
+import { portCount, USUAL_PORTS } from '../../aggregate/snatPorts.ts';
 import { endpoint } from '../../base/endpoint.ts';
 import { percent } from '../../base/quantities.ts';
+import { shellCommand } from '../../base/shell.ts';
 import type { PeakedSnatRegime } from '../../snapshot/results.ts';
+import { snatCommand } from '../../status/explainCommand.ts';
 import { type NatLevel, type NatStatus, type NatTable, natLevelOf } from '../../status/snat.ts';
 import type { NamespaceStatus } from '../../status/status.ts';
 import { smallBar, stackedBar, swatch } from './bar.ts';
@@ -14,7 +17,7 @@ import { type Column, omission, table } from './table.ts';
 const SHOWN = 50;
 
 /** Ports behind a NAT and the table of connections; nothing where connections are not translated and the table is not near. */
-export function natSection({ nat }: Pick<NamespaceStatus, 'nat'>): Html | string {
+export function natSection({ netns, nat }: Pick<NamespaceStatus, 'netns' | 'nat'>): Html | string {
   if (nat === undefined) return '';
   const { ports } = nat;
   if (ports === undefined && nat.table?.level === 'ok') return '';
@@ -26,12 +29,28 @@ ${
     ? ''
     : html`<h3 id="nat-destinations">Fullest destinations behind the NAT</h3>${LEGEND}
 ${table({ id: 'nat-destinations', columns: COLUMNS, rows, rowId: idOf, below: holders })}
-${omission((ports?.destinations.total ?? 0) - rows.length, 'destination', 'fewer ports')}`
+${omission((ports?.destinations.total ?? 0) - rows.length, 'destination', 'fewer ports')}
+${commandNote(netns, rows, ports?.rangePorts)}`
 }
 ${ports === undefined ? '' : REFUSED_NOTE}</section>`;
 }
 
 const REFUSED_NOTE = html`<p class="note">Refused: share of new packets that find no port, at most. They vanish: nobody gets an error, <code>connect()</code> takes 1 s or 3 s, or times out.</p>`;
+
+/** The range is none that the command could know. */
+function commandNote(
+  netns: string,
+  rows: readonly FullSnatDestination[],
+  range: number | undefined,
+): Html | '' {
+  const [first] = rows;
+  if (first === undefined) return '';
+  const most = rows.reduce((worst, row) => (row.refusalRatio > worst.refusalRatio ? row : worst), first);
+  const command = shellCommand(snatCommand(netns, most));
+  return html`<p class="note">To see who holds the ports of the worst and what would help, run <code>${name(command)}</code>${
+    range === portCount(USUAL_PORTS) ? '' : html` with the <code>--snat.ports</code> of this exporter`
+  }</p>`;
+}
 
 /** A protocol's worst destination, or the table. */
 interface WorstRow {

@@ -27,6 +27,28 @@ describe('the section of the NAT', () => {
     expect(text).toContain('1 more destination, with fewer ports.');
   });
 
+  it('names the command for the destination that refuses most, and the range that it cannot know', async () => {
+    const [full, losing] = [
+      destinationOf({ ratio: 1, refusalRatio: 0 }),
+      destinationOf({ ratio: 0.6, refusalRatio: 0.2, remotePort: 8443 }),
+    ];
+    const noteOf = async (rangePorts: number) => {
+      const namespace = natNamespace('router', [full, losing]);
+      const { snat } = namespace.results;
+      const html = await page(
+        sampled({
+          ...namespace,
+          results: { ...namespace.results, ...(snat && { snat: { ...snat, rangePorts } }) },
+        }),
+      );
+      return /run port-exporter snat .*?(?= Refused)/.exec(textOf(html))?.[0].trim();
+    };
+    expect(await noteOf(64_512)).toBe('run port-exporter snat 192.0.2.1:8443 --netns=router');
+    expect(await noteOf(1000)).toBe(
+      'run port-exporter snat 192.0.2.1:8443 --netns=router with the --snat.ports of this exporter',
+    );
+  });
+
   it('draws what the ports of a destination are', async () => {
     const html = await page(sampled(RICH_NAMESPACE));
     const [, section = ''] = html.split('id="nat-destinations-scroll"');
