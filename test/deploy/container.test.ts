@@ -16,6 +16,43 @@ describe('deploy/container/Dockerfile', () => {
     expect(DOCKERFILE).toContain(`--tag port-exporter:${VERSION} .`);
   });
 
+  it('builds and runs on the same Node and the same Debian', () => {
+    const built = /^FROM node:(\d+)-(\w+)-slim AS npm$/m.exec(DOCKERFILE);
+    const run = /^FROM gcr\.io\/distroless\/nodejs(\d+)-debian(\d+):nonroot$/m.exec(DOCKERFILE);
+    expect(run?.[1]).toBe(built?.[1]);
+    const releases: Record<string, string> = { bookworm: '12', trixie: '13', forky: '14' };
+    expect(run?.[2]).toBe(releases[built?.[2] ?? '']);
+    expect(DOCKERFILE).toContain(`base.name="${run?.[0].replace('FROM ', '')}"`);
+    expect([...DOCKERFILE.matchAll(/^FROM (\S+)/gm)].map(([, base]) => base)).toEqual([
+      ...[expect.stringMatching(/^node:/), 'npm', 'npm'],
+      expect.stringMatching(/distroless/),
+    ]);
+  });
+
+  it('installs, lists and ships nothing but what the program runs with', () => {
+    const stages = DOCKERFILE.split(/^FROM /m);
+    const modules = stages.find((stage) => stage.startsWith('npm AS modules\n'));
+    expect(modules).toMatch(/npm ci --omit=dev .*npm sbom /s);
+    expect(modules).not.toContain('npm sbom --omit');
+    expect(DOCKERFILE.match(/^COPY .*node_modules.*$/gm)).toEqual([
+      'COPY --from=modules /port-exporter/node_modules /image/app/node_modules',
+    ]);
+  });
+
+  it('is labelled as the OCI image specification names labels', () => {
+    const { license, homepage, name } = JSON.parse(
+      readFileSync(fileURLToPath(new URL('../../package.json', import.meta.url)), 'utf8'),
+    );
+    const labels = [...DOCKERFILE.matchAll(/org\.opencontainers\.image\.([\w.]+)="([^"]*)"/g)];
+    expect(Object.fromEntries(labels.map(([, label, value]) => [label, value]))).toEqual({
+      ...{ title: name, licenses: license, url: homepage, source: homepage },
+      description: expect.stringContaining('ephemeral port exhaustion'),
+      documentation: `${homepage}/blob/main/deploy/container/README.md`,
+      'base.name': expect.any(String),
+      ...{ version: '$VERSION', revision: '$REVISION', created: '$CREATED' },
+    });
+  });
+
   it('exposes the port that is listened on', () => {
     const [{ port }] = OPTION_FLAGS['web.listen-address'].fromText(
       OPTION_FLAGS['web.listen-address'].default,

@@ -3,7 +3,9 @@ import { chmodSync, cpSync, mkdirSync, readdirSync, symlinkSync, writeFileSync }
 import { arch } from 'node:os';
 import { join } from 'node:path';
 
-/** Packages of Debian that gcr.io/distroless/nodejs22-debian12 consists of, as far as programs notice. */
+/** What both bases are. */
+const DEBIAN = 'trixie';
+/** Packages of Debian that gcr.io/distroless/nodejs24-debian13 consists of, as far as programs notice. */
 const RUNTIME_PACKAGES = [
   'base-files',
   'netbase',
@@ -11,7 +13,7 @@ const RUNTIME_PACKAGES = [
   'libc6',
   'libgcc-s1',
   'libstdc++6',
-  'gcc-12-base',
+  'gcc-14-base',
 ];
 /** The three users it knows. */
 const PASSWD = [
@@ -20,11 +22,11 @@ const PASSWD = [
   'nonroot:x:65532:65532:nonroot:/home/nonroot:/sbin/nologin',
 ];
 
-/** The official build of Node 22 as npm has it → the unpacked package: `bin/node`. */
+/** The official build of Node 24 as npm has it → the unpacked package: `bin/node`. */
 export function fetchNode(work: string): string {
   const directory = join(work, 'node');
   mkdirSync(directory);
-  const packed = execFileSync('npm', ['pack', '--silent', `node-linux-${arch()}@22`], {
+  const packed = execFileSync('npm', ['pack', '--silent', `node-linux-${arch()}@24`], {
     cwd: directory,
     encoding: 'utf8',
   });
@@ -33,10 +35,10 @@ export function fetchNode(work: string): string {
   return directory;
 }
 
-/** What stands in for node:22-bookworm-slim: Debian's smallest system with Node and npm. */
+/** What stands in for node:24-trixie-slim: Debian's smallest system with Node and npm. */
 export function makeBuildBase(work: string, node: string): string {
   const root = join(work, 'build-base');
-  execFileSync('debootstrap', ['--variant=minbase', 'bookworm', root], {
+  execFileSync('debootstrap', ['--variant=minbase', DEBIAN, root], {
     stdio: ['ignore', 'ignore', 'inherit'],
   });
   cpSync(join(node, 'bin/node'), join(root, 'usr/local/bin/node'));
@@ -51,17 +53,19 @@ export function makeBuildBase(work: string, node: string): string {
 /** Where npm reaches its registry through a proxy whose certificate this machine trusts, the build has to trust it too. */
 export const EXTRA_CERTIFICATES = '/etc/extra-ca-certificates.crt';
 
-/** What stands in for gcr.io/distroless/nodejs22-debian12: made of the same packages, without a shell. */
+/** What stands in for gcr.io/distroless/nodejs24-debian13: made of the same packages, without a shell. */
 export function makeRuntimeBase(work: string, node: string): string {
   const [root, packages] = [join(work, 'runtime-base'), join(work, 'packages')];
   for (const directory of [root, packages]) mkdirSync(directory);
-  // apt-get's sandbox user could not write here.
-  execFileSync('apt-get', ['-q', '-o', 'APT::Sandbox::User=root', 'download', ...RUNTIME_PACKAGES], {
-    cwd: packages,
-    stdio: ['ignore', 'ignore', 'inherit'],
-  });
-  for (const name of readdirSync(packages))
-    execFileSync('dpkg-deb', ['--extract', join(packages, name), root]);
+  // This machine's own apt may know another Debian.
+  const wanted = [`--include=${RUNTIME_PACKAGES.join(',')}`, '--variant=minbase', '--download-only'];
+  execFileSync('debootstrap', [...wanted, DEBIAN, packages], { stdio: ['ignore', 'ignore', 'inherit'] });
+  const archives = join(packages, 'var/cache/apt/archives');
+  for (const name of RUNTIME_PACKAGES) {
+    const file = readdirSync(archives).find((archive) => archive.startsWith(`${name}_`));
+    if (file === undefined) throw new Error(`debootstrap downloaded no ${name}`);
+    execFileSync('dpkg-deb', ['--extract', join(archives, file), root]);
+  }
   mkdirSync(join(root, 'nodejs/bin'), { recursive: true });
   cpSync(join(node, 'bin/node'), join(root, 'nodejs/bin/node'));
   mkdirSync(join(root, 'home/nonroot'), { recursive: true });

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
-import { existsSync, lstatSync, mkdtempSync, readdirSync, readlinkSync, rmSync } from 'node:fs';
+import { existsSync, lstatSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -18,8 +18,10 @@ const project = new URL('../..', import.meta.url).pathname.replace(/\/$/, '');
 const work = mkdtempSync(join(tmpdir(), 'port-exporter-image-'));
 const IMAGE = `localhost/port-exporter:${VERSION}`;
 const REVISION = 'cafe123';
+const CREATED = '2026-01-31T00:00:00Z';
 const NONROOT = 65_532;
 const PORT = 20_069;
+const SBOM = 'app/port-exporter.cdx.json';
 
 process.on('exit', () => rmSync(work, { recursive: true, force: true }));
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => process.exit(1));
@@ -38,10 +40,13 @@ function build(): string {
     process.env['NODE_EXTRA_CA_CERTS'] === undefined
       ? []
       : ['--env', `NODE_EXTRA_CA_CERTS=${EXTRA_CERTIFICATES}`];
-  buildah.importDirectory(makeBuildBase(work, node), 'docker.io/library/node:22-bookworm-slim', trust);
+  buildah.importDirectory(makeBuildBase(work, node), 'docker.io/library/node:24-trixie-slim', trust);
   const user = ['--user', String(NONROOT), '--entrypoint', '["/nodejs/bin/node"]'];
-  buildah.importDirectory(makeRuntimeBase(work, node), 'gcr.io/distroless/nodejs22-debian12:nonroot', user);
-  buildah.build(project, join(project, 'deploy/container/Dockerfile'), IMAGE, [`REVISION=${REVISION}`]);
+  buildah.importDirectory(makeRuntimeBase(work, node), 'gcr.io/distroless/nodejs24-debian13:nonroot', user);
+  buildah.build(project, join(project, 'deploy/container/Dockerfile'), IMAGE, [
+    `REVISION=${REVISION}`,
+    `CREATED=${CREATED}`,
+  ]);
   return buildah.mount(IMAGE);
 }
 
@@ -52,15 +57,17 @@ function checkConfig(): void {
   assert.deepEqual(Object.keys(config.ExposedPorts), ['10069/tcp']);
   assert.equal(config.Labels['org.opencontainers.image.version'], VERSION);
   assert.equal(config.Labels['org.opencontainers.image.revision'], REVISION);
+  assert.equal(config.Labels['org.opencontainers.image.created'], CREATED);
 }
 
 function checkFiles(): void {
   for (const absent of ['bin/sh', 'usr/bin/sh', 'usr/bin/env', 'app/src', 'app/node_modules/typescript']) {
     assert.ok(!existsSync(join(rootfs, absent)), `${absent} is in the image`);
   }
-  for (const present of ['app/LICENSE', 'app/dist/main.js', 'app/node_modules/koffi']) {
+  for (const present of ['app/LICENSE', 'app/dist/main.js', 'app/node_modules/koffi', SBOM]) {
     assert.ok(existsSync(join(rootfs, present)), `${present} is not in the image`);
   }
+  checkSbom();
   let bytes = 0;
   for (const entry of readdirSync(join(rootfs, 'app'), { recursive: true, encoding: 'utf8' })) {
     const { uid, gid, mode, size } = lstatSync(join(rootfs, 'app', entry));
@@ -75,10 +82,28 @@ function checkFiles(): void {
   assert.ok(bytes < 40e6, '/app is too large');
 }
 
+/** It lists what is in node_modules, and nothing else. */
+function checkSbom(): void {
+  const { metadata, components } = JSON.parse(readFileSync(join(rootfs, SBOM), 'utf8'));
+  assert.equal(metadata.component.purl, `pkg:npm/port-exporter@${VERSION}`);
+  const listed: string[] = components.map(
+    (one: { name: string; version: string }) => `${one.name}@${one.version}`,
+  );
+  const installed = readdirSync(join(rootfs, 'app/node_modules'), { recursive: true, encoding: 'utf8' })
+    .filter((path) => /(?:^|node_modules\/)(?:@[^/]+\/)?[^/@]+\/package\.json$/.test(path))
+    .map((path) => JSON.parse(readFileSync(join(rootfs, 'app/node_modules', path), 'utf8')))
+    .map(({ name, version }) => `${name}@${version}`);
+  assert.ok(installed.some((name) => name.startsWith('koffi@')));
+  assert.deepEqual(listed.toSorted(), [...new Set(installed)].toSorted());
+}
+
 async function checkAsNonRoot(): Promise<void> {
   const unprivileged = changed({ runAsUser: NONROOT, runAsGroup: NONROOT, capabilities: { drop: ['ALL'] } });
   const version = await ran(unprivileged, ['port-exporter', '--version']);
   assert.ok(version.stdout.startsWith(`port-exporter, version ${VERSION} `), version.stdout + version.stderr);
+  // Both native modules load: what npm chose in the build stage is for this C library. (koffi: without it, source="proc".)
+  const hash = "process.stdout.write(require('/app/node_modules/bcrypt').hashSync('x', 4))";
+  assert.match((await ran(unprivileged, ['/nodejs/bin/node', '-e', hash])).stdout, /^\$2b\$04\$.{53}$/);
   const once = await ran(unprivileged, [
     ...['port-exporter', '--once', '--namespaces=self', '--processes.budget=0'],
   ]);
@@ -87,8 +112,10 @@ async function checkAsNonRoot(): Promise<void> {
   const info = series.find(({ name }) => name === 'port_exporter_build_info');
   assert.equal(info?.labels['version'], VERSION);
   assert.equal(info.labels['revision'], REVISION);
-  assert.match(info.labels['node_version'] ?? '', /^v22\./);
+  assert.match(info.labels['node_version'] ?? '', /^v24\./);
   assert.ok(series.some(({ name, value }) => name === 'port_ephemeral_ports' && value > 0));
+  const source = series.find(({ name }) => name === 'port_exporter_source_info');
+  assert.equal(source?.labels['source'], 'netlink');
   console.log(`as uid ${NONROOT} without capabilities, --once: ${series.length} series\n${once.stderr}`);
 }
 
