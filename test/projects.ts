@@ -9,6 +9,7 @@ export const MACHINE = [
   'test/e2e/**/*.test.ts',
   'test/deploy/dashboard.test.ts',
   'test/deploy/kubernetes.test.ts',
+  'test/deploy/kubernetesComponents.test.ts',
   'test/deploy/kubernetesPod.test.ts',
   'test/deploy/reference/commands.test.ts',
   'test/deploy/reference/metrics.test.ts',

@@ -1,30 +1,24 @@
-import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { PodMonitor } from '@kubernetes-models/prometheus-operator/monitoring.coreos.com/v1/PodMonitor';
-import { PrometheusRule } from '@kubernetes-models/prometheus-operator/monitoring.coreos.com/v1/PrometheusRule';
-import { DaemonSet } from 'kubernetes-models/apps/v1/DaemonSet';
-import { Namespace } from 'kubernetes-models/v1/Namespace';
-import { ServiceAccount } from 'kubernetes-models/v1/ServiceAccount';
 import { describe, expect } from 'vitest';
 import { VERSION } from '../../src/base/version.ts';
 import { OPTION_FLAGS } from '../../src/cli/options.ts';
 import { environmentVariable, readFlags } from '../../src/cli/readFlags.ts';
 import { itNeeding } from '../e2e/support/needs.ts';
-import { KUBERNETES, type Manifests, missingKubectl, rendered, renderedByKind } from './support/manifests.ts';
+import { typeErrors, validate } from './support/api.ts';
+import { KUBERNETES, missingKubectl, rendered, renderedByKind } from './support/manifests.ts';
 
 const REPOSITORY = fileURLToPath(new URL('../..', import.meta.url));
-const MODELS = { Namespace, ServiceAccount, DaemonSet, PodMonitor, PrometheusRule };
-/** Where the types of the manifests are declared. */
-const TYPES: Readonly<Record<keyof Manifests, string>> = {
-  Namespace: 'kubernetes-models/v1/Namespace',
-  ServiceAccount: 'kubernetes-models/v1/ServiceAccount',
-  DaemonSet: 'kubernetes-models/apps/v1/DaemonSet',
-  PodMonitor: '@kubernetes-models/prometheus-operator/monitoring.coreos.com/v1/PodMonitor',
-  PrometheusRule: '@kubernetes-models/prometheus-operator/monitoring.coreos.com/v1/PrometheusRule',
-};
+/** What is rendered: one of each. */
+const KINDS = [
+  'Namespace',
+  'ServiceAccount',
+  'ConfigMap',
+  'DaemonSet',
+  'PodMonitor',
+  'PrometheusRule',
+] as const;
 const EXPORTER_KINDS = ['Namespace', 'ServiceAccount', 'DaemonSet'];
 
 function pod() {
@@ -35,47 +29,16 @@ function pod() {
   return { spec, container };
 }
 
-/** What tsc has against an object literal of this type: a field that the API does not know is an error there. */
-function typeErrors(kind: keyof Manifests, manifest: unknown): string {
-  const directory = mkdtempSync(join(tmpdir(), 'port-exporter-manifest-'));
-  try {
-    symlinkSync(join(REPOSITORY, 'node_modules'), join(directory, 'node_modules'));
-    writeFileSync(join(directory, 'package.json'), '{"type":"module"}');
-    writeFileSync(
-      join(directory, 'manifest.ts'),
-      `import type { I${kind} } from '${TYPES[kind]}';\nexport const manifest: I${kind} = ${JSON.stringify(manifest)};\n`,
-    );
-    const flags = ['--ignoreConfig', '--noEmit', '--strict', '--skipLibCheck', '--module', 'nodenext'];
-    execFileSync(join(REPOSITORY, 'node_modules/.bin/tsc'), [...flags, 'manifest.ts'], {
-      cwd: directory,
-      encoding: 'utf8',
-      stdio: 'pipe',
-    });
-    return '';
-  } catch (error) {
-    return (error as { stdout?: string }).stdout ?? String(error);
-  } finally {
-    rmSync(directory, { recursive: true });
-  }
-}
-
-/** The models for Node.js 20 are of before 2023, when the Prometheus Operator got `keep_firing_for` (0.66); promtool knows it. */
-function withoutNewerFields<T>(manifest: T): T {
-  return JSON.parse(
-    JSON.stringify(manifest, (key, value: unknown) => (key === 'keep_firing_for' ? undefined : value)),
-  ) as T;
-}
-
 describe('deploy/kubernetes', () => {
   itNeeding(missingKubectl, 'is rendered to one manifest of each kind, all in the namespace it makes', () => {
     const manifests = rendered(KUBERNETES) as {
       kind: string;
       metadata: { name: string; namespace?: string };
     }[];
-    expect(manifests.map(({ kind }) => kind).toSorted()).toEqual(Object.keys(MODELS).toSorted());
+    expect(manifests.map(({ kind }) => kind).toSorted()).toEqual(KINDS.toSorted());
     for (const { kind, metadata } of manifests) {
       expect(metadata, kind).toMatchObject({
-        name: 'port-exporter',
+        name: kind === 'ConfigMap' ? 'port-exporter-dashboard' : 'port-exporter',
         ...(kind === 'Namespace' ? {} : { namespace: 'port-exporter' }),
       });
     }
@@ -87,18 +50,32 @@ describe('deploy/kubernetes', () => {
     expect(manifests).toEqual(rendered(KUBERNETES).filter(({ kind }) => EXPORTER_KINDS.includes(kind)));
   });
 
-  describe.each(Object.keys(MODELS) as (keyof Manifests)[])('%s', (kind) => {
+  describe.each(KINDS)('%s', (kind) => {
     itNeeding(missingKubectl, 'is valid by its schema', () => {
-      expect(() => new MODELS[kind](renderedByKind(KUBERNETES)[kind] as never).validate()).not.toThrow();
+      const manifest = renderedByKind(KUBERNETES)[kind] as { kind: typeof kind };
+      expect(() => validate(manifest)).not.toThrow();
     });
 
     itNeeding(missingKubectl, 'has no field that the API does not know', () => {
-      const manifest = withoutNewerFields(renderedByKind(KUBERNETES)[kind]);
-      expect(typeErrors(kind, manifest)).toBe('');
-      expect(typeErrors(kind, { ...manifest, metadata: { ...manifest.metadata, lables: {} } })).toMatch(
-        /TS2353.*lables/,
-      );
+      const manifest = renderedByKind(KUBERNETES)[kind] as { kind: typeof kind; metadata: object };
+      expect(typeErrors(manifest)).toBe('');
+      const misspelt = { ...manifest, metadata: { ...manifest.metadata, lables: {} } };
+      expect(typeErrors(misspelt)).toMatch(/TS2353.*lables/);
     });
+  });
+
+  itNeeding(missingKubectl, "has the dashboard as the sidecar of Grafana's chart takes it, once", () => {
+    const { ConfigMap } = renderedByKind(KUBERNETES);
+    expect(ConfigMap.metadata?.labels).toMatchObject({ grafana_dashboard: '1' });
+    const dashboard = readFileSync(join(REPOSITORY, 'deploy/grafana/port-exporter.json'), 'utf8');
+    expect(ConfigMap.data).toEqual({ 'port-exporter.json': dashboard });
+  });
+
+  itNeeding(missingKubectl, 'has nothing that kubectl apply cannot note in an annotation', () => {
+    for (const manifest of rendered(KUBERNETES)) {
+      // k8s.io/apimachinery, validation.TotalAnnotationSizeLimitB: the whole manifest goes into last-applied-configuration.
+      expect(Buffer.byteLength(JSON.stringify(manifest)), manifest.kind).toBeLessThan(256 * 1024 - 1024);
+    }
   });
 
   itNeeding(missingKubectl, 'gives the container what it needs and nothing else', () => {

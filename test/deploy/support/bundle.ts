@@ -13,6 +13,8 @@ export interface Node {
   /** The image's command. */
   readonly entrypoint: readonly string[];
   readonly hostIp: string;
+  /** Directories that the node has for volumes of Secrets and ConfigMaps, by the name of the object. */
+  readonly objects?: Readonly<Record<string, string>>;
   readonly env?: Readonly<Record<string, string>>;
   /** Below the mount of every hierarchy. */
   readonly cgroup: string;
@@ -32,7 +34,10 @@ export function writeBundle(directory: string, { spec }: IDaemonSet, node: Node)
   const { securityContext = {}, volumeMounts = [], env = [], args = [] } = container;
   const capabilities = (securityContext.capabilities?.add ?? []).map((name) => `CAP_${name}`);
   const volumes = volumeMounts.map(({ name, mountPath, readOnly, recursiveReadOnly, mountPropagation }) => ({
-    source: pod.volumes?.find((volume) => volume.name === name)?.hostPath?.path,
+    source: sourceOf(
+      pod.volumes?.find((volume) => volume.name === name),
+      node,
+    ),
     destination: mountPath,
     type: 'bind',
     options: [
@@ -97,6 +102,15 @@ export function writeBundle(directory: string, { spec }: IDaemonSet, node: Node)
   };
   mkdirSync(directory, { recursive: true });
   writeFileSync(join(directory, 'config.json'), JSON.stringify(config));
+}
+
+type Volume = NonNullable<NonNullable<IDaemonSet['spec']>['template']['spec']>['volumes'];
+
+function sourceOf(volume: NonNullable<Volume>[number] | undefined, { objects = {} }: Node): string {
+  const object = volume?.secret?.secretName ?? volume?.configMap?.name;
+  const source = object === undefined ? volume?.hostPath?.path : objects[object];
+  if (source === undefined) throw new Error(`the node has nothing for the volume ${JSON.stringify(volume)}`);
+  return source;
 }
 
 function readOnlyOption(readOnly: boolean | undefined, recursive: string | undefined): string {

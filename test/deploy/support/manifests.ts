@@ -3,6 +3,8 @@ import { fileURLToPath } from 'node:url';
 import type { IPodMonitor } from '@kubernetes-models/prometheus-operator/monitoring.coreos.com/v1/PodMonitor';
 import type { IPrometheusRule } from '@kubernetes-models/prometheus-operator/monitoring.coreos.com/v1/PrometheusRule';
 import type { IDaemonSet } from 'kubernetes-models/apps/v1/DaemonSet';
+import type { INetworkPolicy } from 'kubernetes-models/networking.k8s.io/v1/NetworkPolicy';
+import type { IConfigMap } from 'kubernetes-models/v1/ConfigMap';
 import type { INamespace } from 'kubernetes-models/v1/Namespace';
 import type { IServiceAccount } from 'kubernetes-models/v1/ServiceAccount';
 import { parseAllDocuments } from 'yaml';
@@ -16,17 +18,34 @@ export interface Manifests {
   readonly DaemonSet: IDaemonSet;
   readonly PodMonitor: IPodMonitor;
   readonly PrometheusRule: IPrometheusRule;
+  readonly ConfigMap: IConfigMap;
+  readonly NetworkPolicy?: INetworkPolicy;
+}
+
+export interface Manifest {
+  readonly kind: keyof Manifests;
+  readonly metadata?: { readonly name?: string; readonly namespace?: string };
 }
 
 /** What `kubectl apply -k` of this directory would send, in its order. */
-export function rendered(directory: string): { kind: keyof Manifests }[] {
-  const text = execFileSync('kubectl', ['kustomize', directory], { encoding: 'utf8' });
-  return parseAllDocuments(text).map((document) => document.toJS());
+export function rendered(directory: string): Manifest[] {
+  return manifestsIn(execFileSync('kubectl', ['kustomize', directory], { encoding: 'utf8' }));
+}
+
+/** Of a stream of YAML documents, as kubectl and helm print it. */
+function manifestsIn(text: string): Manifest[] {
+  return parseAllDocuments(text)
+    .map((document) => document.toJS())
+    .filter((manifest) => manifest !== null);
 }
 
 /** One of each kind. */
 export function renderedByKind(directory: string): Manifests {
-  return Object.fromEntries(rendered(directory).map((manifest) => [manifest.kind, manifest])) as never;
+  return byKind(rendered(directory));
+}
+
+function byKind(manifests: readonly Manifest[]): Manifests {
+  return Object.fromEntries(manifests.map((manifest) => [manifest.kind, manifest])) as never;
 }
 
 /** Why nothing can be rendered here. */

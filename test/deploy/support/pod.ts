@@ -26,6 +26,7 @@ export interface Conditions {
   readonly env?: Readonly<Record<string, string>>;
   /** A command that runs the rest of its arguments, outside of the pod. */
   readonly launcher?: readonly string[];
+  readonly objects?: Readonly<Record<string, string>>;
 }
 
 /**
@@ -34,7 +35,7 @@ export interface Conditions {
  */
 export async function startPod(
   daemonSet: IDaemonSet,
-  { env = {}, launcher = [] }: Conditions = {},
+  { env = {}, launcher = [], objects = {} }: Conditions = {},
 ): Promise<Daemon> {
   const directory = newDirectory();
   const name = `port-exporter-test-${process.pid}-${made++}`;
@@ -45,6 +46,7 @@ export async function startPod(
     entrypoint: ['/nodejs/bin/node', '/app/dist/main.js'],
     hostIp: '127.0.0.1',
     env,
+    objects,
     cgroup: `/${name}`,
   });
   const runc = ['runc', '--root', join(directory, 'state')];
@@ -69,7 +71,8 @@ function fillRootfs(rootfs: string): { source: string; destination: string }[] {
     'app/dist',
     'app/node_modules',
     'nodejs/bin',
-    'etc',
+    'etc/port-exporter/web',
+    'etc/port-exporter/probes',
     'usr',
   ]) {
     mkdirSync(join(rootfs, directory), { recursive: true });
