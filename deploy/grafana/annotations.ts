@@ -1,7 +1,7 @@
 import { AnnotationQueryBuilder } from '@grafana/grafana-foundation-sdk/dashboard';
 import { DataqueryBuilder } from '@grafana/grafana-foundation-sdk/prometheus';
 import { DATASOURCE } from './datasource.ts';
-import { HOST } from './promql.ts';
+import { HOST, OF_EXPORTERS } from './promql.ts';
 
 /** When alerts of the host and namespaces shown were firing, and, switched on at the top, pending. */
 export function alertAnnotations(): AnnotationQueryBuilder[] {
@@ -13,7 +13,7 @@ export function alertAnnotations(): AnnotationQueryBuilder[] {
 
 function alerts(name: string, state: string, color: string): AnnotationQueryBuilder {
   // Alerts on probes and on the exporter itself have no namespace.
-  const expr = `ALERTS{alertstate="${state}", ${HOST}, netns=~"|$netns"}`;
+  const expr = `ALERTS{alertstate="${state}", ${HOST}, netns=~"|$netns"} ${OF_EXPORTERS}`;
   return new AnnotationQueryBuilder()
     .name(name)
     .datasource(DATASOURCE)

@@ -15,6 +15,7 @@ export function dashboardLinks(homepage: string | undefined): DashboardLinkBuild
         ];
   return [
     link('Status page', 'http://${instance}/', 'Works if instance is the address and serves plain HTTP.'),
+    link('Status page (TLS)', 'https://${instance}/', 'Works if instance is the address and serves HTTPS.'),
     ...documents,
   ];
 }

@@ -3,6 +3,14 @@
 /** Every exporter of the chosen jobs. */
 export const FLEET = 'job=~"$job"';
 
+/**
+ * For what Prometheus has of other jobs too, `up` and ALERTS: those of jobs that have, or had an hour or a day ago, an exporter.
+ * Where all jobs are chosen, $job is any.
+ */
+export const OF_EXPORTERS = `and on (job) (${['', ' offset 1h', ' offset 1d']
+  .map((offset) => `group by (job) (port_exporter_build_info{${FLEET}}${offset})`)
+  .join(' or ')})`;
+
 /** The one exporter that is looked at. */
 export const HOST = `${FLEET}, instance="$instance"`;
 

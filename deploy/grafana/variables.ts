@@ -15,6 +15,7 @@ export function dashboardVariables() {
       .description('Jobs that scrape port-exporter: the fleet.')
       .multi(true)
       .includeAll(true)
+      .allValue('.+')
       .current({ text: ['All'], value: ['$__all'] }),
     labelValues('instance', 'Host', `port_exporter_build_info{${FLEET}}`).description(
       'The exporter shown in all rows below the first.',

@@ -21,6 +21,7 @@ import {
   panelsOf,
   type Target,
   type Thresholds,
+  withRows,
 } from '../support/grafana.ts';
 import { markedTable } from '../support/markdown.ts';
 import { parsePromql } from '../support/promql.ts';
@@ -48,7 +49,7 @@ describe('The Grafana dashboard', () => {
   });
 
   it('has ids and titles that name one panel each', () => {
-    const ids = dashboard.panels.map(({ id }) => id);
+    const ids = withRows(dashboard).map(({ id }) => id);
     expect(new Set(ids).size).toBe(ids.length);
     expect(ids.every((id) => id > 0)).toBe(true);
     const titles = rowsOf(dashboard).flatMap(({ row, panels }) =>
@@ -64,9 +65,26 @@ describe('The Grafana dashboard', () => {
     expect(titles.map((title, at) => title.slice(0, listed[at]?.length))).toEqual(listed);
   });
 
+  it('opens with the worst of the fleet and what fails next; the rows below ask nothing until they are opened', () => {
+    const rows = dashboard.panels.filter(({ type }) => type === 'row');
+    const open = rows.filter(({ collapsed }) => collapsed !== true);
+    const collapsed = rows.filter((row) => row.collapsed === true);
+    expect(rows).toEqual([...open, ...collapsed]);
+    expect(open.map(({ title }) => title.replace('$instance: ', ''))).toEqual([
+      'Fleet: the worst first',
+      'refused calls',
+      'which call fails next',
+      'fullest destinations of TCP connect()',
+    ]);
+    for (const row of open) expect(row.panels ?? []).toEqual([]);
+    for (const { title, panels } of collapsed) expect(panels?.length, title).toBeGreaterThan(0);
+    expect(dashboard.panels.slice(dashboard.panels.indexOf(collapsed[0] as Panel))).toEqual(collapsed);
+  });
+
   it('fills lines of 24 columns, and no panel lies on another', () => {
     const cells = new Map<string, string>();
-    for (const { title, gridPos } of dashboard.panels) {
+    const all = withRows(dashboard);
+    for (const { title, gridPos } of all) {
       const { x, y, w, h } = gridPos;
       for (let column = x; column < x + w; column++) {
         for (let line = y; line < y + h; line++) {
@@ -76,7 +94,7 @@ describe('The Grafana dashboard', () => {
         }
       }
     }
-    const height = Math.max(...dashboard.panels.map(({ gridPos: { y, h } }) => y + h));
+    const height = Math.max(...all.map(({ gridPos: { y, h } }) => y + h));
     expect(cells.size).toBe(24 * height);
   });
 
@@ -167,9 +185,10 @@ describe('The Grafana dashboard', () => {
 
   it('links to the exporter, and to documents once it is known where they can be read', () => {
     const urls = (homepage?: string) => dashboardLinks(homepage).map((link) => link.build().url);
-    expect(urls()).toEqual(['http://${instance}/']);
+    const exporter = ['http://${instance}/', 'https://${instance}/'];
+    expect(urls()).toEqual(exporter);
     expect(urls('https://example.org/x')).toEqual([
-      'http://${instance}/',
+      ...exporter,
       'https://example.org/x/blob/main/deploy/reference/metrics.md',
       'https://example.org/x/blob/main/deploy/runbooks.md',
     ]);
@@ -241,9 +260,9 @@ function targetsOf(types: readonly string[]): { panel: Panel; target: Target }[]
 }
 
 /** Headings, with what is below each. */
-function rowsOf({ panels }: Dashboard): { row: string; panels: Panel[] }[] {
+function rowsOf(dashboard: Dashboard): { row: string; panels: Panel[] }[] {
   const rows: { row: string; panels: Panel[] }[] = [];
-  for (const panel of panels) {
+  for (const panel of withRows(dashboard)) {
     if (panel.type === 'row') rows.push({ row: panel.title, panels: [] });
     else rows.at(-1)?.panels.push(panel);
   }

@@ -38,11 +38,20 @@ function seriesOf(netns: string, detail: number, ratio: number) {
   ];
 }
 
+interface Given {
+  readonly series: readonly { readonly series: string; readonly values: string }[];
+  readonly at: string;
+}
+
 /** Of one evaluation by promtool. Throws what is not as expected. */
-function evaluate(expr: string, expected: readonly { labels: string; value: number }[]): void {
+function evaluate(
+  expr: string,
+  expected: readonly { labels: string; value: number }[],
+  { series: input_series, at: eval_time }: Given = { series: SERIES, at: '1m' },
+): void {
   const file = join(newDirectory(), 'fleet.yml');
-  const promql_expr_test = [{ expr, eval_time: '1m', exp_samples: expected }];
-  writeFileSync(file, stringify({ tests: [{ interval: '15s', input_series: SERIES, promql_expr_test }] }));
+  const promql_expr_test = [{ expr, eval_time, exp_samples: expected }];
+  writeFileSync(file, stringify({ tests: [{ interval: '15s', input_series, promql_expr_test }] }));
   execFileSync('promtool', ['test', 'rules', file], { encoding: 'utf8', stdio: 'pipe' });
 }
 
@@ -62,5 +71,42 @@ describe('the table of the fleet, where more namespaces than it has rows are onl
     evaluate(`count((${shown}) == 0)`, [{ labels: '{}', value: 10 }]);
     evaluate(`(${shown}) and on (netns) port_exporter_sample_detail{netns="pod-calm"}`, []);
     expect(() => evaluate(`count((${shown}) == 0)`, [{ labels: '{}', value: 11 }])).toThrow();
+  });
+});
+
+describe('what Prometheus has of all jobs, where all jobs are chosen', () => {
+  const series = [
+    ...['web1', 'web2'].map((instance) => ({
+      series: `port_exporter_build_info{job="port-exporter", instance="${instance}"}`,
+      values: '1x480',
+    })),
+    // An hour without any exporter of this job.
+    { series: 'port_exporter_build_info{job="pods", instance="node1"}', values: '1x240 stale' },
+    ...[
+      ['port-exporter', 'web1', 1],
+      ['port-exporter', 'web2', 0],
+      ['pods', 'node1', 0],
+      ['node', 'node1', 0],
+    ].map(([job, instance, up]) => ({
+      series: `up{job="${job}", instance="${instance}"}`,
+      values: `${up}x480`,
+    })),
+    ...['port-exporter', 'pods', 'node'].map((job) => ({
+      series: `ALERTS{alertname="A", alertstate="firing", severity="warning", job="${job}", instance="i"}`,
+      values: '1x480',
+    })),
+  ];
+  const expressionIn = (title: string) => {
+    const [target] = panelsOf(dashboard).find((one) => one.title === title)?.targets ?? [];
+    return filledIn(target?.expr ?? '', dashboard.templating.list, { job: 'All' });
+  };
+
+  itNeeding(missingTool('promtool'), 'counts the exporters that are down, and no other target', () => {
+    const expected = [{ labels: '{}', value: 2 }];
+    evaluate(expressionIn('Exporters down, stale or failing'), expected, { series, at: '2h' });
+  });
+
+  itNeeding(missingTool('promtool'), 'counts alerts of jobs that have an exporter, and no others', () => {
+    evaluate(expressionIn('Alerts firing'), [{ labels: '{}', value: 2 }], { series, at: '2h' });
   });
 });

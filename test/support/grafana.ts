@@ -14,6 +14,9 @@ export interface Panel {
   readonly datasource?: unknown;
   readonly gridPos: { readonly x: number; readonly y: number; readonly w: number; readonly h: number };
   readonly targets?: readonly Target[];
+  /** Of a row. */
+  readonly collapsed?: boolean;
+  readonly panels?: readonly Panel[];
   readonly fieldConfig?: {
     readonly defaults: { readonly unit?: string; readonly thresholds?: Thresholds };
     readonly overrides: readonly Override[];
@@ -50,8 +53,13 @@ export interface Variable {
 }
 
 /** Panels that ask something: all but the headings of rows. */
-export function panelsOf({ panels }: Dashboard): Panel[] {
-  return panels.filter(({ type }) => type !== 'row');
+export function panelsOf(dashboard: Dashboard): Panel[] {
+  return withRows(dashboard).filter(({ type }) => type !== 'row');
+}
+
+/** All from top to bottom: a collapsed row holds its panels itself. */
+export function withRows({ panels }: Dashboard): Panel[] {
+  return panels.flatMap((panel) => [panel, ...(panel.panels ?? [])]);
 }
 
 /** Columns of a table: what they come from → what they are called. */

@@ -4,7 +4,7 @@ import { atEnd, overTime } from '../panels/queries.ts';
 import { stat } from '../panels/stat.ts';
 import { table } from '../panels/table.ts';
 import { timeSeries } from '../panels/timeSeries.ts';
-import { chosen, HOST } from '../promql.ts';
+import { chosen, HOST, OF_EXPORTERS } from '../promql.ts';
 import { NONE_WANTED_STEPS, PLAIN_STEPS, WANTED_STEPS } from '../thresholds.ts';
 import type { Row } from './row.ts';
 
@@ -29,7 +29,7 @@ function scraped() {
       unit: NoUnit,
     },
     WANTED_STEPS,
-    [atEnd(`max(up{${HOST}})`, 'up')],
+    [atEnd(`max(up{${HOST}} ${OF_EXPORTERS})`, 'up')],
   ).span(3);
 }
 

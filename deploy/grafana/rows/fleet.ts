@@ -6,7 +6,7 @@ import { atEnd, overTime } from '../panels/queries.ts';
 import { stat } from '../panels/stat.ts';
 import { table } from '../panels/table.ts';
 import { timeSeries, withLevels } from '../panels/timeSeries.ts';
-import { FLEET, highest } from '../promql.ts';
+import { FLEET, highest, OF_EXPORTERS } from '../promql.ts';
 import { EXHAUSTION_STEPS, LEFT_STEPS, NONE_WANTED_STEPS } from '../thresholds.ts';
 import type { Row } from './row.ts';
 
@@ -62,14 +62,19 @@ function alertsFiring() {
       unit: LocaleFormat,
     },
     NONE_WANTED_STEPS,
-    [atEnd(`count(ALERTS{alertstate="firing", severity!="info", ${FLEET}}) or vector(0)`, 'alerts')],
+    [
+      atEnd(
+        `count(ALERTS{alertstate="firing", severity!="info", ${FLEET}} ${OF_EXPORTERS}) or vector(0)`,
+        'alerts',
+      ),
+    ],
   );
 }
 
 function exportersFailing() {
   const at = `port_exporter_sample_timestamp_seconds{${FLEET}}`;
   const failing = [
-    `max by (job, instance) (up{${FLEET}}) == 0`,
+    `max by (job, instance) (up{${FLEET}} ${OF_EXPORTERS}) == 0`,
     `max by (job, instance) (timestamp(${at}) - ${at}) > ${FRESH_INTERVALS} * max by (job, instance) (port_exporter_sample_interval_seconds{${FLEET}})`,
     `min by (job, instance) (port_exporter_sample_success{${FLEET}, collector!="enter"}) == 0`,
   ];
