@@ -8,6 +8,7 @@ export const MACHINE = [
   'test/live/**/*.test.ts',
   'test/e2e/**/*.test.ts',
   'test/deploy/dashboard.test.ts',
+  'test/deploy/helm.test.ts',
   'test/deploy/kubernetes.test.ts',
   'test/deploy/kubernetesComponents.test.ts',
   'test/deploy/kubernetesPod.test.ts',

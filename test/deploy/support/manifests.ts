@@ -33,7 +33,7 @@ export function rendered(directory: string): Manifest[] {
 }
 
 /** Of a stream of YAML documents, as kubectl and helm print it. */
-function manifestsIn(text: string): Manifest[] {
+export function manifestsIn(text: string): Manifest[] {
   return parseAllDocuments(text)
     .map((document) => document.toJS())
     .filter((manifest) => manifest !== null);
@@ -44,7 +44,7 @@ export function renderedByKind(directory: string): Manifests {
   return byKind(rendered(directory));
 }
 
-function byKind(manifests: readonly Manifest[]): Manifests {
+export function byKind(manifests: readonly Manifest[]): Manifests {
   return Object.fromEntries(manifests.map((manifest) => [manifest.kind, manifest])) as never;
 }
 
