@@ -125,6 +125,8 @@ function openPage(supervisor: Supervisor, probes: Probes, options: Options): Sta
     revision: REVISION,
     telemetryPath: options.web.telemetryPath,
     peakWindowMs: options.sampling.peakWindowMs,
+    dashboardUrl: options.web.dashboardUrl,
+    runbookUrl: options.web.runbookUrl,
     assets: loadAssets(),
     knows: (netns) => isSampled(supervisor.state, netns) || history.remembers(netns),
     status: (wanted) =>

@@ -63,6 +63,13 @@ export function pathOf(expected: string): (text: string) => string {
   };
 }
 
+/** Where a browser can go, spelled as URLs are. */
+export function parseLink(text: string): string {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url?.protocol === 'https:' || url?.protocol === 'http:') return url.href;
+  throw invalidValue(text, 'an http:// or https:// URL');
+}
+
 /** A path that is no other page's, of characters that mean themselves in a URL and to the router. */
 export function parseTelemetryPath(text: string): string {
   const segments = text.split('/').slice(1);

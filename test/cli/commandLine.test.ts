@@ -33,6 +33,13 @@ const FLAGS: readonly (readonly [flag: string, value: string, changed: object, b
   ['web.config.file', '/etc/web.yml', { web: { configFile: '/etc/web.yml' } }, ''],
   ['web.max-requests', '0', { web: { maxRequests: 0 } }, '-1'],
   ['web.allowed-hosts', '.Example.org', { web: { allowedHosts: ['.example.org'] } }, 'a b'],
+  [
+    'web.dashboard-url',
+    'https://grafana.example/d/x?var-instance=db-7:1',
+    { web: { dashboardUrl: 'https://grafana.example/d/x?var-instance=db-7:1' } },
+    'javascript:x',
+  ],
+  ['web.runbook-url', 'http://wiki/ports', { web: { runbookUrl: 'http://wiki/ports' } }, '/ports'],
   ['sample.interval', '500ms', { sampling: { intervalMs: 500 } }, '5'],
   ['sample.max-duty', '1', { sampling: { maxDuty: 1 } }, '0'],
   ['sample.source', 'procfs', { sampling: { source: 'procfs' } }, 'proc'],
@@ -88,6 +95,8 @@ describe('without flags', () => {
         allowedHosts: [],
         exporterMetrics: true,
         page: true,
+        dashboardUrl: undefined,
+        runbookUrl: undefined,
       },
       sampling: {
         ...{ intervalMs: 5_000, maxDuty: 0.05, source: 'auto', hasBudget: true, peakWindowMs: 60_000 },

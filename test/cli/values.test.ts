@@ -6,6 +6,7 @@ import {
   oneOf,
   parseEndpoint,
   parseLimit,
+  parseLink,
   parsePeriodOrNone,
   parsePort,
   parseShare,
@@ -122,6 +123,28 @@ const PARSERS: readonly Case[] = [
     good: [['/proc', '/proc']],
     bad: [''],
     expected: 'a directory',
+  },
+  {
+    name: 'a link',
+    parse: parseLink,
+    good: [
+      [
+        'https://grafana.example/d/x?var-instance=db-7:1#a',
+        'https://grafana.example/d/x?var-instance=db-7:1#a',
+      ],
+      ['http://[2001:db8::1]:3000', 'http://[2001:db8::1]:3000/'],
+    ],
+    bad: [
+      '',
+      '/d/x',
+      'grafana.example',
+      '//grafana.example',
+      'javascript:alert(1)',
+      'data:text/html,x',
+      'https://',
+      'file:///etc',
+    ],
+    expected: 'an http:// or https:// URL',
   },
   {
     name: 'a telemetry path',

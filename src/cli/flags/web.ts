@@ -2,7 +2,7 @@ import { parseAllowedHost } from '../../web/allowedHosts.ts';
 import { type ListenAddress, parseListenAddress } from '../../web/listenAddress.ts';
 import { optional, repeatable, single, toggle } from '../flag.ts';
 import type { FlagValues } from '../readFlags.ts';
-import { parseLimit, parseTelemetryPath, pathOf } from '../values.ts';
+import { parseLimit, parseLink, parseTelemetryPath, pathOf } from '../values.ts';
 
 /** How metrics and the status page are served. */
 export interface WebOptions {
@@ -21,6 +21,9 @@ export interface WebOptions {
   readonly exporterMetrics: boolean;
   /** Whether `/` is the status page. */
   readonly page: boolean;
+  /** Where its links lead; undefined for no such link. */
+  readonly dashboardUrl: string | undefined;
+  readonly runbookUrl: string | undefined;
 }
 
 const WEB = 'Web:';
@@ -70,6 +73,14 @@ export const WEB_FLAGS = {
     group: WEB,
     describe: 'Serve only links at /, without status page and history',
   }),
+  'web.dashboard-url': optional(
+    { group: WEB, describe: 'URL of the dashboard of this host, for a link on the status page' },
+    parseLink,
+  ),
+  'web.runbook-url': optional(
+    { group: WEB, describe: 'URL of the runbooks, for a link on the status page' },
+    parseLink,
+  ),
 };
 
 export function webOptions(values: FlagValues<typeof WEB_FLAGS>): WebOptions {
@@ -82,5 +93,7 @@ export function webOptions(values: FlagValues<typeof WEB_FLAGS>): WebOptions {
     allowedHosts: values['web.allowed-hosts'],
     exporterMetrics: !values['web.disable-exporter-metrics'],
     page: !values['no-web.page'],
+    dashboardUrl: values['web.dashboard-url'],
+    runbookUrl: values['web.runbook-url'],
   };
 }

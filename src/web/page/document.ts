@@ -28,6 +28,9 @@ export interface PageFrame {
   /** Absolute path of the metrics. */
   readonly telemetryPath: string;
   readonly peakWindowMs: number;
+  /** What to read next, elsewhere. */
+  readonly dashboardUrl?: string | undefined;
+  readonly runbookUrl?: string | undefined;
   /** Relative URLs, which change with what they lead to. */
   readonly assets: Readonly<Record<'style' | 'icon' | 'morph' | 'refresh', string>>;
   /** Changes with any of the assets. */
@@ -202,13 +205,16 @@ function socketsChart({ sockets }: Timeline): Html {
   });
 }
 
-function pageFooter({ sample }: Status, { telemetryPath, version, revision }: PageFrame): Html {
+function pageFooter({ sample }: Status, frame: PageFrame): Html {
+  const { telemetryPath, version, revision, dashboardUrl, runbookUrl } = frame;
   const links = [
+    ...(dashboardUrl === undefined ? [] : [[dashboardUrl, 'Dashboard'] as const]),
+    ...(runbookUrl === undefined ? [] : [[runbookUrl, 'Runbooks'] as const]),
     [`.${telemetryPath}`, 'Metrics'],
     ['./-/healthy', 'Healthy'],
     ['./-/ready', 'Ready'],
     ['./readme', 'README'],
-  ] as const;
+  ];
   return html`<footer>${blindSpotsOf(sample)}<nav aria-label="Pages">${links.map(([href, text]) => html`<a href="${href}">${text}</a> `)}</nav>
 <p>port-exporter ${version} (${revision}), Node.js ${process.version}</p></footer>`;
 }

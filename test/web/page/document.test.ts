@@ -47,6 +47,26 @@ describe('the status page', () => {
   });
 });
 
+describe('the links to what to read next', () => {
+  const URLS = {
+    dashboardUrl: 'https://grafana.example/d/x?a=1&var-instance="><script>',
+    runbookUrl: 'http://wiki/ports',
+  };
+
+  it('are there where they are configured, escaped', async () => {
+    const html = await page(sampled(RICH_NAMESPACE), URLS);
+    expect(html).toContain('<a href="http://wiki/ports">Runbooks</a>');
+    expect(html).toContain(
+      '<a href="https://grafana.example/d/x?a=1&amp;var-instance=&quot;&gt;&lt;script&gt;">Dashboard</a>',
+    );
+  });
+
+  it('are there in an incident without numbers too, and nowhere else', async () => {
+    expect(await page({ kind: 'failed', reason: 'x', collectors: [] }, URLS)).toContain('>Runbooks</a>');
+    expect(await page(sampled(RICH_NAMESPACE))).not.toMatch(/>(?:Runbooks|Dashboard)<\/a>/);
+  });
+});
+
 describe('a page without good numbers', () => {
   const FAILED: SamplingState = { kind: 'failed', reason: 'the sampler <hangs>', collectors: [] };
 

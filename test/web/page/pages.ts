@@ -20,6 +20,8 @@ interface Seen {
   readonly history?: RecordedHistory;
   readonly hostname?: string;
   readonly telemetryPath?: string;
+  readonly dashboardUrl?: string;
+  readonly runbookUrl?: string;
   readonly probes?: ProbesState;
   readonly refusals?: RefusalState;
   readonly epochMs?: number;
@@ -37,6 +39,7 @@ export function app(state: SamplingState, seen: Seen = {}) {
     version: '1.2.3',
     page: createStatusPage({
       ...{ hostname, telemetryPath, version: '1.2.3', revision: 'abc', peakWindowMs: 60_000, assets: ASSETS },
+      ...{ dashboardUrl: seen.dashboardUrl, runbookUrl: seen.runbookUrl },
       knows: (netns) => isSampled(state, netns) || history.remembers(netns),
       status: (wanted) => {
         const { probes, refusals, epochMs = nowMs } = seen;
