@@ -10,11 +10,11 @@ import {
   parseDocument,
   visit,
 } from 'yaml';
-import { z } from 'zod';
+import * as z from 'zod/mini';
 import { ExporterError } from './errors.ts';
 import { expectModest } from './yamlLimits.ts';
 
-// Whoever imports this loads two libraries, 11 MB and 50 ms: import() it where there is a file to read.
+// Whoever imports this loads two libraries, megabytes and tens of milliseconds: import() it where there is a file to read.
 
 type Path = readonly PropertyKey[];
 
@@ -37,7 +37,7 @@ export interface ParsedYaml<T> {
 export function parseYaml<T>(
   text: string,
   name: string,
-  schema: z.ZodType<T>,
+  schema: z.ZodMiniType<T>,
   privateMaps: readonly string[] = [],
   scalars: 'typed' | 'text' = 'typed',
 ): ParsedYaml<T> {
@@ -85,7 +85,7 @@ export function parseYaml<T>(
 }
 
 /** A map of these keys and no others. To what is no map the schema says `expected`. */
-export function mapOf<Shape extends z.ZodRawShape>(shape: Shape, expected = 'expected a map') {
+export function mapOf<Shape extends z.core.$ZodLooseShape>(shape: Shape, expected = 'expected a map') {
   return z.strictObject(shape, {
     error: ({ code }) =>
       code === 'unrecognized_keys' ? `expected one of ${Object.keys(shape).join(', ')}` : expected,

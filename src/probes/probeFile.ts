@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod/mini';
 import { formatDuration, parsePeriod } from '../base/duration.ts';
 import { ExporterError } from '../base/errors.ts';
 import type { FileReader } from '../base/fileReader.ts';
@@ -57,15 +57,21 @@ const LEAST_INTERVAL_MS = 1_000;
 const DURATION = 'a duration like 500ms or 15s';
 
 const PROBE = {
-  name: text().regex(NAME, 'expected 1 to 128 visible characters'),
-  target: text().transform(saying(parseEndpoint)),
-  interval: text(DURATION)
-    .transform(saying((period) => parsePeriod(period, LEAST_INTERVAL_MS)))
-    .optional(),
-  timeout: text(DURATION)
-    .transform(saying((period) => parsePeriod(period)))
-    .optional(),
-  source: text().optional(),
+  name: text().check(z.regex(NAME, 'expected 1 to 128 visible characters')),
+  target: z.pipe(text(), saying(parseEndpoint)),
+  interval: z.optional(
+    z.pipe(
+      text(DURATION),
+      saying((period) => parsePeriod(period, LEAST_INTERVAL_MS)),
+    ),
+  ),
+  timeout: z.optional(
+    z.pipe(
+      text(DURATION),
+      saying((period) => parsePeriod(period)),
+    ),
+  ),
+  source: z.optional(text()),
 };
 
 const FILE = z.array(mapOf(PROBE, 'expected a map with name and target'), {
@@ -81,7 +87,7 @@ function text(expected = 'a string') {
 
 /** A parser whose error is what zod says of the setting. */
 function saying<T>(parse: (text: string) => T) {
-  return (text: string, context: z.core.$RefinementCtx<string>): T => {
+  return z.transform((text: string, context): T => {
     try {
       return parse(text);
     } catch (thrown) {
@@ -89,5 +95,5 @@ function saying<T>(parse: (text: string) => T) {
       context.issues.push({ code: 'custom', input: text, message: thrown.message });
       return z.NEVER;
     }
-  };
+  });
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
-import { z } from 'zod';
+import * as z from 'zod/mini';
 import { ExporterError } from '../../src/base/errors.ts';
 import { parseYaml } from '../../src/base/parseYaml.ts';
 import { cpuMs } from '../support/cpu.ts';
