@@ -5,7 +5,6 @@ import { writeSync } from 'node:fs';
 import { errorLine } from './base/errors.ts';
 import { checkLimits } from './base/processLimits.ts';
 import { looksLikeDaemon } from './cli/looksLikeDaemon.ts';
-import { separatePrivileges } from './launcher/separatePrivileges.ts';
 
 // The rest is loaded later: all its modules are opened side by side, and without descriptors for that there is a stack trace.
 try {
@@ -15,5 +14,8 @@ try {
   process.exit(1);
 }
 // Before the rest, because the daemon begins anew without its capabilities.
-if (looksLikeDaemon(process.argv.slice(2), process.env)) separatePrivileges();
+if (looksLikeDaemon(process.argv.slice(2), process.env)) {
+  const { separatePrivileges } = await import('./launcher/separatePrivileges.ts');
+  separatePrivileges();
+}
 await import('./program.ts');

@@ -1,6 +1,8 @@
 import { ExporterError } from './base/errors.ts';
 import type { Logger } from './base/logger.ts';
+import { openLog } from './cli/log.ts';
 import type { Options } from './cli/options.ts';
+import { quietUnlessAsked } from './cli/quietUnlessAsked.ts';
 import { monotonicMs } from './kernel/clock.ts';
 import type { Recorder } from './kernel/recorder.ts';
 import { createExposition } from './metrics/exposition.ts';
@@ -17,7 +19,8 @@ import { CollectorReporter } from './supervisor/collectorReporter.ts';
  * would collide with those of the program that exposes the file. Throws an ExporterError where any part of the own
  * namespace failed, the probe file is bad, or a recording that was asked for cannot be written; what else failed is in it.
  */
-export async function renderOnce(options: Options, log: Logger): Promise<string> {
+export async function renderOnce(options: Options): Promise<string> {
+  const log = openLog(quietUnlessAsked(options));
   const probes = await openProbes(options.probes, log);
   const { sampling } = options;
   const recorder = await openRecorder(sampling);

@@ -76,7 +76,7 @@ describe('the seam between the processes', () => {
   it('is one of privileges: what serves cannot sample, and what samples can neither serve nor parse a configuration', () => {
     const loadedBy = (...files: readonly string[]) =>
       files.flatMap((file) => [...allLoadedWith(file, readSources())]);
-    const serving = loadedBy('main.ts', 'program.ts', 'daemon.ts');
+    const serving = loadedBy('main.ts', 'program.ts', 'serve.ts');
     expect(
       serving.filter((name) =>
         /^(sockets\/(netlink|procfs)|sampling\/(session|sampledHost|collectors))/.test(name),
@@ -110,18 +110,32 @@ describe('a test', () => {
 });
 
 describe('what reads YAML', () => {
-  it('is not loaded before there is a file to read: it takes 11 MB', () => {
-    for (const start of ['main.ts', 'program.ts', 'daemon.ts', 'sampling/sampler.ts']) {
+  it('is not loaded before there is a file to read: it takes megabytes', () => {
+    for (const start of ['main.ts', 'program.ts', 'serve.ts', 'sampling/sampler.ts']) {
       const loaded = loadedWith(start, readSources());
       expect(loaded).toContain('node:fs');
       expect([...loaded].filter((name) => ['yaml', 'zod/mini'].includes(name))).toEqual([]);
     }
     expect(loadedWith('probes/probeFile.ts', readSources())).toContain('zod/mini');
     // What serves is loaded by who serves alone: the other commands start without it.
-    expect(loadedWith('daemon.ts', readSources())).toContain('hono');
+    expect(loadedWith('serve.ts', readSources())).toContain('hono');
     expect(loadedWith('program.ts', readSources())).not.toContain('hono');
     // Native code in a privileged process is for who has users alone.
-    expect(loadedWith('daemon.ts', readSources())).not.toContain('bcrypt');
+    expect(loadedWith('serve.ts', readSources())).not.toContain('bcrypt');
+  });
+});
+
+describe('who asks once', () => {
+  it('loads neither what serves nor what renders metrics, and the log only to ask the kernel', () => {
+    for (const start of ['main.ts', 'program.ts']) {
+      const loaded = loadedWith(start, readSources());
+      const others = ['prom-client', 'hono', 'hono/html', '@hono/node-server', 'systemd-notify', 'pino'];
+      expect([...loaded].filter((name) => others.includes(name))).toEqual([]);
+    }
+    for (const start of ['cli/answer.ts', 'cli/watchRefusals.ts'])
+      expect(loadedWith(start, readSources())).not.toContain('prom-client');
+    expect(loadedWith('serve.ts', readSources())).toContain('prom-client');
+    expect(loadedWith('cli/answer.ts', readSources())).toContain('pino');
   });
 });
 

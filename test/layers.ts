@@ -8,6 +8,7 @@ export type Sources = Readonly<Record<string, string>>;
 export const LAYERS: readonly string[] = [
   'main',
   'program',
+  'serve',
   'daemon',
   'once',
   'cli',

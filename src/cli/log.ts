@@ -1,4 +1,5 @@
-import { createLogger, type LogFormat, type Logger, type LogOptions } from '../base/logger.ts';
+import { createLogger } from '../base/createLogger.ts';
+import type { LogFormat, Logger, LogOptions } from '../base/logger.ts';
 import { stderrLines } from '../kernel/stderr.ts';
 
 /** The log on stderr, which never holds up who logs. */

@@ -1,7 +1,7 @@
 import { constants } from 'node:os';
 import { describe, expect, it } from 'vitest';
+import { createLogger } from '../../src/base/createLogger.ts';
 import { ExporterError, KernelError } from '../../src/base/errors.ts';
-import { createLogger } from '../../src/base/logger.ts';
 import { chooseSource, type Openers } from '../../src/sockets/chooseSource.ts';
 import type { SocketSource, SourceKind, SourceOptions } from '../../src/sockets/source.ts';
 

@@ -1,6 +1,6 @@
 import { gunzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
-import { createLogger } from '../../src/base/logger.ts';
+import { createLogger } from '../../src/base/createLogger.ts';
 import type { AppOptions } from '../../src/web/app.ts';
 import { plainApp } from './served.ts';
 

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { connect } from 'node:tls';
 import { describe, expect } from 'vitest';
-import { createLogger } from '../../src/base/logger.ts';
+import { createLogger } from '../../src/base/createLogger.ts';
 import { NO_WEB_CONFIG, type WebConfig } from '../../src/web/config/webConfig.ts';
 import { startWeb } from '../../src/web/startWeb.ts';
 import { itNeeding, missingTool } from '../e2e/support/needs.ts';

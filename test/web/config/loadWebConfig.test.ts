@@ -1,9 +1,9 @@
 import { mkdirSync, renameSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it, vi } from 'vitest';
+import { createLogger } from '../../../src/base/createLogger.ts';
 import { errorLine } from '../../../src/base/errors.ts';
 import { FileReader } from '../../../src/base/fileReader.ts';
-import { createLogger } from '../../../src/base/logger.ts';
 import { openWebConfig } from '../../../src/web/config/liveWebConfig.ts';
 import { loadWebConfig } from '../../../src/web/config/loadWebConfig.ts';
 import { NO_WEB_CONFIG, type WebConfig } from '../../../src/web/config/webConfig.ts';

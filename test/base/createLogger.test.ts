@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { createLogger } from '../../src/base/createLogger.ts';
 import { ExporterError } from '../../src/base/errors.ts';
-import { createLogger, type LogFormat, type LogLevel, silentLogger } from '../../src/base/logger.ts';
+import { type LogFormat, type LogLevel, silentLogger } from '../../src/base/logger.ts';
 
 function collect(level: LogLevel, format: LogFormat) {
   const lines: string[] = [];
