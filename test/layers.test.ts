@@ -139,6 +139,13 @@ describe('who asks once', () => {
   });
 });
 
+describe("where the program's own files are", () => {
+  it('is known to one module, and where its native code is to the one that loads it', () => {
+    const knowing = Object.entries(readSources()).filter(([, text]) => text.includes('import.meta'));
+    expect(knowing.map(([file]) => file).toSorted()).toEqual(['base/ownFiles.ts', 'kernel/koffi.ts']);
+  });
+});
+
 describe('what records', () => {
   it('is not loaded before there is something to record', () => {
     for (const start of ['main.ts', 'program.ts', 'once.ts', 'sampling/sampler.ts']) {

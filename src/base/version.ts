@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs';
+import { ownFile, packageFile } from './ownFiles.ts';
 
 /** The version in package.json, `0.1.0`. */
 export const VERSION: string = readVersion();
 
 function readVersion(): string {
-  // The same two levels up from src/base and from dist/base.
-  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
+  const text = readFileSync(packageFile('package.json'), 'utf8');
   const manifest: { version: string } = JSON.parse(text);
   return manifest.version;
 }
@@ -15,7 +15,7 @@ export const REVISION: string = readRevision();
 
 function readRevision(): string {
   try {
-    return readFileSync(new URL('../revision', import.meta.url), 'utf8').trim() || 'unknown';
+    return readFileSync(ownFile('revision'), 'utf8').trim() || 'unknown';
   } catch {
     return 'unknown';
   }

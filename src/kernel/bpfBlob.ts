@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { ExporterError } from '../base/errors.ts';
+import { ownFile } from '../base/ownFiles.ts';
 
 /** Compiled BPF programs as a light skeleton (bpftool-gen(8), `-L`): a program that loads them, and what it loads. */
 export interface BpfBlob {
@@ -34,7 +35,7 @@ export interface BpfBlobFile {
 }
 
 export function bpfBlobFile(name: BpfBlobName): URL {
-  return new URL(`bpf/${name}.json`, import.meta.url);
+  return ownFile(`kernel/bpf/${name}.json`);
 }
 
 /** Reads a file that `npm run bpf` wrote. Throws an ExporterError where it is not whole. */

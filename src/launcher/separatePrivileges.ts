@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { closeSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { ExporterError, errorLine } from '../base/errors.ts';
+import { ownProgram } from '../base/ownFiles.ts';
 import { smallEnvironment, smallExecArgv } from '../base/smallProcess.ts';
 import { holdsAny } from '../kernel/capabilities.ts';
 import { becomeProgram, giveUpCapabilities } from '../kernel/ownProcess.ts';
@@ -67,7 +67,7 @@ function becomeUnprivileged(): string {
 
 /** → its process id. */
 function startLauncher(channel: number): number {
-  const program = fileURLToPath(new URL('./launcher.js', import.meta.url));
+  const program = ownProgram('launcher');
   try {
     const { env, execPath, execArgv } = process;
     const launcher = spawn(execPath, [...smallExecArgv(execArgv, env), program], {

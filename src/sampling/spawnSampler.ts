@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
+import { ownProgram } from '../base/ownFiles.ts';
 import { smallEnvironment, smallExecArgv } from '../base/smallProcess.ts';
 import { OPTIONS_VARIABLE } from './handover.ts';
 
@@ -14,13 +14,13 @@ export function environmentOfChild(environment: NodeJS.ProcessEnv): NodeJS.Proce
 }
 
 /**
- * Starts sampler.js beside this file, as a process with the capabilities of this one.
+ * Starts the sampler, as a process with the capabilities of this one.
  *
  * @param options SamplingOptions as text
  * @param speaking what becomes its descriptor to speak on
  */
 export function spawnSampler(options: string, speaking: 'pipe' | number): ChildProcess {
-  const program = fileURLToPath(new URL('./sampler.js', import.meta.url));
+  const program = ownProgram('sampler');
   const { env, execPath, execArgv } = process;
   return spawn(execPath, [...smallExecArgv(execArgv, env), program], {
     // The last one is SPEAKING_FD.

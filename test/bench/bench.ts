@@ -9,6 +9,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { loadavg, tmpdir } from 'node:os';
 import path from 'node:path';
 import { BenchError } from './benchError.ts';
+import { buildParts } from './built.ts';
 import { runConnects } from './connects.ts';
 import {
   cat,
@@ -37,6 +38,7 @@ process.once('SIGTERM', () => stopped.abort());
 try {
   const options = parseOptions(process.argv.slice(2));
   requireTools();
+  await buildParts();
   const folder = await mkdtemp(path.join(tmpdir(), 'port-exporter-bench-'));
   try {
     console.log(report(await measure(options, folder)));

@@ -1,4 +1,5 @@
 import { BenchError } from './benchError.ts';
+import { builtPart } from './built.ts';
 import type { Contender, ContenderName } from './contenders.ts';
 import type { Namespace } from './namespace.ts';
 import { runRounds, type Timings } from './rounds.ts';
@@ -30,8 +31,8 @@ export async function runConnects(namespace: Namespace, program: string): Promis
 
 /** ADAPTER: what runs is the build, as in sampleRunner.ts. → begins to count, and ends it. */
 async function openBuiltCounting(): Promise<() => () => void> {
-  const built = new URL('../../dist/refusals/openRefusals.js', import.meta.url).href;
-  const { openRefusals } = (await import(built)) as typeof import('../../src/refusals/openRefusals.ts');
+  const { openRefusals } =
+    await builtPart<typeof import('../../src/refusals/openRefusals.ts')>('openRefusals');
   return () => {
     const refusals = openRefusals();
     const [tcpConnect] = refusals.regimes;

@@ -13,6 +13,7 @@ import type { SamplingOptions } from '../../src/sampling/samplingOptions.ts';
 import { fullResults } from '../../src/snapshot/sample.ts';
 import type { Snapshot } from '../../src/snapshot/snapshot.ts';
 import { samplingOptions } from '../support/samplingOptions.ts';
+import { builtPart } from './built.ts';
 
 export interface SampleRun {
   readonly seconds: number;
@@ -56,10 +57,8 @@ for await (const line of createInterface({ input: process.stdin })) {
   console.log(JSON.stringify(runs));
 }
 
-/** The types are those of the source, so that a change of the interface fails the type check; what runs is the build. */
 async function openBuiltSession() {
-  const built = new URL('../../dist/sampling/session.js', import.meta.url).href;
-  const { openSession } = (await import(built)) as typeof import('../../src/sampling/session.ts');
+  const { openSession } = await builtPart<typeof import('../../src/sampling/session.ts')>('session');
   const attributed = values['without-owners'] ? WITHOUT_OWNERS : SETTINGS;
   return openSession(values['each-whole'] ? EACH_WHOLE : attributed, silentLogger);
 }

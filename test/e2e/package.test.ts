@@ -1,10 +1,12 @@
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
-import { readdirSync, readFileSync, realpathSync, statSync } from 'node:fs';
+import { readdirSync, readFileSync, realpathSync, statSync, writeFileSync } from 'node:fs';
+import { isBuiltin } from 'node:module';
 import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import bcrypt from 'bcrypt';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { VERSION } from '../../src/base/version.ts';
 import { SLOWNESS } from '../live/support/kernel.ts';
@@ -12,6 +14,7 @@ import { parseExposition } from '../support/exposition.ts';
 import { itNeeding } from './support/needs.ts';
 import { newDirectory } from './support/procfs.ts';
 import { Daemon, type Ended, run } from './support/program.ts';
+import { readOnce } from './support/sources.ts';
 
 const REPOSITORY = fileURLToPath(new URL('../..', import.meta.url));
 const execute = promisify(execFile);
@@ -60,8 +63,9 @@ describe('The npm package', () => {
           'LICENSE',
           'README.md',
           'dist/main.js',
-          'dist/sampling/sampler.js',
-          'dist/launcher/launcher.js',
+          'dist/sampler.js',
+          'dist/launcher.js',
+          'dist/THIRD-PARTY-NOTICES',
         ],
         ...['deploy/container/Dockerfile', 'deploy/kubernetes/kustomization.yaml'],
         'deploy/prometheus/prometheus.yml',
@@ -72,7 +76,7 @@ describe('The npm package', () => {
     );
     expect(paths.filter((path) => /\.tsx?$|\.test\.|tsbuildinfo|node_modules/.test(path))).toEqual([]);
     const wanted = readdirSync(join(REPOSITORY, 'deploy'), { recursive: true, encoding: 'utf8' })
-      .filter((path) => !path.endsWith('.ts') && statSync(join(REPOSITORY, 'deploy', path)).isFile())
+      .filter((path) => !/\.(?:ts|png)$/.test(path) && statSync(join(REPOSITORY, 'deploy', path)).isFile())
       // The Helm chart holds links, which npm leaves out: there is either all of it or none.
       .filter((path) => !path.startsWith('helm/'))
       .map((path) => `deploy/${path}`);
@@ -89,6 +93,7 @@ describe('The npm package', () => {
 describe('The npm package, installed globally,', () => {
   const prefix = () => join(directory, 'prefix');
   const command = () => join(prefix(), 'bin/port-exporter');
+  const dist = () => join(prefix(), 'lib/node_modules/port-exporter/dist');
 
   beforeAll(async () => {
     if (missing !== undefined && process.env['CI'] !== 'true') return;
@@ -110,16 +115,83 @@ describe('The npm package, installed globally,', () => {
     const modules = join(prefix(), 'lib/node_modules/port-exporter/node_modules');
     const manifest = JSON.parse(readFileSync(join(REPOSITORY, 'package.json'), 'utf8'));
     const installed = readdirSync(modules);
-    for (const name of Object.keys(manifest.dependencies)) expect(installed).toContain(name.split('/')[0]);
-    expect(installed).not.toContain('typescript');
-    expect(installed).not.toContain('vitest');
+    expect(Object.keys(manifest.dependencies)).toEqual(['bcrypt', 'koffi']);
+    expect(installed).toEqual(expect.arrayContaining(['bcrypt', 'koffi']));
+    // Those, what they need, and the binaries of koffi.
+    const theirs = ['.bin', '.package-lock.json', '@koromix', 'node-addon-api', 'node-gyp-build'];
+    expect(installed.filter((name) => !theirs.includes(name))).toEqual(['bcrypt', 'koffi']);
   });
 
-  itNeeding(missing, 'samples once', async () => {
+  itNeeding(missing, 'names the licence of each library that is part of it', () => {
+    const notices = readFileSync(join(dist(), 'THIRD-PARTY-NOTICES'), 'utf8');
+    for (const library of [
+      'hono',
+      'idiomorph',
+      'pino',
+      'prom-client',
+      'systemd-notify',
+      'yaml',
+      'yargs',
+      'zod',
+    ])
+      expect(notices).toMatch(new RegExp(`^${library} \\d+\\.\\d+\\.\\d+\\n\\n.*licen[cs]e`, 'ims'));
+  });
+
+  itNeeding(missing, 'imports nothing but itself, Node.js and its two dependencies', () => {
+    const files = readdirSync(dist(), { encoding: 'utf8' }).filter((file) => file.endsWith('.js'));
+    const imported = files.flatMap((file) => {
+      const text = readFileSync(join(dist(), file), 'utf8');
+      return [...text.matchAll(/(?:^|;)import(?:[\w${},*\s]*from)?\s*"([^"]+)"|\bimport\("([^"]+)"\)/gm)].map(
+        ([, name, later]) => name ?? later ?? '',
+      );
+    });
+    expect(imported.length).toBeGreaterThan(files.length);
+    const own = new Set(files.map((file) => `./${file}`));
+    const foreign = imported.filter((name) => !own.has(name) && !isBuiltin(name));
+    expect([...new Set(foreign)]).toEqual(['bcrypt']);
+  });
+
+  itNeeding(missing, 'prints its help in English, whatever the language', async () => {
+    const helps = ['C', 'de_DE.UTF-8', 'ja_JP.UTF-8'].map((LANG) =>
+      run(['--help'], { main: command(), env: { LANG, LC_ALL: LANG } }),
+    );
+    const [first, ...others] = (await Promise.all(helps)).map(({ stdout }) => stdout);
+    expect(first).toMatch(/^Usage: port-exporter \[flags\]\n[\s\S]*\nCommands:\n[\s\S]*\n {2}--once /);
+    expect(new Set(others)).toEqual(new Set([first]));
+  });
+
+  itNeeding(missing, 'samples once, from the source that the checkout samples from', async () => {
     const { code, stdout, stderr }: Ended = await run(['--once'], { main: command() });
     expect(code, stderr).toBe(0);
     const usable = parseExposition(stdout).find(({ name }) => name === 'port_ephemeral_ports');
     expect(usable?.value).toBeGreaterThan(0);
+    const { source } = await readOnce([]);
+    expect((await readOnce([], { main: command() })).source).toBe(source);
+    // Without the FFI library there is only /proc.
+    expect(source).not.toBe('procfs');
+  });
+
+  itNeeding(missing, 'loads the metrics library only to render metrics', async () => {
+    const metrics = readdirSync(dist())
+      .filter((file) => file.endsWith('.js'))
+      .filter((file) => readFileSync(join(dist(), file)).includes('nodejs_eventloop_lag_seconds'));
+    expect(metrics).toHaveLength(1);
+    const loads = async (...args: string[]) => {
+      const nodeFlags = ['--import', new URL('./support/printLoaded.mjs', import.meta.url).href];
+      const { stderr } = await run(args, { main: command(), nodeFlags });
+      const loaded = [...stderr.matchAll(/^loaded (\S+)$/gm)].map(([, file = '']) => file);
+      expect(loaded).toContain('main.js');
+      return loaded.includes(metrics[0] ?? '');
+    };
+    const questions = [
+      ['--version'],
+      ['--help'],
+      ['listeners'],
+      ['destinations'],
+      ['probe', 'tcp://127.0.0.1:1'],
+    ];
+    for (const args of questions) expect(await loads(...args), args.join(' ')).toBe(false);
+    expect(await loads('--once')).toBe(true);
   });
 
   itNeeding(missing, 'answers queries', async () => {
@@ -139,6 +211,32 @@ describe('The npm package, installed globally,', () => {
     const info = parseExposition(text).find(({ name }) => name === 'port_exporter_build_info');
     expect(info?.labels).toMatchObject({ version: VERSION });
     expect((await daemon.get('/-/ready')).status).toBe(200);
+    expect((await daemon.get('/readme')).text).toBe(readFileSync(join(REPOSITORY, 'README.md'), 'utf8'));
+    const page = (await daemon.get('/')).text;
+    const assets = [...page.matchAll(/(?:href|src)="\.(\/-\/page\/[^"]+)"/g)].map(([, path = '']) => path);
+    expect(assets.map((path) => path.replace(/\?.*/, '')).toSorted()).toEqual([
+      ...['/-/page/icon.svg', '/-/page/morph.js', '/-/page/refresh.js', '/-/page/style.css'],
+    ]);
+    for (const path of assets) {
+      const asset = await daemon.get(path);
+      expect({ path, status: asset.status }).toEqual({ path, status: 200 });
+      expect(asset.text.length, path).toBeGreaterThan(100);
+    }
+    expect((await daemon.end()).code).toBe(0);
+  });
+
+  itNeeding(missing, 'serves with users and probes of files', async () => {
+    const webConfig = join(directory, 'web.yml');
+    const probes = join(directory, 'probes.yml');
+    writeFileSync(webConfig, `basic_auth_users:\n  ann: ${await bcrypt.hash('secret', 4)}\n`);
+    writeFileSync(probes, '- name: self\n  target: tcp://127.0.0.1:1\n');
+    const args = [`--web.config.file=${webConfig}`, `--probe.file=${probes}`];
+    const daemon = await Daemon.started(args, { main: command() });
+    expect((await daemon.get('/metrics')).status).toBe(401);
+    const Authorization = `Basic ${Buffer.from('ann:secret').toString('base64')}`;
+    const { status, text } = await daemon.get('/metrics', { Authorization });
+    expect(status).toBe(200);
+    expect(text).toContain('port_probe_file_last_reload_successful 1\n');
     expect((await daemon.end()).code).toBe(0);
   });
 });

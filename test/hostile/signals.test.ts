@@ -11,7 +11,7 @@ import { SLOWNESS } from '../live/support/kernel.ts';
 const QUICK = ['--sample.interval=100ms', '--sample.max-duty=1'];
 const SOON = { timeout: 20_000 * SLOWNESS, interval: 20 };
 
-const samplerOf = ({ child }: Daemon) => runningBelow(child.pid, 'sampling/sampler.js');
+const samplerOf = ({ child }: Daemon) => runningBelow(child.pid, 'sampler.js');
 
 /** How a daemon comes into a state, and the daemon. */
 const STATES: readonly (readonly [string, () => Promise<Daemon>])[] = [

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { ExporterError } from '../../base/errors.ts';
+import { ownFile } from '../../base/ownFiles.ts';
 
 /** A file that the page's HTML refers to. */
 export interface Asset {
@@ -15,14 +15,13 @@ export interface Asset {
 
 export type Assets = Readonly<Record<'style' | 'icon' | 'morph' | 'refresh', Asset>>;
 
-/** Everything the page needs from elsewhere than its HTML; of the build, where the script is JavaScript. */
+/** Everything the page needs from elsewhere than its HTML; of the build, where the scripts are JavaScript. */
 export function loadAssets(): Assets {
-  const morph = createRequire(import.meta.url).resolve('idiomorph/dist/idiomorph.min.js');
   return {
-    style: load('style.css', 'text/css', new URL('./style.css', import.meta.url)),
-    icon: load('icon.svg', 'image/svg+xml', new URL('./icon.svg', import.meta.url)),
-    morph: load('morph.js', 'text/javascript', morph),
-    refresh: load('refresh.js', 'text/javascript', new URL('./browser/refresh.js', import.meta.url)),
+    style: load('style.css', 'text/css'),
+    icon: load('icon.svg', 'image/svg+xml'),
+    morph: load('morph.js', 'text/javascript'),
+    refresh: load('refresh.js', 'text/javascript'),
   };
 }
 
@@ -36,9 +35,9 @@ export function newAsset(fileName: string, type: string, text: string): Asset {
   return { path: `/-/page/${fileName}`, contentType: `${type}; charset=utf-8`, text, hash };
 }
 
-function load(fileName: string, type: string, file: URL | string): Asset {
+function load(fileName: string, type: string): Asset {
   try {
-    return newAsset(fileName, type, readFileSync(file, 'utf8'));
+    return newAsset(fileName, type, readFileSync(ownFile(`web/page/${fileName}`), 'utf8'));
   } catch (cause) {
     throw new ExporterError(`reading the status page's ${fileName}; --no-web.page disables it`, { cause });
   }

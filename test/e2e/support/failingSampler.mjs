@@ -16,7 +16,7 @@ const WAYS = {
 
 const { FAIL_WITH = '', FAIL_WHEN = '' } = process.env;
 
-if (process.argv[1]?.endsWith('/sampling/sampler.js')) {
+if (process.argv[1]?.endsWith('/sampler.js')) {
   setInterval(() => {
     if (!existsSync(FAIL_WHEN)) return;
     unlinkSync(FAIL_WHEN);

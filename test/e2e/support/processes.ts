@@ -16,7 +16,7 @@ export function descendantsOf(pid: number | undefined): number[] {
   return childrenOf(pid).flatMap((child) => [child, ...descendantsOf(child)]);
 }
 
-/** Which of them runs this file of the build, `sampling/sampler.js`; 0 where none does. */
+/** Which of them runs this file of the build, `sampler.js`; 0 where none does. */
 export function runningBelow(pid: number | undefined, file: string): number {
   return descendantsOf(pid).find((below) => commandLineOf(below).includes(`/dist/${file}\0`)) ?? 0;
 }

@@ -19,7 +19,7 @@ export class Visitor {
 
   constructor(daemon: Daemon, intervalMs: number) {
     this.#daemon = daemon;
-    this.#sampler = runningBelow(daemon.child.pid, 'sampling/sampler.js');
+    this.#sampler = runningBelow(daemon.child.pid, 'sampler.js');
     this.#visit = this.#lookAround(intervalMs);
     // Told when it leaves.
     this.#visit.catch(() => {});
