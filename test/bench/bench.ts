@@ -10,6 +10,7 @@ import { loadavg, tmpdir } from 'node:os';
 import path from 'node:path';
 import { BenchError } from './benchError.ts';
 import { buildParts } from './built.ts';
+import { runCommands } from './commands.ts';
 import { runConnects } from './connects.ts';
 import {
   cat,
@@ -20,7 +21,7 @@ import {
   sampleWithoutOwners,
   ss,
 } from './contenders.ts';
-import { runDaemon } from './daemon.ts';
+import { runDaemon, runIdleDaemon } from './daemon.ts';
 import { type Namespace, type Population, withNamespace } from './namespace.ts';
 import { type BenchOptions, parseOptions } from './options.ts';
 import { runPods } from './pods.ts';
@@ -30,6 +31,7 @@ import { compile, requireTools } from './tools.ts';
 
 const FEW_SOCKETS = 1000;
 const LISTENERS = 10_000;
+const COMMAND_SOCKETS = 20_000;
 
 const stopped = new AbortController();
 process.once('SIGINT', () => stopped.abort());
@@ -73,7 +75,15 @@ async function measure({ sockets, rounds, requests, pods }: BenchOptions, folder
   }
 
   const [loadAverage = Number.NaN] = loadavg();
+  progress('running the exporter with little to do');
+  const idleMemory = await populated({ sockets: FEW_SOCKETS }, (namespace) =>
+    runIdleDaemon(namespace, scrapeProgram),
+  );
   const daemonOfFew = await populated({ sockets: FEW_SOCKETS }, daemon);
+  progress('timing commands');
+  const commands = await populated({ sockets: COMMAND_SOCKETS }, (namespace) =>
+    runCommands(namespace, rounds),
+  );
   const listening = await populated({ listeners: LISTENERS }, async (namespace) => ({
     ...(await timeAlone(namespace)),
     daemon: await daemon(namespace),
@@ -112,7 +122,10 @@ async function measure({ sockets, rounds, requests, pods }: BenchOptions, folder
       listening,
       scales,
       peers,
+      idleMemory,
       daemonOfFew,
+      commandSockets: COMMAND_SOCKETS,
+      commands,
       daemonOfMany,
       podsRun,
       connects,

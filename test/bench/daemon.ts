@@ -1,6 +1,7 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { BenchError } from './benchError.ts';
-import { peakMemory } from './memory.ts';
+import { heldMemory, peakMemory } from './memory.ts';
 import type { Namespace } from './namespace.ts';
 import { Scraping } from './scraping.ts';
 
@@ -19,6 +20,30 @@ const BACK_TO_BACK = ['--namespaces=self', '--sample.interval=1ms', '--sample.ma
 const FEWEST_SAMPLES = 20;
 const FURTHER_REQUESTS = 100;
 const LIMIT_MS = 180_000;
+
+/** Six samples of the usual interval. */
+const IDLE_MS = 30_000;
+
+/** What the built exporter holds that does nothing but sample as it does by default, and is asked once, in bytes. */
+export async function runIdleDaemon(namespace: Namespace, scrapeProgram: string): Promise<number> {
+  const child = namespace.start(
+    [
+      process.execPath,
+      MAIN,
+      `--web.listen-address=127.0.0.1:${PORT}`,
+      '--log.level=error',
+      '--namespaces=self',
+    ],
+    ['ignore', 'ignore', 'inherit'],
+  );
+  const scraping = new Scraping(namespace, scrapeProgram, PORT);
+  await scraping.waitFor('/-/ready');
+  await scraping.get('/metrics', 1);
+  await sleep(IDLE_MS);
+  const held = heldMemory(child);
+  child.kill('SIGTERM');
+  return held;
+}
 
 /**
  * Runs the built exporter with samples back to back and scrapes it all the while: `requests` times over one connection,

@@ -9,16 +9,25 @@ import { BenchError } from './benchError.ts';
  * most more than was held.
  */
 export function peakMemory(child: ChildProcess): number {
-  const peaks = [child.pid, ...descendantsOf(child.pid)].map((pid) => {
+  return memory(child, 'VmHWM');
+}
+
+/** What they hold now. */
+export function heldMemory(child: ChildProcess): number {
+  return memory(child, 'VmRSS');
+}
+
+function memory(child: ChildProcess, field: 'VmHWM' | 'VmRSS'): number {
+  const each = [child.pid, ...descendantsOf(child.pid)].map((pid) => {
     const status = readFileSync(`/proc/${pid}/status`, 'utf8');
-    return { peak: bytesOf(status, 'VmHWM'), shared: bytesOf(status, 'RssFile') };
+    return { bytes: bytesOf(status, field), shared: bytesOf(status, 'RssFile') };
   });
-  const [own] = peaks;
-  if (own === undefined || Number.isNaN(own.peak)) {
+  const [own] = each;
+  if (own === undefined || Number.isNaN(own.bytes)) {
     throw new BenchError(`${child.spawnfile} ended before its memory was read`);
   }
-  const sum = peaks.reduce((total, { peak, shared }) => total + peak - shared, 0);
-  return sum + Math.max(...peaks.map(({ shared }) => shared));
+  const sum = each.reduce((total, { bytes, shared }) => total + bytes - shared, 0);
+  return sum + Math.max(...each.map(({ shared }) => shared));
 }
 
 function bytesOf(status: string, field: string): number {

@@ -18,7 +18,11 @@ export interface Results {
   /** Samples on growing populations, the largest last. */
   readonly scales: readonly Scale[];
   readonly peers: readonly { readonly name: ContenderName; readonly bytes: number }[];
+  /** Bytes, of the exporter with few sockets at its usual interval. */
+  readonly idleMemory: number;
   readonly daemonOfFew: DaemonRun;
+  readonly commandSockets: number;
+  readonly commands: Timings;
   readonly daemonOfMany: DaemonRun;
   readonly podsRun: PodsRun;
   readonly connects: Timings;
@@ -49,6 +53,7 @@ const TARGETS = {
   fasterThanNodeExporter: 4.5,
   /** Time per socket of the largest table over that of the smallest. */
   linearity: 1.25,
+  idleMegabytes: 75,
   peakMegabytes: 100,
   growthMegabytes: 20,
   p99Milliseconds: 10,
@@ -60,6 +65,10 @@ const TARGETS = {
   ofPods: 1.15,
   /** CPU time of connections while refused calls are counted over that while nobody counts. */
   ofCounting: 1.05,
+  /** CPU time of `--version`. */
+  versionSeconds: 0.25,
+  /** A command over `ss` that asks for as much. */
+  ofSs: 3,
 };
 
 const LABELS: Record<ContenderName, string> = {
@@ -71,6 +80,11 @@ const LABELS: Record<ContenderName, string> = {
   sample_all_naively: 'sample of all over netlink, each read whole',
   connects: '20\u202f000 loopback connections, CPU time',
   connects_counted: 'the same while refused calls are counted',
+  node_nothing: '`node -e 0`, CPU time',
+  version: '`port-exporter --version`, CPU time',
+  ss_processes: '`ss -tanp`',
+  listeners: '`port-exporter listeners`',
+  destinations: '`port-exporter destinations`',
   receive: 'receive-only C program, netlink',
   ss: '`ss -tan`',
   node_exporter: 'node_exporter `--collector.tcpstat`, one scrape',
@@ -87,6 +101,7 @@ export function report(results: Results): string {
     ...listeningRows(results.listening),
     ...podsRows(results.podsRun),
     ...connectsRows(results.connects),
+    ...commandRows(results),
   ];
   return [
     `${grouped(results.sockets)} TCP sockets; medians of ${results.rounds} rounds, ratios within the rounds;`,
@@ -151,10 +166,16 @@ function linearityRows(scales: readonly Scale[]): Row[] {
   });
 }
 
-function memoryRows({ fewSockets, sockets, daemonOfFew, daemonOfMany, peers }: Results): Row[] {
+function memoryRows({ fewSockets, sockets, idleMemory, daemonOfFew, daemonOfMany, peers }: Results): Row[] {
   const few = megabytes(daemonOfFew.peakMemory);
   const many = megabytes(daemonOfMany.peakMemory);
+  const idle = megabytes(idleMemory);
   return [
+    {
+      what: `memory of the exporter at its usual interval, ${grouped(fewSockets)} sockets`,
+      median: `${idle.toFixed(1)} MB`,
+      target: atMost(idle, TARGETS.idleMegabytes, ' MB'),
+    },
     { what: `peak memory of the exporter, ${grouped(fewSockets)} sockets`, median: `${few.toFixed(1)} MB` },
     {
       what: `peak memory of the exporter, ${grouped(sockets)} sockets`,
@@ -218,6 +239,25 @@ function connectsRows(timings: Timings): Row[] {
       ratio: `${ratio.toFixed(3)} × uncounted`,
       target: atMost(ratio, TARGETS.ofCounting),
     },
+  ];
+}
+
+function commandRows({ commands, commandSockets }: Results): Row[] {
+  const versionSeconds = commands.of('version').median;
+  const beside = (name: ContenderName): Row => ({
+    ...timeRow(name, commands),
+    what: `${LABELS[name]}, ${grouped(commandSockets)} sockets`,
+  });
+  const besideSs = (name: ContenderName): Row => {
+    const ratio = commands.ratio(name, 'ss_processes');
+    return { ...beside(name), ratio: `${ratio.toFixed(2)} × ss`, target: atMost(ratio, TARGETS.ofSs) };
+  };
+  return [
+    timeRow('node_nothing', commands),
+    { ...timeRow('version', commands), target: atMost(versionSeconds, TARGETS.versionSeconds, ' s') },
+    beside('ss_processes'),
+    besideSs('listeners'),
+    besideSs('destinations'),
   ];
 }
 
