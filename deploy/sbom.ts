@@ -1,58 +1,49 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { BROWSER_LIBRARY, bundle, PROGRAMS } from './bundle/bundle.ts';
 
-interface Lock {
-  readonly packages: Readonly<Record<string, Package>>;
-}
+type Versions = Readonly<Record<string, string>>;
 
-interface Package {
-  readonly dev?: boolean;
-  readonly devDependencies?: unknown;
+interface Manifest {
+  readonly name: string;
+  readonly version: string;
+  readonly dependencies: Versions;
+  readonly devDependencies: Versions;
 }
 
 const project = fileURLToPath(new URL('..', import.meta.url));
-const manifest: { name: string; version: string; devDependencies?: unknown } = read('package.json');
-const lock: Lock = read('package-lock.json');
+const manifest: Manifest = JSON.parse(readFileSync(join(project, 'package.json'), 'utf8'));
 const file = resolve(`${manifest.name}-${manifest.version}.cdx.json`);
-writeFileSync(file, softwareBillOfMaterials());
+writeFileSync(file, await softwareBillOfMaterials());
 console.log(file);
 
 /**
- * CycloneDX, as `npm sbom` writes it. `npm sbom --omit=dev` leaves out what is needed by a development dependency too (zod,
- * yaml), so it is given a project that has none.
+ * CycloneDX, as `npm sbom` writes it, of what is installed with the program and of what is bundled into it. To npm the latter are
+ * development dependencies like any other: it is given a project that depends on them.
  */
-function softwareBillOfMaterials(): string {
+async function softwareBillOfMaterials(): Promise<string> {
   const work = mkdtempSync(join(tmpdir(), 'port-exporter-sbom-'));
   try {
+    const libraries = [...(await bundle(PROGRAMS, join(work, 'dist'))), BROWSER_LIBRARY];
+    const { devDependencies, ...rest } = manifest;
+    const bundled = Object.entries(devDependencies).filter(([name]) =>
+      libraries.includes(`node_modules/${name}`),
+    );
     // It calls the project as its folder is called.
     const folder = join(work, manifest.name);
     mkdirSync(folder);
-    const packages = Object.entries(lock.packages)
-      .filter(([, { dev }]) => dev !== true)
-      .map(([path, entry]) => [path, withoutDevelopment(entry)]);
-    write(folder, 'package.json', withoutDevelopment(manifest));
-    write(folder, 'package-lock.json', { ...lock, packages: Object.fromEntries(packages) });
-    const flags = ['--package-lock-only', '--sbom-format=cyclonedx', '--sbom-type=application'];
-    return execFileSync('npm', ['sbom', ...flags], { cwd: folder, encoding: 'utf8' });
+    const dependencies = { ...manifest.dependencies, ...Object.fromEntries(bundled) };
+    writeFileSync(join(folder, 'package.json'), JSON.stringify({ ...rest, dependencies }));
+    cpSync(join(project, 'package-lock.json'), join(folder, 'package-lock.json'));
+    const npm = (...args: readonly string[]) =>
+      execFileSync('npm', [...args, '--package-lock-only'], { cwd: folder, encoding: 'utf8' });
+    // The versions stay those of the lock file: what is no longer needed goes.
+    npm('install', '--ignore-scripts', '--no-audit', '--no-fund', '--prefer-offline');
+    return npm('sbom', '--sbom-format=cyclonedx', '--sbom-type=application');
   } finally {
     rmSync(work, { recursive: true });
   }
-}
-
-function withoutDevelopment<T extends { readonly devDependencies?: unknown }>({
-  devDependencies,
-  ...rest
-}: T) {
-  return rest;
-}
-
-function read<T>(name: string): T {
-  return JSON.parse(readFileSync(join(project, name), 'utf8'));
-}
-
-function write(folder: string, name: string, content: unknown): void {
-  writeFileSync(join(folder, name), JSON.stringify(content));
 }

@@ -1,4 +1,4 @@
-import { bundle, ROOT } from '../../build/bundle.ts';
+import { bundle, ROOT } from '../../deploy/bundle/bundle.ts';
 
 /** Parts of the program that are measured by themselves, bundled as the program is. Below the checkout, where koffi is found. */
 const FOLDER = `${ROOT}/.cache/bench`;

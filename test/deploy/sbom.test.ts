@@ -24,14 +24,15 @@ interface Component {
 }
 
 interface Package {
+  readonly dev?: boolean;
   readonly version: string;
   readonly dependencies?: Readonly<Record<string, string>>;
   readonly optionalDependencies?: Readonly<Record<string, string>>;
 }
 
-/** Paths in the lock file of what Node finds from the project itself without its development dependencies. */
-function installedPaths(packages: Readonly<Record<string, Package>>): string[] {
-  const found = new Set<string>();
+/** Paths in the lock file of what Node finds from the project itself: what it depends on, and what is bundled into it. */
+function neededPaths(packages: Readonly<Record<string, Package>>, bundled: readonly string[]): string[] {
+  const found = new Set<string>(bundled.map((name) => `node_modules/${name}`));
   const from = (path: string) => {
     const { dependencies, optionalDependencies } = packages[path] ?? {};
     for (const name of Object.keys({ ...dependencies, ...optionalDependencies })) {
@@ -42,7 +43,7 @@ function installedPaths(packages: Readonly<Record<string, Package>>): string[] {
       from(at);
     }
   };
-  from('');
+  for (const path of ['', ...found]) from(path);
   return [...found];
 }
 
@@ -56,6 +57,16 @@ function resolved(packages: Readonly<Record<string, Package>>, path: string, nam
 }
 
 const nameOf = (path: string) => path.slice(path.lastIndexOf('node_modules/') + 'node_modules/'.length);
+
+/** Without what the types alone come from. */
+function importedPackages(): Set<string> {
+  const imported = Object.values(readSources()).flatMap((text) =>
+    [...text.matchAll(/(?:from|import|resolve)\s*\(?'((?:@[\w-]+\/)?[\w][\w.-]*)(?:\/[^']*)?'/g)].map(
+      ([, name = '']) => name,
+    ),
+  );
+  return new Set(imported.filter((name) => !builtinModules.includes(name)));
+}
 
 describe('npm run sbom', () => {
   let sbom: Sbom;
@@ -76,9 +87,13 @@ describe('npm run sbom', () => {
     });
   });
 
-  it('lists exactly the packages that are installed to run it, on any platform, each with its hash', () => {
+  it('lists exactly the packages that it is made of, and that are installed to run it, each with its hash', () => {
     const { packages } = JSON.parse(readFileSync(`${REPOSITORY}/package-lock.json`, 'utf8'));
-    const installed = installedPaths(packages).map((path) => `${nameOf(path)}@${packages[path].version}`);
+    const bundled = [...importedPackages()].filter((name) => packages[`node_modules/${name}`]?.dev === true);
+    expect(bundled).toEqual(expect.arrayContaining(['hono', 'prom-client', 'yargs']));
+    const installed = neededPaths(packages, [...bundled, 'idiomorph']).map(
+      (path) => `${nameOf(path)}@${packages[path].version}`,
+    );
     expect(installed.length).toBeGreaterThan(1);
     const listed = sbom.components.map(({ name, version }) => `${name}@${version}`);
     expect(listed.toSorted()).toEqual([...new Set(installed)].toSorted());
@@ -91,13 +106,22 @@ describe('npm run sbom', () => {
   });
 
   it('has every package that the program imports', () => {
-    const imported = Object.values(readSources()).flatMap((text) =>
-      [...text.matchAll(/(?:from|import|resolve)\s*\(?'((?:@[\w-]+\/)?[\w][\w.-]*)(?:\/[^']*)?'/g)].map(
-        ([, name]) => name,
-      ),
-    );
-    const packages = new Set(imported.filter((name = '') => !builtinModules.includes(name)));
+    const packages = importedPackages();
     expect([...packages]).toEqual(expect.arrayContaining(['hono', 'koffi', 'zod']));
     expect(sbom.components.map(({ name }) => name)).toEqual(expect.arrayContaining([...packages]));
+  });
+
+  it('has every library whose licence the build carries', async () => {
+    const notices = readFileSync(`${REPOSITORY}/dist/THIRD-PARTY-NOTICES`, 'utf8');
+    const carried = [...notices.matchAll(/^-{80}\n(\S+) (\S+)$/gm)].map(
+      ([, name, version]) => `${name}@${version}`,
+    );
+    expect(carried.length).toBeGreaterThan(10);
+    const listed = sbom.components.map(
+      ({ group, name, version }) => `${group ? `${group}/` : ''}${name}@${version}`,
+    );
+    expect([...listed, ...sbom.components.map(({ name, version }) => `${name}@${version}`)]).toEqual(
+      expect.arrayContaining(carried),
+    );
   });
 });

@@ -3,7 +3,17 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { build, type Plugin, transform } from 'esbuild';
 
-export const ROOT = join(import.meta.dirname, '..');
+export const ROOT = join(import.meta.dirname, '../..');
+
+/** Each is a process of its own, by the name of its file. */
+export const PROGRAMS = {
+  main: 'src/main.ts',
+  launcher: 'src/launcher/launcher.ts',
+  sampler: 'src/sampling/sampler.ts',
+};
+
+/** What the page loads beside its own script. */
+export const BROWSER_LIBRARY = 'node_modules/idiomorph';
 
 /** Native code, which cannot be bundled: the only dependencies of the package. */
 const NATIVE = ['bcrypt', 'koffi'];
