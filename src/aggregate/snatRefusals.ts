@@ -16,6 +16,11 @@ const SHORTEST_WINDOW = 8;
 export const EVICTING_TRIES = 32;
 /** The kernel's offset is a u16, and wraps. */
 const OFFSETS = 65_536;
+/** Of larger ranges windows next to never meet. */
+const FEW_PORTS = 8192;
+/** Looked at of so many ports, and of fewer ports more of them, for the same time. */
+const FEWEST_HALVES = 8;
+const MOST_HALVES = 128;
 
 /**
  * Share of new packets that find no port, and are dropped: of those whose own port is not kept. The kernel tries windows of
@@ -23,25 +28,76 @@ const OFFSETS = 65_536;
  * than 128. In the last 32 tries of a window it may end a connection that is closing instead, if the sequence number has
  * advanced: half of the time for connections that have nothing to do with each other.
  *
+ * A packet has one sequence number: what it cannot end in one window it cannot end in the next. So of ranges in which windows
+ * meet, this is the mean over halves of the closing connections, each of which some packet could end; a few per cent off.
+ *
  * @param held for each port of the range a byte of `Held`
  * @param count of ports in the range
  * @param evicts whether the kernel ends closing connections
  */
 export function refusalRatio(held: Uint8Array, count: number, evicts: boolean): number {
-  // As offsets go on: from the last port to the first.
-  for (let offset = 0; offset < count + LONGEST_WINDOW; offset++)
-    LINE[offset] = held[offset % count] as number;
-  let ratio = 1;
-  for (const length of windowsOf(count)) {
-    ratio *= refusedOffsets(count, { length, evicts }) / OFFSETS;
-    if (ratio === 0) return 0;
+  const closing = evicts ? closingPorts(held, count) : 0;
+  const windowsMeet = count > LONGEST_WINDOW && count <= FEW_PORTS;
+  if (closing === 0 || !windowsMeet) return productOfWindows(held, count, () => evicts, 0.5);
+  const halves = Math.min(MOST_HALVES, Math.floor((FEW_PORTS * FEWEST_HALVES) / count) & ~1);
+  let sum = 0;
+  for (let half = 0; half < halves; half++) {
+    // Each half beside its other one: together they are even.
+    const side = half & 1;
+    const turn = half >> 1;
+    sum += productOfWindows(held, count, (port) => (mixed(port, turn) & 1) === side, 0);
   }
-  return ratio;
+  return sum / halves;
 }
 
 /** Kernels since 6.5 do (`nf_nat_used_tuple_harder()`), but never for UDP. */
 export function evictsClosing(kernelRelease: string): boolean {
   return releaseAtLeast(kernelRelease, 6, 5);
+}
+
+/** What a port is to a packet. */
+const FREE = 0;
+const TAKEN = 1;
+const CLOSING = 2;
+
+function closingPorts(held: Uint8Array, count: number): number {
+  let closing = 0;
+  for (let port = 0; port < count; port++) closing += Number(isClosing(held[port] as number));
+  return closing;
+}
+
+function isClosing(port: number): boolean {
+  return port !== 0 && (port & Held.FIRM) === 0;
+}
+
+/** Bits of no order, always the same: the finalizer of MurmurHash3. */
+function mixed(port: number, turn: number): number {
+  let bits = Math.imul(port + 1, 0x9e3779b1) ^ Math.imul(turn + 1, 0x85ebca6b);
+  bits = Math.imul(bits ^ (bits >>> 16), 0x85ebca6b);
+  bits = Math.imul(bits ^ (bits >>> 13), 0xc2b2ae35);
+  return bits ^ (bits >>> 16);
+}
+
+/** @param stays the chance that one of those that `mayEnd` is not ended all the same */
+function productOfWindows(
+  held: Uint8Array,
+  count: number,
+  mayEnd: (port: number) => boolean,
+  stays: number,
+): number {
+  for (let port = 0; port < count; port++) {
+    const one = held[port] as number;
+    LINE[port] = one === 0 ? FREE : isClosing(one) && mayEnd(port) ? CLOSING : TAKEN;
+  }
+  // As offsets go on: from the last port to the first.
+  for (let offset = count; offset < count + LONGEST_WINDOW; offset++)
+    LINE[offset] = LINE[offset % count] as number;
+  let ratio = 1;
+  for (const length of windowsOf(count)) {
+    ratio *= refusedOffsets(count, { length, stays }) / OFFSETS;
+    if (ratio === 0) return 0;
+  }
+  return ratio;
 }
 
 const LINE = new Uint8Array(OFFSETS + LONGEST_WINDOW);
@@ -57,7 +113,7 @@ export function windowsOf(count: number): number[] {
 
 interface Window {
   readonly length: number;
-  readonly evicts: boolean;
+  readonly stays: number;
 }
 
 /**
@@ -78,26 +134,22 @@ function refusedOffsets(count: number, window: Window): number {
 }
 
 /** The same of the first `offsets` of a line: slides the window over it. */
-function refusedFirst(line: Uint8Array, offsets: number, { length, evicts }: Window): number {
+function refusedFirst(line: Uint8Array, offsets: number, { length, stays }: Window): number {
   const evicting = length - Math.min(length, EVICTING_TRIES);
   let free = 0;
-  let evictable = 0;
+  let closing = 0;
   for (let at = 0; at < length; at++) {
-    free += Number(line[at] === 0);
-    if (at >= evicting) evictable += Number(isEvictable(line[at] as number));
+    free += Number(line[at] === FREE);
+    if (at >= evicting) closing += Number(line[at] === CLOSING);
   }
   let sum = 0;
   for (let first = 0; first < offsets; first++) {
-    if (free === 0) sum += evicts && evictable > 0 ? 2 ** -evictable : 1;
-    const next = line[first + length] as number;
-    if (line[first] === 0) free--;
-    if (next === 0) free++;
-    if (isEvictable(line[first + evicting] as number)) evictable--;
-    if (isEvictable(next)) evictable++;
+    if (free === 0) sum += closing === 0 ? 1 : stays ** closing;
+    const next = line[first + length];
+    if (line[first] === FREE) free--;
+    if (next === FREE) free++;
+    if (line[first + evicting] === CLOSING) closing--;
+    if (next === CLOSING) closing++;
   }
   return sum;
-}
-
-function isEvictable(port: number): boolean {
-  return port !== 0 && (port & Held.FIRM) === 0;
 }

@@ -25,9 +25,31 @@ function byTrying(ports: readonly number[], evicts: boolean): number {
   }
 }
 
+/** The same of one packet after the other, each of which has one sequence number for all that it meets. */
+function byPackets(ports: readonly number[], packets: number): number {
+  let refused = 0;
+  for (let packet = 0; packet < packets; packet++) {
+    const endable = ports.map((port) => port === CLOSING && Math.random() < 0.5);
+    let isRefused = true;
+    for (let attempts = 128; isRefused && attempts >= 8; attempts /= 2) {
+      const offset = Math.floor(Math.random() * 65_536);
+      for (let nth = 0; nth < attempts && isRefused; nth++) {
+        const at = ((offset + nth) & 0xffff) % ports.length;
+        isRefused = ports[at] !== FREE && !(attempts - nth <= 32 && endable[at]);
+      }
+    }
+    refused += Number(isRefused);
+  }
+  return refused / packets;
+}
+
 describe('the share of packets that find no port', () => {
   it('is what trying every offset gives', () => {
-    const size = fc.oneof(fc.integer({ min: 1, max: 140 }), fc.integer({ min: 141, max: 2000 }));
+    const size = fc.oneof(
+      fc.integer({ min: 1, max: 128 }),
+      fc.integer({ min: 129, max: 2000 }),
+      fc.integer({ min: 8193, max: 9000 }),
+    );
     const kinds = fc.record({
       free: fc.constantFrom(0, 0.001, 0.01, 0.1),
       closing: fc.constantFrom(0, 0.02, 0.5, 1),
@@ -40,7 +62,9 @@ describe('the share of packets that find no port', () => {
         block,
         fc.boolean(),
         fc.infiniteStream(fc.double({ min: 0, max: 1, noNaN: true })),
-        (count, { free, closing }, asBlock, evicts, dice) => {
+        (count, { free, closing }, asBlock, wouldEvict, dice) => {
+          // Where windows meet, that is not what happens to one packet: see below.
+          const evicts = wouldEvict && (count <= 128 || count > 8192);
           const roll = () => dice.next().value as number;
           const ports = Array.from({ length: count }, (_, index) => {
             const isFree = asBlock === 1 ? index < free * count : roll() < free;
@@ -86,6 +110,37 @@ describe('the share of packets that find no port', () => {
     const turns = new Uint8Array(128).fill(FIRM);
     turns[50] = FREE;
     expect(refusalRatio(turns, 128, false)).toBe(0);
+  });
+
+  it.each([
+    [129, 0.05],
+    [200, 0.06],
+    [500, 0.05],
+    [1000, 0.04],
+    [1000, 0.3],
+    [4000, 0.05],
+  ])(
+    'of %d ports, %d of them closing, is what happens to packets with one sequence number each',
+    (count, closing) => {
+      // Those that are closing stand together, or far apart.
+      for (const near of [1, 0.2]) {
+        const ports = Array.from({ length: count }, (_, index) =>
+          index < near * count && Math.random() < closing / near ? CLOSING : FIRM,
+        );
+        const packets = 6000;
+        const predicted = refusalRatio(Uint8Array.from(ports), count, true);
+        const measured = byPackets(ports, packets);
+        const deviation = Math.sqrt((predicted * (1 - predicted)) / packets);
+        // The mean is one of some halves.
+        expect(Math.abs(measured - predicted)).toBeLessThan(4.5 * deviation + 0.1 * predicted + 0.001);
+      }
+    },
+  );
+
+  it('of closing connections is more than if windows had nothing to do with each other', () => {
+    const ports = Array.from({ length: 1000 }, (_, index) => (index % 25 === 0 ? CLOSING : FIRM));
+    const apart = byTrying(ports, true);
+    expect(refusalRatio(Uint8Array.from(ports), 1000, true)).toBeGreaterThan(1.05 * apart);
   });
 
   it('is next to nothing where all may be ended, and all where the kernel ends none', () => {
