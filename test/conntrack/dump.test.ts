@@ -10,6 +10,7 @@ import {
   done,
   FakeNetlink,
   type Message,
+  NLM_F_DUMP_FILTERED,
   NLM_F_DUMP_INTR,
   type Request,
   refusal,
@@ -18,7 +19,6 @@ import { type Entry, encodeEntry } from './encode.ts';
 
 const { EPERM, EMFILE } = constants.errno;
 const NEW = 0x0100;
-const NLM_F_DUMP_FILTERED = 0x20;
 
 const TCP: Entry = {
   original: { source: '10.0.0.5', destination: '192.0.2.1', sourcePort: 40_000, destinationPort: 443 },
@@ -129,6 +129,42 @@ describe('a dump that is not whole is named, and leaves no socket open', () => {
   });
 });
 
+it('wherever in it the kernel says so, a dump that is interrupted or filtered is not taken for whole', () => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.array(fc.constantFrom(TCP, UDP), { minLength: 1, maxLength: 4 }), {
+        minLength: 1,
+        maxLength: 4,
+      }),
+      fc.nat(),
+      fc.constantFrom([NLM_F_DUMP_INTR, 'NLM_F_DUMP_INTR'], [NLM_F_DUMP_FILTERED, 'NLM_F_DUMP_FILTERED']),
+      (datagrams, marked, [flag, name]) => {
+        // On an entry, or on the end.
+        const at = marked % (datagrams.flat().length + 1);
+        let nth = 0;
+        const flagged = (message: Message): Message => ({
+          ...message,
+          flags: nth++ === at ? 2 | Number(flag) : 2,
+        });
+        const answer = (sequence: number) => [
+          ...datagrams.map((all) => datagram(...all.map((one) => flagged(messageOf(sequence, one))))),
+          datagram(flagged(done(sequence))),
+        ];
+        const kernel = new FakeNetlink(({ sequence }) => answer(sequence));
+        expect(
+          failure(() =>
+            dumpConntrack(
+              () => kernel,
+              () => {},
+            ),
+          ),
+        ).toContain(String(name));
+        expect(kernel.closed).toBe(true);
+      },
+    ),
+  );
+});
+
 it('whatever a kernel answers, a dump ends, well or with one line that names it', () => {
   const SEQUENCE = 1;
   const bytes = fc.uint8Array({ maxLength: 240 });
@@ -152,9 +188,22 @@ it('whatever a kernel answers, a dump ends, well or with one line that names it'
     },
     { requiredKeys: ['type', 'sequence'] },
   );
+  // Datagrams that are almost right, with some bytes changed and the end cut off.
+  const damaged = fc
+    .tuple(
+      fc.array(message, { maxLength: 4 }),
+      fc.array(fc.tuple(fc.nat(900), fc.nat(255)), { maxLength: 3 }),
+      fc.option(fc.nat(900)),
+    )
+    .map(([messages, changes, keep]) => {
+      const whole = datagram(...messages);
+      for (const [at, value] of changes) if (at < whole.length) whole[at] = value;
+      return keep === null ? whole : whole.subarray(0, keep);
+    });
   const arrivals: fc.Arbitrary<Arrival[]> = fc.array(
     fc.oneof(
-      { weight: 6, arbitrary: fc.array(message, { maxLength: 4 }).map((all) => datagram(...all)) },
+      { weight: 3, arbitrary: fc.array(message, { maxLength: 4 }).map((all) => datagram(...all)) },
+      { weight: 3, arbitrary: damaged },
       { weight: 3, arbitrary: fc.constant(datagram(done(SEQUENCE))) },
       { weight: 1, arbitrary: bytes },
       { weight: 1, arbitrary: fc.constant(new Uint8Array(70_000).fill(1)) },

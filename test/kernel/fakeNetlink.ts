@@ -57,6 +57,7 @@ export interface Message {
 /** `include/uapi/linux/netlink.h` */
 export const NLMSG = { NOOP: 1, ERROR: 2, DONE: 3, OVERRUN: 4 } as const;
 export const NLM_F_DUMP_INTR = 0x10;
+export const NLM_F_DUMP_FILTERED = 0x20;
 const NLM_F_MULTI = 2;
 
 /** One datagram of several messages, each padded to 4 bytes. */

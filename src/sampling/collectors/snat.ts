@@ -67,6 +67,8 @@ class SnatCollector implements OpenCollector<'snat'> {
       if (!this.#inside(() => this.#walk())) return undefined;
     } catch (error) {
       this.#last = undefined;
+      // It has met some of the NAT addresses: the next walk would take them for all.
+      this.#tables.begin();
       // Nobody is left whose ports could run out.
       if (!(error instanceof NamespaceGone)) throw error;
       return undefined;

@@ -1,5 +1,5 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it, onTestFinished, vi } from 'vitest';
 import { silentLogger } from '../../../src/base/logger.ts';
@@ -9,7 +9,14 @@ import { conntrackCollector } from '../../../src/sampling/collectors/conntrack.t
 import { snatCollector } from '../../../src/sampling/collectors/snat.ts';
 import { ConntrackReader } from '../../../src/sampling/conntrackReader.ts';
 import { encodeEntry } from '../../conntrack/encode.ts';
-import { datagram, done, FakeNetlink, NLM_F_DUMP_INTR } from '../../kernel/fakeNetlink.ts';
+import {
+  datagram,
+  done,
+  FakeNetlink,
+  NLM_F_DUMP_FILTERED,
+  NLM_F_DUMP_INTR,
+  refusal,
+} from '../../kernel/fakeNetlink.ts';
 import { samplingOptions } from '../../support/samplingOptions.ts';
 
 const snatPorts = [{ name: 'any', first: 2000, last: 2007 }];
@@ -19,17 +26,28 @@ const ENTRY = encodeEntry({
   ...{ protocol: 6, status: 0x10, tcpState: 3 },
 });
 
-/** What a dump finds; how often one was made. */
+const OF_OTHER_ADDRESS = encodeEntry({
+  original: { source: '10.0.0.5', destination: '192.0.2.1', sourcePort: 40_001, destinationPort: 443 },
+  reply: { source: '192.0.2.1', destination: '198.51.100.2', sourcePort: 443, destinationPort: 2000 },
+  ...{ protocol: 6, status: 0x10, tcpState: 3 },
+});
+
+/** What a dump finds, with the flags of each of its messages, the last for every further one; how often one was made. */
 function namespaceWith(changes: Partial<NamespaceContext> = {}) {
-  const kernel = { dumps: 0, flags: 2, payloads: [ENTRY] };
-  const open = () =>
-    new FakeNetlink(({ sequence }) => {
+  const kernel = { opened: 0, dumps: 0, errno: 0, flags: [2], payloads: [ENTRY] };
+  const open = () => {
+    kernel.opened++;
+    return new FakeNetlink(({ sequence }) => {
       kernel.dumps++;
-      const { flags, payloads } = kernel;
-      return [
-        datagram(...payloads.map((payload) => ({ type: 0x100, sequence, flags, payload })), done(sequence)),
-      ];
+      const { errno, flags, payloads } = kernel;
+      if (errno !== 0) return [datagram(refusal(sequence, errno))];
+      const messages = payloads.map((payload, nth) => ({
+        ...{ type: 0x100, sequence, payload },
+        flags: flags[Math.min(nth, flags.length - 1)] ?? 2,
+      }));
+      return [datagram(...messages, done(sequence))];
     });
+  };
   const context = {
     options: samplingOptions({ snatPorts }),
     conntrack: new ConntrackReader(silentLogger, open),
@@ -62,10 +80,38 @@ it('looks rarely where there is no NAT', () => {
 
 it('fails where a walk is interrupted, and not the next time', () => {
   const { kernel, collect } = namespaceWith();
-  kernel.flags = 2 | NLM_F_DUMP_INTR;
+  kernel.flags = [2 | NLM_F_DUMP_INTR];
   expect(() => collect(9)).toThrow('NLM_F_DUMP_INTR');
-  kernel.flags = 2;
+  kernel.flags = [2];
   expect(collect(9)).toMatchObject({ tcp: { available: 7 } });
+});
+
+it('forgets what a walk has met that was not whole: the next one overlooks no NAT address', () => {
+  const { kernel, collect } = namespaceWith();
+  kernel.flags = [2, 2 | NLM_F_DUMP_FILTERED];
+  kernel.payloads = [ENTRY, OF_OTHER_ADDRESS];
+  for (let nth = 0; nth < 2; nth++) expect(() => collect(9)).toThrow('NLM_F_DUMP_FILTERED');
+  kernel.flags = [2];
+  expect(collect(9)).toMatchObject({ destinations: { total: 2 } });
+});
+
+it('is refused without the privilege, and has nothing then', () => {
+  const { kernel, collect } = namespaceWith();
+  expect(collect(9)).toMatchObject({ tcp: { available: 7 } });
+  kernel.errno = constants.errno.EPERM;
+  expect([collect(9), collect(9)]).toEqual([undefined, undefined]);
+  kernel.errno = 0;
+  kernel.payloads = [OF_OTHER_ADDRESS];
+  expect(collect(9)).toMatchObject({ destinations: { total: 1 } });
+});
+
+it('walks nothing in 200 namespaces that track nothing, however often they are sampled', () => {
+  const namespaces = Array.from({ length: 200 }, () => namespaceWith());
+  for (let sample = 0; sample < 10; sample++) for (const { collect } of namespaces) collect(sample % 2);
+  expect(namespaces.map(({ kernel }) => kernel.opened).filter((count) => count > 0)).toEqual([]);
+  // One that fills up is walked all the same.
+  namespaces[100]?.collect(9);
+  expect(namespaces.flatMap(({ kernel }, index) => (kernel.opened > 0 ? [index] : []))).toEqual([100]);
 });
 
 it('shows the last walk while it is not its turn', () => {
