@@ -1,6 +1,7 @@
 /**
  * What to test on every kernel: that available is what it still gives, that nothing is missed beside sockets that come and go,
- * that each refused call is counted, and that one that is locked down is read all the same.
+ * that each refused call is counted, that a NAT gives as many ports as were promised, and that one that is locked down is read
+ * all the same.
  */
 const PROMISES = [
   ...[
@@ -17,6 +18,8 @@ const PROMISES = [
     'range',
     'refusals',
     'refusedBinds',
+    'snat',
+    'snatRefusals',
     'timeWait',
     'udp',
   ].map((name) => `test/live/${name}.test.ts`),

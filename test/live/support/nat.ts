@@ -1,14 +1,9 @@
 import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
-import { constants } from 'node:os';
-import ipaddr from 'ipaddr.js';
-import { NETLINK_NETFILTER } from '../../../src/conntrack/dump.ts';
-import { loadLibc } from '../../../src/kernel/libc.ts';
-import { type NetlinkSocket, openNetlinkSocket } from '../../../src/kernel/netlink.ts';
-import { encodeAttribute } from '../../sockets/netlink/encode.ts';
 import { sleepMs } from './kernel.ts';
 import { NamedNamespace } from './namedNamespace.ts';
 import * as posix from './posix.ts';
+import { TrackedEntries } from './trackedEntries.ts';
 
 export type NatFamily = 'ipv4' | 'ipv6';
 
@@ -24,8 +19,9 @@ export const FORWARDED_PORT = 8099;
 
 export interface NatSetup {
   readonly family: NatFamily;
-  readonly first: number;
-  readonly last: number;
+  /** Without them the rule has no range of ports. */
+  readonly first?: number;
+  readonly last?: number;
   /** `random`, `fully-random` or none. */
   readonly flag?: string;
   /** Whether what the router itself sends meets the rule too. */
@@ -60,8 +56,9 @@ export class Nat {
   readonly server = new NamedNamespace();
   readonly addresses: (typeof ADDRESSES)[NatFamily];
   readonly #servers: Readonly<Record<posix.Type, number>>;
+  /** The router's. */
+  readonly tracked: TrackedEntries;
   readonly #open: number[] = [];
-  #control: NetlinkSocket | undefined;
 
   constructor(setup: NatSetup) {
     this.addresses = ADDRESSES[setup.family];
@@ -76,6 +73,7 @@ export class Nat {
     ip(flag, '-n', this.client.name, 'route', 'add', 'default', 'via', gateway);
     ip(flag, '-n', this.server.name, 'route', 'add', 'default', 'via', nat);
     nft(this.router, ruleset(setup));
+    this.tracked = this.router.inside(() => new TrackedEntries());
     this.#servers = this.server.inside(() => ({ tcp: this.#listen('tcp'), udp: this.#listen('udp') }));
     this.#meetNeighbours();
   }
@@ -111,8 +109,10 @@ export class Nat {
 
   /** Sends a datagram from that port of the client, and forgets its entry → whether there was one. */
   probe(fd: number, from: number): boolean {
-    posix.sendTo(fd, this.addresses.server, SERVER_PORT);
-    return this.#forget(from);
+    const { client: source, server: destination } = this.addresses;
+    posix.sendTo(fd, destination, SERVER_PORT);
+    const original = { source, destination, sourcePort: from, destinationPort: SERVER_PORT };
+    return this.tracked.delete({ original, reply: original, protocol: 17 });
   }
 
   /** A socket of the client. */
@@ -126,7 +126,7 @@ export class Nat {
   }
 
   close(): void {
-    this.#control?.close();
+    this.tracked.close();
     for (const fd of [...this.#open, ...Object.values(this.#servers)]) posix.abort(fd);
     for (const namespace of [this.client, this.router, this.server]) namespace.close();
   }
@@ -183,48 +183,8 @@ export class Nat {
 
   /** Forgets every entry. */
   flush(): void {
-    this.#delete(Buffer.alloc(0));
+    this.tracked.deleteAll();
   }
-
-  #forget(from: number): boolean {
-    const { client, server } = this.addresses;
-    const isIpv4 = client === ADDRESSES.ipv4.client;
-    const [source, destination] = isIpv4 ? [1, 2] : [3, 4];
-    const nested = (type: number, ...attributes: Uint8Array[]) =>
-      encodeAttribute({ type: type | 0x8000, payload: Buffer.concat(attributes) });
-    const plain = (type: number, payload: Uint8Array) => encodeAttribute({ type, payload });
-    const bytes = (address: string) => Uint8Array.from(ipaddr.parse(address).toByteArray());
-    return this.#delete(
-      nested(
-        1,
-        nested(1, plain(source, bytes(client)), plain(destination, bytes(server))),
-        nested(2, plain(1, Uint8Array.of(17)), plain(2, be16(from)), plain(3, be16(SERVER_PORT))),
-      ),
-      isIpv4 ? 2 : 10,
-    );
-  }
-
-  /** IPCTNL_MSG_CT_DELETE → whether there was one; without attributes all of them. */
-  #delete(attributes: Uint8Array, family = 0): boolean {
-    this.#control ??= this.router.inside(() => openNetlinkSocket(loadLibc(), NETLINK_NETFILTER));
-    const message = Buffer.alloc(20 + attributes.length);
-    message.writeUInt32LE(message.length, 0);
-    message.writeUInt16LE(0x0102, 4);
-    // NLM_F_REQUEST | NLM_F_ACK
-    message.writeUInt16LE(5, 6);
-    message[16] = family;
-    message.set(attributes, 20);
-    this.#control.send(message);
-    const answer = Buffer.alloc(4096);
-    this.#control.receive(answer);
-    const errno = -answer.readInt32LE(16);
-    if (errno !== 0 && errno !== constants.errno.ENOENT) throw new Error(`deleting an entry: errno ${errno}`);
-    return errno === 0;
-  }
-}
-
-function be16(value: number): Uint8Array {
-  return Uint8Array.of(value >> 8, value & 255);
 }
 
 /** Where the host itself finds no port, it is told. */
@@ -276,8 +236,9 @@ function ruleset({ family, first, last, flag = '', isOwnTranslated = false }: Na
   const nat = host === '' ? address.nat : `[${address.nat}]`;
   const server = host === '' ? address.server : `[${address.server}]`;
   const whose = isOwnTranslated ? '' : `${table} saddr ${address.client}`;
+  const range = first === undefined ? '' : `:${first}-${last}`;
   const rule = (protocol: string) =>
-    `oifname "outer" ${whose} meta l4proto ${protocol} snat to ${nat}:${first}-${last} ${flag}`;
+    `oifname "outer" ${whose} meta l4proto ${protocol} snat to ${nat}${range} ${flag}`;
   return `table ${table} nat {
   chain before {
     type nat hook prerouting priority -100;

@@ -130,6 +130,19 @@ export function sendTo(fd: number, address: string, port: number, length = 1): v
   checked('sendto', fd, new Uint8Array(length), length, 0, bytes, bytes.length);
 }
 
+/** A socket of `address`'s own that sends TCP segments as they are (SOCK_RAW), bound to it. */
+export function rawTcpSocket(address: string): number {
+  const fd = checked('socket', AF_INET, 3 | SOCK_CLOEXEC, 6);
+  bind(fd, address, 0);
+  return fd;
+}
+
+/** sendto() of these bytes through a raw socket. */
+export function sendRaw(fd: number, address: string, bytes: Uint8Array): void {
+  const to = sockaddr(address, 0);
+  checked('sendto', fd, bytes, bytes.length, 0, to, to.length);
+}
+
 /** Takes one datagram → whether there was one. */
 export function receive(fd: number): boolean {
   return Number(calls.recv(fd, new Uint8Array(1), 1, MSG_DONTWAIT)) >= 0;
