@@ -2,6 +2,7 @@
  * How fast, how small and how steady the exporter is on a huge socket table, measured beside its peers in one run.
  *
  *   npm run bench -- [--sockets 400000] [--rounds 7] [--requests 2000] [--pods 200]
+ *                    [--tracked 200000] [--only nat]
  *
  * Prints a Markdown table on stdout. A missed target is a result (exit code 0), only a failure to measure is an error.
  */
@@ -23,9 +24,10 @@ import {
 } from './contenders.ts';
 import { runDaemon, runIdleDaemon } from './daemon.ts';
 import { type Namespace, type Population, withNamespace } from './namespace.ts';
+import { type NatRun, runNat } from './nat.ts';
 import { type BenchOptions, parseOptions } from './options.ts';
 import { runPods } from './pods.ts';
-import { type Results, report } from './report.ts';
+import { type Results, report, reportNat } from './report.ts';
 import { runRounds } from './rounds.ts';
 import { compile, requireTools } from './tools.ts';
 
@@ -43,7 +45,7 @@ try {
   await buildParts();
   const folder = await mkdtemp(path.join(tmpdir(), 'port-exporter-bench-'));
   try {
-    console.log(report(await measure(options, folder)));
+    console.log(await measured(options, folder));
   } finally {
     await rm(folder, { recursive: true });
   }
@@ -53,7 +55,31 @@ try {
   process.exitCode = stopped.signal.aborted ? 130 : 1;
 }
 
-async function measure({ sockets, rounds, requests, pods }: BenchOptions, folder: string): Promise<Results> {
+async function measured(options: BenchOptions, folder: string): Promise<string> {
+  const [loadAverage = Number.NaN] = loadavg();
+  const nat = await measureNat(options, folder);
+  if (options.only === 'nat') return reportNat(nat, { rounds: options.rounds, loadAverage });
+  return report({ ...(await measureSockets(options, folder)), loadAverage, nat });
+}
+
+async function measureNat(options: BenchOptions, folder: string): Promise<NatRun> {
+  const population = await compile('population', folder);
+  const programs = {
+    track: await compile('track', folder),
+    receive: await compile('receive', folder),
+    pods: await compile('pods', folder),
+    scrape: await compile('scrape', folder),
+  };
+  progress(`tracking ${options.tracked} connections`);
+  return withNamespace(population, { sockets: FEW_SOCKETS }, stopped.signal, (namespace) =>
+    runNat(namespace, programs, { ...options, entries: options.tracked }),
+  );
+}
+
+async function measureSockets(
+  { sockets, rounds, requests, pods }: BenchOptions,
+  folder: string,
+): Promise<Omit<Results, 'loadAverage' | 'nat'>> {
   const population = await compile('population', folder);
   const receiveProgram = await compile('receive', folder);
   const scrapeProgram = await compile('scrape', folder);
@@ -74,7 +100,6 @@ async function measure({ sockets, rounds, requests, pods }: BenchOptions, folder
     return runDaemon(namespace, scrapeProgram, requests);
   }
 
-  const [loadAverage = Number.NaN] = loadavg();
   progress('running the exporter with little to do');
   const idleMemory = await populated({ sockets: FEW_SOCKETS }, (namespace) =>
     runIdleDaemon(namespace, scrapeProgram),
@@ -115,7 +140,6 @@ async function measure({ sockets, rounds, requests, pods }: BenchOptions, folder
     const podsRun = await runPods(namespace, podsProgram, pods, rounds);
     return {
       rounds,
-      loadAverage,
       sockets: namespace.sockets,
       fewSockets: FEW_SOCKETS,
       contest,

@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { BenchError } from './benchError.ts';
+import type { LineProcess } from './lineProcess.ts';
 import { peakMemory } from './memory.ts';
 import type { Namespace } from './namespace.ts';
 import type { SampleRun } from './sampleRunner.ts';
@@ -21,6 +22,9 @@ export type ContenderName =
   | 'sample_alone'
   | 'sample_all'
   | 'sample_all_naively'
+  | 'snat'
+  | 'snat_receive'
+  | 'snat_idle'
   | 'connects'
   | 'connects_counted'
   | 'node_nothing'
@@ -59,13 +63,7 @@ export function sampling(
   namespace: Namespace,
   { args = [], repetitions = REPETITIONS }: { args?: readonly string[]; repetitions?: number } = {},
 ): Contender {
-  const runner = namespace.converse([
-    process.execPath,
-    '--import',
-    import.meta.resolve('tsx'),
-    SAMPLE_RUNNER,
-    ...args,
-  ]);
+  const runner = converseWithRunner(namespace, args);
   return {
     name,
     time: async () => {
@@ -76,17 +74,54 @@ export function sampling(
   };
 }
 
+/** The sample runner in that namespace: see there for its arguments. */
+export function converseWithRunner(namespace: Namespace, args: readonly string[]): LineProcess {
+  const command = [process.execPath, '--import', import.meta.resolve('tsx'), SAMPLE_RUNNER, ...args];
+  return namespace.converse(command);
+}
+
 export function receiveOnly(namespace: Namespace, program: string): Contender {
+  return receiving('receive', namespace, [program, String(REPETITIONS + 1)]);
+}
+
+/** The dump of tracked connections. */
+export function receiveTracked(namespace: Namespace, program: string, entries: number): Contender {
+  return receiving('snat_receive', namespace, [program, String(REPETITIONS + 1), 'tracked'], entries);
+}
+
+function receiving(
+  name: ContenderName,
+  namespace: Namespace,
+  command: readonly string[],
+  least = namespace.sockets,
+): Contender {
   return {
-    name: 'receive',
+    name,
     time: async () => {
-      const output = await namespace.run([program, String(REPETITIONS + 1)], 'collect');
+      const output = await namespace.run(command, 'collect');
       const runs = output
         .trim()
         .split('\n')
         .map((line) => line.split(' ').map(Number));
-      for (const [sockets = 0] of runs) checkComplete('receive', sockets, namespace);
+      for (const [seen = 0] of runs)
+        if (seen < least) throw new BenchError(`${name} saw ${seen} of ${least}`);
       return runs.slice(1).map(([, seconds = Number.NaN]) => seconds);
+    },
+  };
+}
+
+/** What is behind a NAT, alone: counts, the walk, and what is made of it. */
+export function snat(namespace: Namespace, entries: number): Contender {
+  const runner = converseWithRunner(namespace, []);
+  return {
+    name: 'snat',
+    time: async () => {
+      const runs = JSON.parse(await runner.ask(String(REPETITIONS + 1))) as SampleRun[];
+      for (const { snat } of runs) {
+        if (snat.walks === 0 || snat.entries < entries)
+          throw new BenchError(`the sample saw ${snat.entries} of ${entries} entries in ${snat.walks} walks`);
+      }
+      return runs.slice(1).map((run) => run.snat.seconds);
     },
   };
 }

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { BenchError } from './benchError.ts';
-import { heldMemory, peakMemory } from './memory.ts';
+import { heldMemory, peakMemory, peakMemoryOf } from './memory.ts';
 import type { Namespace } from './namespace.ts';
 import { Scraping } from './scraping.ts';
 
@@ -11,6 +11,8 @@ export interface DaemonRun {
   readonly samples: number;
   /** Bytes. */
   readonly peakMemory: number;
+  /** Bytes, of the process that takes the samples. */
+  readonly samplerMemory: number;
 }
 
 const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
@@ -71,7 +73,10 @@ export async function runDaemon(
     milliseconds.push(...further.milliseconds);
     samples = further.samplesSeen;
   }
-  const run = { milliseconds, samples, peakMemory: peakMemory(child) };
+  const run = {
+    ...{ milliseconds, samples, peakMemory: peakMemory(child) },
+    samplerMemory: peakMemoryOf(child, 'sampler.js'),
+  };
   child.kill('SIGTERM');
   return run;
 }

@@ -30,6 +30,16 @@ function memory(child: ChildProcess, field: 'VmHWM' | 'VmRSS'): number {
   return sum + Math.max(...each.map(({ shared }) => shared));
 }
 
+/** The most memory that the one process of it ever held whose command line has `word`, in bytes. */
+export function peakMemoryOf(child: ChildProcess, word: string): number {
+  const [found, ...more] = descendantsOf(child.pid).filter((pid) =>
+    readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(word),
+  );
+  if (found === undefined || more.length > 0)
+    throw new BenchError(`${child.spawnfile} has not one process ${word}`);
+  return bytesOf(readFileSync(`/proc/${found}/status`, 'utf8'), 'VmHWM');
+}
+
 function bytesOf(status: string, field: string): number {
   return Number(new RegExp(`^${field}:\\s+(\\d+) kB$`, 'm').exec(status)?.[1]) * 1024;
 }

@@ -9,6 +9,10 @@ export interface BenchOptions {
   readonly requests: number;
   /** Small namespaces beside the largest population. */
   readonly pods: number;
+  /** Entries of connection tracking. */
+  readonly tracked: number;
+  /** Measured alone: what is behind a NAT. */
+  readonly only: 'nat' | undefined;
 }
 
 export function parseOptions(args: string[]): BenchOptions {
@@ -20,9 +24,15 @@ export function parseOptions(args: string[]): BenchOptions {
         rounds: { type: 'string', default: '7' },
         requests: { type: 'string', default: '2000' },
         pods: { type: 'string', default: '200' },
+        tracked: { type: 'string', default: '200000' },
+        only: { type: 'string' },
       },
     });
+    if (values.only !== undefined && values.only !== 'nat')
+      throw new BenchError(`--only must be nat, not "${values.only}"`);
     return {
+      only: values.only,
+      tracked: wholeNumber('--tracked', values.tracked, 1000),
       sockets: wholeNumber('--sockets', values.sockets, 4000),
       rounds: wholeNumber('--rounds', values.rounds, 1),
       requests: wholeNumber('--requests', values.requests, 100),

@@ -19,10 +19,7 @@ export async function runPods(
   pods: number,
   rounds: number,
 ): Promise<PodsRun> {
-  const [ready, ...inodes] = (await namespace.converse([podsProgram, String(pods)]).nextLine()).split(' ');
-  if (ready !== 'ready' || inodes.length !== pods) throw new BenchError(`pods said "${ready}"`);
-  // Whatever other namespaces the machine has are left out.
-  const others = ['--namespaces', `net:\\[(?:${inodes.join('|')})\\]`];
+  const others = await startPods(namespace, podsProgram, pods);
   const contenders = [
     sampling('sample_alone', namespace),
     sampling('sample_all', namespace, { args: others }),
@@ -31,4 +28,11 @@ export async function runPods(
   const args = [...others, '--each-whole', '--source', 'netlink'];
   const naive = sampling('sample_all_naively', namespace, { args, repetitions: 1 });
   return { pods, timings, naive: await runRounds([naive], 1) };
+}
+
+/** Makes them → what makes the sample runner sample them too; whatever other namespaces the machine has are left out. */
+export async function startPods(namespace: Namespace, program: string, pods: number): Promise<string[]> {
+  const [ready, ...inodes] = (await namespace.converse([program, String(pods)]).nextLine()).split(' ');
+  if (ready !== 'ready' || inodes.length !== pods) throw new BenchError(`pods said "${ready}"`);
+  return ['--namespaces', `net:\\[(?:${inodes.join('|')})\\]`];
 }

@@ -1,9 +1,12 @@
 /*
- * receive <runs>: asks the kernel for exactly the dumps a sample asks for, on one netlink socket, and does nothing with
- * them but count: the least any reader of these dumps can take. Prints "<sockets> <seconds>" for each run.
+ * receive <runs> [tracked]: asks the kernel for exactly the dumps a sample asks for, on one netlink socket, and does
+ * nothing with them but count: the least any reader of these dumps can take. Prints "<sockets> <seconds>" for each run.
+ * With "tracked" the dump is that of tracked connections, and they are what is counted.
  */
 #include <errno.h>
 #include <linux/inet_diag.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <linux/netfilter/nfnetlink_conntrack.h>
 #include <linux/netlink.h>
 #include <linux/sock_diag.h>
 #include <netinet/in.h>
@@ -23,6 +26,7 @@ static int fd;
 
 static long tcp(unsigned states, unsigned extensions);
 static long udp(int family);
+static long tracked(void);
 static long dump(int type, const void *body, size_t length);
 static double now(void);
 
@@ -32,15 +36,21 @@ static void die(const char *what) {
 }
 
 int main(int argc, char **argv) {
-  int runs = argc == 2 ? atoi(argv[1]) : 0;
-  if (runs < 1) {
-    fprintf(stderr, "usage: receive <runs>\n");
+  int runs = argc >= 2 ? atoi(argv[1]) : 0;
+  int is_tracked = argc == 3 && strcmp(argv[2], "tracked") == 0;
+  if (runs < 1 || argc > 2 + is_tracked) {
+    fprintf(stderr, "usage: receive <runs> [tracked]\n");
     return 2;
   }
-  fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
+  fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, is_tracked ? NETLINK_NETFILTER : NETLINK_SOCK_DIAG);
   if (fd < 0) die("netlink socket");
   for (int run = 0; run < runs; run++) {
     double start = now();
+    if (is_tracked) {
+      long entries = tracked();
+      printf("%ld %.6f\n", entries, now() - start);
+      continue;
+    }
     long sockets = tcp(STATE_LISTEN, WITH_SKMEMINFO);
     sockets += tcp(ALL_STATES & ~STATE_LISTEN, 0);
     sockets += udp(AF_INET) + udp(AF_INET6);
@@ -61,6 +71,11 @@ static long udp(int family) {
                                      .idiag_ext = WITH_SKMEMINFO,
                                      .idiag_states = ALL_STATES};
   return dump(SOCK_DIAG_BY_FAMILY, &request, sizeof request);
+}
+
+static long tracked(void) {
+  struct nfgenmsg request = {0};
+  return dump(NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_GET, &request, sizeof request);
 }
 
 static long dump(int type, const void *body, size_t length) {

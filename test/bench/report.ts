@@ -1,6 +1,7 @@
 import { availableParallelism, release } from 'node:os';
 import type { ContenderName } from './contenders.ts';
 import type { DaemonRun } from './daemon.ts';
+import type { NatRun } from './nat.ts';
 import type { PodsRun } from './pods.ts';
 import type { Timings } from './rounds.ts';
 import { quantile } from './statistics.ts';
@@ -26,6 +27,7 @@ export interface Results {
   readonly daemonOfMany: DaemonRun;
   readonly podsRun: PodsRun;
   readonly connects: Timings;
+  readonly nat: NatRun;
 }
 
 interface Scale {
@@ -69,6 +71,9 @@ const TARGETS = {
   versionSeconds: 0.25,
   /** A command over `ss` that asks for as much. */
   ofSs: 3,
+  /** What is behind a NAT: a whole collection over receiving the dump, and what its entries take. */
+  snatOfReceive: 1.5,
+  snatMegabytes: 10,
 };
 
 const LABELS: Record<ContenderName, string> = {
@@ -85,6 +90,9 @@ const LABELS: Record<ContenderName, string> = {
   ss_processes: '`ss -tanp`',
   listeners: '`port-exporter listeners`',
   destinations: '`port-exporter destinations`',
+  snat: 'ports behind a NAT',
+  snat_receive: 'receive-only C program, dump of tracked connections',
+  snat_idle: 'ports behind a NAT',
   receive: 'receive-only C program, netlink',
   ss: '`ss -tan`',
   node_exporter: 'node_exporter `--collector.tcpstat`, one scrape',
@@ -102,10 +110,24 @@ export function report(results: Results): string {
     ...podsRows(results.podsRun),
     ...connectsRows(results.connects),
     ...commandRows(results),
+    ...natRows(results.nat),
   ];
+  return table(`${grouped(results.sockets)} TCP sockets`, rows, results);
+}
+
+/** The rows of what is behind a NAT alone. */
+export function reportNat(nat: NatRun, conditions: Pick<Results, 'rounds' | 'loadAverage'>): string {
+  return table(`${grouped(nat.entries)} tracked connections`, natRows(nat), conditions);
+}
+
+function table(
+  what: string,
+  rows: readonly Row[],
+  { rounds, loadAverage }: Pick<Results, 'rounds' | 'loadAverage'>,
+): string {
   return [
-    `${grouped(results.sockets)} TCP sockets; medians of ${results.rounds} rounds, ratios within the rounds;`,
-    `Linux ${release()}, Node.js ${process.version}, ${availableParallelism()} cores, load average ${results.loadAverage.toFixed(1)}.`,
+    `${what}; medians of ${rounds} rounds, ratios within the rounds;`,
+    `Linux ${release()}, Node.js ${process.version}, ${availableParallelism()} cores, load average ${loadAverage.toFixed(1)}.`,
     '',
     '| what | median | min – max | ratio | target | result |',
     '|---|--:|--:|--:|--:|---|',
@@ -258,6 +280,36 @@ function commandRows({ commands, commandSockets }: Results): Row[] {
     beside('ss_processes'),
     besideSs('listeners'),
     besideSs('destinations'),
+  ];
+}
+
+function natRows({ entries, timings, samplerMemory, idle }: NatRun): Row[] {
+  const ratio = timings.ratio('snat', 'snat_receive');
+  const growth = megabytes(samplerMemory.with - samplerMemory.without);
+  const idleTime = idle.timings.of('snat_idle');
+  const milliseconds = (seconds: number) => (seconds * 1000).toFixed(2);
+  const walked = `${idle.walks} walks`;
+  return [
+    {
+      ...timeRow('snat', timings),
+      what: `${LABELS.snat}, ${grouped(entries)} tracked connections`,
+      ratio: `${ratio.toFixed(2)} × receive-only`,
+      target: atMost(ratio, TARGETS.snatOfReceive),
+    },
+    timeRow('snat_receive', timings),
+    {
+      what: `peak memory of the sampler alone, ${grouped(entries)} tracked connections`,
+      median: `${megabytes(samplerMemory.with).toFixed(1)} MB`,
+      ratio: `${growth.toFixed(1)} MB more than with none`,
+      target: atMost(growth, TARGETS.snatMegabytes, ' MB'),
+    },
+    {
+      what: `${LABELS.snat_idle} of ${grouped(idle.pods)} namespaces that track nothing, in a sample`,
+      median: `${milliseconds(idleTime.median)} ms`,
+      range: `${milliseconds(idleTime.min)} – ${milliseconds(idleTime.max)}`,
+      ratio: walked,
+      target: atMost(idle.walks, 0, ' walks'),
+    },
   ];
 }
 

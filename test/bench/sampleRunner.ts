@@ -19,6 +19,14 @@ export interface SampleRun {
   readonly seconds: number;
   /** TCP sockets seen. */
   readonly sockets: number;
+  /** Of all that looks at tracked connections, in all namespaces. */
+  readonly snat: {
+    readonly seconds: number;
+    /** Of connection tracking, as it counts them. */
+    readonly entries: number;
+    /** Dumps that the kernel was asked for. */
+    readonly walks: number;
+  };
 }
 
 const { values } = parseArgs({
@@ -46,13 +54,17 @@ const WITHOUT_OWNERS: SamplingOptions = {
 /** As an exporter would that knew no better. */
 const EACH_WHOLE = { ...SETTINGS, fullDumpAbove: 0, hasBudget: false };
 
+let walks = 0;
+await countBuiltWalks();
 const session = await openBuiltSession();
 for await (const line of createInterface({ input: process.stdin })) {
   const runs: SampleRun[] = [];
   for (let i = 0; i < Number(line); i++) {
+    walks = 0;
     const start = performance.now();
     const snapshot = session.sample();
-    runs.push({ seconds: (performance.now() - start) / 1000, sockets: socketsIn(snapshot) });
+    const seconds = (performance.now() - start) / 1000;
+    runs.push({ seconds, sockets: socketsIn(snapshot), snat: { ...trackedIn(snapshot), walks } });
   }
   console.log(JSON.stringify(runs));
 }
@@ -61,6 +73,27 @@ async function openBuiltSession() {
   const { openSession } = await builtPart<typeof import('../../src/sampling/session.ts')>('session');
   const attributed = values['without-owners'] ? WITHOUT_OWNERS : SETTINGS;
   return openSession(values['each-whole'] ? EACH_WHOLE : attributed, silentLogger);
+}
+
+/** Every walk of tracked connections is one call of this. */
+async function countBuiltWalks(): Promise<void> {
+  const built = new URL('../../dist/sampling/conntrackReader.js', import.meta.url).href;
+  const { ConntrackReader } = (await import(built)) as typeof import('../../src/sampling/conntrackReader.ts');
+  const { dump } = ConntrackReader.prototype;
+  ConntrackReader.prototype.dump = function (...args) {
+    walks++;
+    return dump.apply(this, args);
+  };
+}
+
+function trackedIn({ namespaces }: Snapshot): Omit<SampleRun['snat'], 'walks'> {
+  const looked = namespaces
+    .flatMap(({ outcomes }) => outcomes)
+    .filter(({ collector }) => collector === 'conntrack' || collector === 'snat');
+  return {
+    seconds: looked.reduce((sum, { seconds }) => sum + seconds, 0),
+    entries: namespaces.reduce((sum, { results }) => sum + (results.conntrack?.entries ?? 0), 0),
+  };
 }
 
 function socketsIn(snapshot: Snapshot): number {
