@@ -6,6 +6,7 @@ const FOLDER = `${ROOT}/.cache/bench`;
 const PARTS = {
   session: 'src/sampling/session.ts',
   openRefusals: 'src/refusals/openRefusals.ts',
+  conntrackReader: 'src/sampling/conntrackReader.ts',
 };
 
 export async function buildParts(): Promise<void> {

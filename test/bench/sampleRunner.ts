@@ -77,8 +77,8 @@ async function openBuiltSession() {
 
 /** Every walk of tracked connections is one call of this. */
 async function countBuiltWalks(): Promise<void> {
-  const built = new URL('../../dist/sampling/conntrackReader.js', import.meta.url).href;
-  const { ConntrackReader } = (await import(built)) as typeof import('../../src/sampling/conntrackReader.ts');
+  const { ConntrackReader } =
+    await builtPart<typeof import('../../src/sampling/conntrackReader.ts')>('conntrackReader');
   const { dump } = ConntrackReader.prototype;
   ConntrackReader.prototype.dump = function (...args) {
     walks++;
