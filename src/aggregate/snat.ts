@@ -64,9 +64,9 @@ export class SnatTables {
     return entries >= CLOSE_LOOK * this.#assumed.fewest;
   }
 
-  /** Before each walk. */
-  begin(): void {
-    for (const keys of this.#families) keys.begin();
+  /** Before each walk, of about that many entries. */
+  begin(entries = 0): void {
+    for (const keys of this.#families) keys.begin(entries);
   }
 
   /** NAT addresses that the walk has met. */

@@ -7,6 +7,9 @@ export interface ClientPorts {
   readonly ports: number;
 }
 
+/** More is believed when it comes. */
+const MOST_EXPECTED = 1 << 22;
+
 /**
  * Ports that keys hold, key by key in the order that entries came in: columns that grow, and are filled anew at every walk.
  * A key is the row of a table, and so is a client.
@@ -21,8 +24,14 @@ export class SnatHeldPorts {
   #clients = new Uint32Array(64);
   #size = 0;
 
-  clear(): void {
+  /** @param expected ports at most: room for them at once spares the memory of what would have to grow */
+  clear(expected: number): void {
     this.#size = 0;
+    const room = Math.min(expected, MOST_EXPECTED);
+    if (room <= this.#held.length) return;
+    this.#held = new Uint32Array(room);
+    this.#before = new Uint32Array(room);
+    this.#clients = new Uint32Array(room);
   }
 
   /** For a key's first port, where keys are numbered up to `capacity`. */

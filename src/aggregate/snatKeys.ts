@@ -64,13 +64,13 @@ export class SnatKeys {
     this.#clients = new KeyTable(ADDRESS_WORDS[family]);
   }
 
-  /** Before a walk: forgets the last one, but for its NAT addresses. */
-  begin(): void {
+  /** Before a walk of that many entries: forgets the last one, but for its NAT addresses. */
+  begin(entries: number): void {
     [this.#known, this.#met] = [this.#met, this.#known];
     this.#met.clear();
     this.#keys.clear();
     this.#clients.clear();
-    this.#held.clear();
+    this.#held.clear(entries);
     this.#ports = Array.from({ length: this.#known.size }, (_, row) =>
       this.#assumed.of(() => formatAddress(this.#known, row, 0, this.#family)),
     );

@@ -55,16 +55,16 @@ class SnatCollector implements OpenCollector<'snat'> {
     const { walkTurns } = this.#namespace;
     if (walkTurns?.ask(this) === false) return this.#last;
     try {
-      this.#last = this.#read();
+      this.#last = this.#read(entries);
     } finally {
       walkTurns?.took(this, performance.now() - now);
     }
     return this.#last;
   }
 
-  #read(): SnatSnapshot | undefined {
+  #read(entries: number): SnatSnapshot | undefined {
     try {
-      if (!this.#inside(() => this.#walk())) return undefined;
+      if (!this.#inside(() => this.#walk(entries))) return undefined;
     } catch (error) {
       this.#last = undefined;
       // It has met some of the NAT addresses: the next walk would take them for all.
@@ -81,10 +81,11 @@ class SnatCollector implements OpenCollector<'snat'> {
   }
 
   /** → whether that is permitted. Where no NAT address is known it takes a walk to find them first. */
-  #walk(): boolean {
+  #walk(entries: number): boolean {
     for (let wasKnown = false; ; wasKnown = true) {
       const known = this.#tables.addresses;
-      this.#tables.begin();
+      // Nothing is held by addresses that are not known yet.
+      this.#tables.begin(known > 0 ? entries : 0);
       if (!this.#conntrack.dump((record) => this.#tables.add(record))) return false;
       if (known > 0 || wasKnown || this.#tables.addresses === 0) return true;
     }
