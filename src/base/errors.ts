@@ -15,8 +15,8 @@ export class KernelError extends ExporterError {
 
   /** @param errno a positive error number as in errno(3); `what` is the operation and its object, `bind() of a netlink socket`. */
   constructor(what: string, errno: number) {
-    const [code, text] = getSystemErrorMap().get(-errno) ?? [`errno ${errno}`, 'unknown error'];
-    super(`${what}: ${code} (${text})`);
+    const [code, words] = getSystemErrorMap().get(-errno) ?? [`errno ${errno}`, 'unknown error'];
+    super(`${what}: ${words} (${code})`);
     this.code = code;
   }
 }
@@ -31,6 +31,18 @@ export function errorLine(thrown: unknown): string {
   if (!(thrown instanceof Error)) return String(thrown);
   const line = thrown.message.replaceAll(/\s*\n\s*/g, ' ');
   return thrown.cause === undefined ? line : `${line}: ${errorLine(thrown.cause)}`;
+}
+
+/** For a person, what a `node:fs` or FFI call threw: `no such file or directory (ENOENT)`. Anything else is an errorLine. */
+export function failureText(thrown: unknown): string {
+  const code = errorCode(thrown);
+  return code === undefined ? errorLine(thrown) : errnoInWords(code);
+}
+
+/** `ENOENT` → `no such file or directory (ENOENT)`; a name that is no errno's is returned as it is. */
+export function errnoInWords(code: string): string {
+  const words = [...getSystemErrorMap().values()].find(([name]) => name === code)?.[1];
+  return words === undefined ? code : `${words} (${code})`;
 }
 
 /** The errno by name of what a `node:fs` or FFI call threw, `ENOENT`; undefined for anything else. */

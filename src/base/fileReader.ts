@@ -1,5 +1,5 @@
 import { readFile, stat } from 'node:fs/promises';
-import { ExporterError, errorCode } from './errors.ts';
+import { ExporterError, failureText } from './errors.ts';
 
 /** Far above any configuration or certificate, far below what would hurt. */
 const LONGEST_BYTES = 1 << 20;
@@ -51,7 +51,7 @@ async function contentOf(file: string): Promise<Content> {
     }
     return { bytes: await readFile(file) };
   } catch (thrown) {
-    return { failure: errorCode(thrown) ?? String(thrown) };
+    return { failure: failureText(thrown) };
   }
 }
 

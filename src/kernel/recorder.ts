@@ -2,7 +2,7 @@ import { closeSync, openSync, writeFileSync } from 'node:fs';
 import { release } from 'node:os';
 import { relative } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { ExporterError, errorCode, KernelError } from '../base/errors.ts';
+import { ExporterError, errorCode, failureText, KernelError } from '../base/errors.ts';
 import { VERSION } from '../base/version.ts';
 import { HOST_IS_LITTLE_ENDIAN } from './endian.ts';
 import { AF_NETLINK, type Libc } from './libc.ts';
@@ -187,9 +187,8 @@ function refusing<T>(what: string, call: () => T): T {
   try {
     return call();
   } catch (thrown) {
-    const code = errorCode(thrown);
-    if (code === undefined) throw thrown;
-    throw new ExporterError(`${what}: ${code}`);
+    if (errorCode(thrown) === undefined) throw thrown;
+    throw new ExporterError(`${what}: ${failureText(thrown)}`);
   }
 }
 

@@ -1,4 +1,5 @@
-import { ExporterError } from '../base/errors.ts';
+import { constants } from 'node:os';
+import { ExporterError, KernelError } from '../base/errors.ts';
 import { readProcText } from './procfs.ts';
 
 /** What the kernel counts of one network namespace without walking a table (net/ipv4/proc.c, net/ipv6/proc.c). */
@@ -14,7 +15,7 @@ export interface SocketTotals {
 export function readSocketTotals(netDirectory: string): SocketTotals {
   const path = `${netDirectory}/sockstat`;
   const text = readProcText(path);
-  if (text === undefined) throw new ExporterError(`open() of ${path}: ENOENT`);
+  if (text === undefined) throw new KernelError(`open() of ${path}`, constants.errno.ENOENT);
   return parseSockstat(text, readProcText(`${path}6`) ?? '', path);
 }
 

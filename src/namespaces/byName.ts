@@ -1,6 +1,6 @@
 import { readlinkSync } from 'node:fs';
 import { join } from 'node:path';
-import { ExporterError, errorCode } from '../base/errors.ts';
+import { ExporterError, failureText } from '../base/errors.ts';
 import { isAbsent, isRefused } from '../base/ifReadable.ts';
 import { printable } from '../base/printable.ts';
 import { whyDenied } from '../kernel/capabilities.ts';
@@ -54,7 +54,7 @@ function ofProcess(procfs: string, pid: string): FoundNamespace | undefined {
     return inode === undefined ? undefined : { inode, path, pid: Number(pid), name: undefined };
   } catch (error) {
     if (isAbsent(error)) return undefined;
-    const why = isRefused(error) ? whyDenied(['CAP_SYS_PTRACE']) : errorCode(error);
+    const why = isRefused(error) ? whyDenied(['CAP_SYS_PTRACE']) : failureText(error);
     throw new ExporterError(`readlink() of ${path}: ${why}`);
   }
 }

@@ -1,6 +1,6 @@
 import { readdirSync, readlinkSync, statfsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { ExporterError, errorCode } from '../base/errors.ts';
+import { ExporterError, errnoInWords, errorCode, failureText } from '../base/errors.ts';
 import { isAbsent, isRefused, isShortage } from '../base/ifReadable.ts';
 import { whyDenied } from '../kernel/capabilities.ts';
 import type { FoundNamespace } from './found.ts';
@@ -38,7 +38,7 @@ export function discoverNamespaces(procfs: string, netnsDirectory: string): Disc
     if (inode === 'EACCES' || inode === 'EPERM') denied.push(pid);
     else if (typeof inode === 'string') {
       // One line for all of them, however many processes there are.
-      if (unread.size === 0) obstacles.add(`readlink() of ${path}: ${inode}`);
+      if (unread.size === 0) obstacles.add(`readlink() of ${path}: ${errnoInWords(inode)}`);
       unread.add(path);
     } else if (inode !== undefined && !byInode.has(inode))
       byInode.set(inode, { inode, path, pid, name: undefined });
@@ -48,7 +48,7 @@ export function discoverNamespaces(procfs: string, netnsDirectory: string): Disc
     const path = join(netnsDirectory, name);
     const inode = lookAt(() => (statfsSync(path).type === NSFS_MAGIC ? statSync(path).ino : undefined));
     if (typeof inode === 'string') {
-      obstacles.add(`statfs() of ${path}: ${inode}`);
+      obstacles.add(`statfs() of ${path}: ${errnoInWords(inode)}`);
       unread.add(path);
     }
     if (typeof inode !== 'number') continue;
@@ -83,7 +83,7 @@ function pidsOf(procfs: string): number[] {
       .map(Number)
       .toSorted((a, b) => a - b);
   } catch (error) {
-    throw new ExporterError(`reading the directory ${procfs}: ${errorCode(error)}`);
+    throw new ExporterError(`reading the directory ${procfs}: ${failureText(error)}`);
   }
 }
 
@@ -93,7 +93,7 @@ function namesIn(directory: string, obstacles: Set<string>, unread: Set<string>)
     return readdirSync(directory).toSorted();
   } catch (error) {
     if (isAbsent(error)) return [];
-    obstacles.add(`reading the directory ${directory}: ${errorCode(error) ?? ''}`);
+    obstacles.add(`reading the directory ${directory}: ${failureText(error)}`);
     unread.add(directory);
     return [];
   }

@@ -1,6 +1,6 @@
 import { closeSync, constants, fstatSync, openSync } from 'node:fs';
 import { join } from 'node:path';
-import { ExporterError, errorCode, errorLine, KernelError } from '../base/errors.ts';
+import { ExporterError, errorLine, failureText, KernelError } from '../base/errors.ts';
 import { isRefused, isShortage } from '../base/ifReadable.ts';
 import { holds, whyDenied } from '../kernel/capabilities.ts';
 import { CLONE_NEWNET, type Libc } from '../kernel/libc.ts';
@@ -119,10 +119,9 @@ function openNamespace(path: string): number {
     // What is a named pipe by now is opened without waiting for somebody who writes to it.
     return openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   } catch (error) {
-    const code = errorCode(error) ?? '';
     if (isShortage(error)) throw new ExporterError(`open() of ${path}`, { cause: error });
-    if (isRefused(error)) throw new ExporterError(`open() of ${path}: ${code}`);
-    throw new NamespaceGone(`open() of ${path}: ${code}`);
+    if (isRefused(error)) throw new ExporterError(`open() of ${path}: ${failureText(error)}`);
+    throw new NamespaceGone(`open() of ${path}: ${failureText(error)}`);
   }
 }
 
@@ -131,7 +130,7 @@ function expectNamespace(fd: number, path: string, inode: number): void {
   try {
     opened = fstatSync(fd).ino;
   } catch (error) {
-    throw new ExporterError(`fstat() of ${path}: ${errorCode(error)}`);
+    throw new ExporterError(`fstat() of ${path}: ${failureText(error)}`);
   }
   if (opened !== inode) throw new NamespaceGone(`${path} is not net:[${inode}] any more`);
 }

@@ -1,6 +1,6 @@
 import { existsSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
-import { ExporterError, errorCode } from '../base/errors.ts';
+import { ExporterError, failureText } from '../base/errors.ts';
 import { isAbsent, isRefused } from '../base/ifReadable.ts';
 import { parseNamespaceLink } from './discover.ts';
 
@@ -19,7 +19,7 @@ export function ownNamespace(procfs: string): OwnNamespace {
   const own = readNamespaceLink(procfs, 'thread-self') ?? readNamespaceLink(procfs, 'self');
   if (own === undefined) {
     throw new ExporterError(
-      `readlink() of ${join(procfs, 'self/ns/net')}: ENOENT, expected a mounted proc filesystem`,
+      `readlink() of ${join(procfs, 'self/ns/net')}: no such file or directory (ENOENT), expected a mounted proc filesystem`,
     );
   }
   const inode = parseNamespaceLink(own);
@@ -45,6 +45,6 @@ function readNamespaceLink(procfs: string, pid: string, isExpected = isAbsent): 
     return readlinkSync(path);
   } catch (error) {
     if (isExpected(error)) return undefined;
-    throw new ExporterError(`readlink() of ${path}: ${errorCode(error) ?? ''}`);
+    throw new ExporterError(`readlink() of ${path}: ${failureText(error)}`);
   }
 }

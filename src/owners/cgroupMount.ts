@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
-import { ExporterError, errorCode } from '../base/errors.ts';
+import { ExporterError, errorCode, failureText } from '../base/errors.ts';
 import { isShortage } from '../base/ifReadable.ts';
 import { readUpTo } from '../base/readUpTo.ts';
 
@@ -75,12 +75,11 @@ function whyNot(path: string): string | undefined {
   }
 }
 
-/** The errno by name; thrown on where it passes, since nobody looks again. */
+/** The errno, for a person; thrown on where it passes, since nobody looks again. */
 function refusalOf(thrown: unknown, what: string): string {
-  const code = errorCode(thrown);
-  if (code === undefined) throw thrown;
+  if (errorCode(thrown) === undefined) throw thrown;
   if (isShortage(thrown)) throw new ExporterError(what, { cause: thrown });
-  return code;
+  return failureText(thrown);
 }
 
 /**

@@ -1,4 +1,4 @@
-import { getSystemErrorMap } from 'node:util';
+import { errnoInWords } from '../base/errors.ts';
 import { escapeInvisible } from '../base/logfmt.ts';
 import { counted } from '../base/quantities.ts';
 import type { PortState } from '../scan/scan.ts';
@@ -128,8 +128,7 @@ function note(port: ComparedPort): string {
 
 function whyFiltered({ error = '', listener }: ComparedPort): string {
   if (error === 'ETIMEDOUT') return fullQueue(listener) ?? 'no answer';
-  const [, text] = [...getSystemErrorMap().values()].find(([name]) => name === error) ?? [];
-  return text === undefined ? error : `${text} (${error})`;
+  return errnoInWords(error);
 }
 
 /** The kernel drops the SYN for such a listener, which to the client is no answer. */

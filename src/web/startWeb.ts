@@ -47,7 +47,7 @@ const GRACE_STEP_MS = 25;
 
 /**
  * Serves `app` on all of `places`, or on none: where one cannot be opened, those before it are closed again and an
- * ExporterError says which it was, `listening on [::1]:10069: EADDRINUSE (address already in use)`. An address without
+ * ExporterError says which it was, `listening on [::1]:10069: address already in use (EADDRINUSE)`. An address without
  * host is the dual-stack `::`, and `0.0.0.0` on a machine without IPv6 (net.Server.listen does both).
  *
  * @param config asked anew at every connection and every request

@@ -45,9 +45,15 @@ it('a file is taken up when it changes, and the last good one kept while it is b
   writeFileSync(file, 'bad 2');
   await becomes('taken two', 'refused bad 1', 'refused bad 2');
   rmSync(file);
-  await becomes('taken two', 'refused bad 1', 'refused bad 2', '/file: ENOENT');
+  await becomes('taken two', 'refused bad 1', 'refused bad 2', '/file: no such file or directory (ENOENT)');
   writeFileSync(file, 'two');
-  await becomes('taken two', 'refused bad 1', 'refused bad 2', '/file: ENOENT', 'taken two');
+  await becomes(
+    'taken two',
+    'refused bad 1',
+    'refused bad 2',
+    '/file: no such file or directory (ENOENT)',
+    'taken two',
+  );
 });
 
 it('a file is read at once by who asks for it, and told of once', async () => {
@@ -95,7 +101,9 @@ it('a bad one is refused as often as it is asked for, whoever has seen it, and t
 });
 
 it('a bad one at the start is thrown', async () => {
-  await expect(open((directory) => join(directory, 'missing'))).rejects.toThrow('missing: ENOENT');
+  await expect(open((directory) => join(directory, 'missing'))).rejects.toThrow(
+    'missing: no such file or directory (ENOENT)',
+  );
 });
 
 it('nobody looks at it once it is closed', async () => {

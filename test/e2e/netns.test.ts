@@ -148,10 +148,14 @@ describeLive('--netns', () => {
     const { name } = connected(1);
     for (const command of [['explain'], ['listeners'], ['destinations'], ['scan'], ['probe', '::1', '80']]) {
       const line = await refusal([...command, `--netns=${name}`], WITHOUT_ADMIN);
-      expect(line).toContain(`--netns: entering ${name}: needs CAP_SYS_ADMIN: setns(): EPERM`);
+      expect(line).toContain(
+        `--netns: entering ${name}: needs CAP_SYS_ADMIN: setns(): operation not permitted (EPERM)`,
+      );
     }
     const line = await refusal(['destinations', '--netns=all'], WITHOUT_ADMIN);
-    expect(line).toContain('entering other network namespaces: needs CAP_SYS_ADMIN: setns(): EPERM');
+    expect(line).toContain(
+      'entering other network namespaces: needs CAP_SYS_ADMIN: setns(): operation not permitted (EPERM)',
+    );
     const { code, stdout } = await run(['explain', `127.0.0.2:${SERVER_PORT}`], WITHOUT_ADMIN);
     expect(code).toBe(0);
     expect(stdout).toContain(
@@ -163,7 +167,7 @@ describeLive('--netns', () => {
     const { name } = connected(1);
     const how = { launcher: refusingSetns() };
     const why =
-      'denied although CAP_SYS_ADMIN is held (a security module, or another user namespace): setns(): EPERM';
+      'denied although CAP_SYS_ADMIN is held (a security module, or another user namespace): setns(): operation not permitted (EPERM)';
     for (const command of [['explain'], ['probe', '::1', '80']]) {
       const line = await refusal([...command, `--netns=${name}`], how);
       expect(line).toContain(`--netns: entering ${name}: ${why}`);

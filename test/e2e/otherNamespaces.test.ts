@@ -104,8 +104,8 @@ describeLive('where other namespaces are out of reach, the own one is sampled an
       ),
     ]);
     expect(log).toContain(
-      `"only the own network namespace is sampled: entering others: ${why}setns(): EPERM ` +
-        `(operation not permitted); ${remedy}--namespaces=self disables this"`,
+      `"only the own network namespace is sampled: entering others: ${why}setns(): operation not permitted ` +
+        `(EPERM); ${remedy}--namespaces=self disables this"`,
     );
   }
 
@@ -147,7 +147,7 @@ describeLive('where some namespaces cannot be found, one line says why, and the 
     await newHolder();
     const { series, log } = await BOTH[how](['--namespaces=all'], { launcher });
     const entered = successOf(series, 'enter');
-    expect(entered[named.name]).toBe(/netns: EACCES/.test(why.source) ? undefined : 1);
+    expect(entered[named.name]).toBe(/EACCES/.test(why.source) ? undefined : 1);
     const [own = ''] = Object.entries(successOf(series, 'udp')).flat();
     expect(entered[own]).toBe(0);
     const lines = linesWith(log, /collector=enter/);
@@ -170,7 +170,7 @@ describeLive('where some namespaces cannot be found, one line says why, and the 
       expectFound(
         how,
         asNobodyWith('sys_admin', 'mount -t tmpfs -o mode=700 tmpfs /run/netns'),
-        /reading the directory \/run\/netns: EACCES/,
+        /reading the directory \/run\/netns: permission denied \(EACCES\)/,
       ),
     );
   }
@@ -196,7 +196,7 @@ describeLive('where some namespaces may not be entered, each is one line', () =>
     for (const { name, path } of refused) {
       expect(linesWith(log, new RegExp(`netns=${name}`))).toEqual([
         expect.stringContaining(
-          `level=warn msg="collector failed" netns=${name} collector=enter error="entering ${path}: setns(): EPERM`,
+          `level=warn msg="collector failed" netns=${name} collector=enter error="entering ${path}: setns(): operation not permitted (EPERM)`,
         ),
       ]);
     }

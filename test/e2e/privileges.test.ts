@@ -225,7 +225,7 @@ describeLive('a privileged port', () => {
     });
     expect(code).toBe(1);
     expect(stderr).toMatch(
-      /^port-exporter: listening on 127\.0\.0\.1:417: EADDRINUSE \(address already in use\)$/m,
+      /^port-exporter: listening on 127\.0\.0\.1:417: address already in use \(EADDRINUSE\)$/m,
     );
   });
 });

@@ -248,7 +248,10 @@ describe('targets that are none are one line', () => {
       await run([...args, `--probe.file=${file}`]),
       `${file}:4: interval: invalid duration "often": expected one like 500ms, 15s or 1h30m`,
     );
-    expectOneLine(await run([...args, '--probe.file=/nowhere/probes.yml']), '/nowhere/probes.yml: ENOENT');
+    expectOneLine(
+      await run([...args, '--probe.file=/nowhere/probes.yml']),
+      '/nowhere/probes.yml: no such file or directory (ENOENT)',
+    );
     const [flag, taken] = ['--probe=tcp://db:1', probeFile('- {name: "tcp://db:1", target: "tcp://db:2"}')];
     expectOneLine(
       await run([...args, flag, `--probe.file=${taken}`]),

@@ -74,7 +74,7 @@ describeLive('a disk without room for a recording', () => {
     );
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
     expect(stderr).toMatch(
-      /level=error msg="failed to record a sample" error="[^"]*: ENOSPC"\nport-exporter: [^\n]*got "nonsense"[^\n]*\n$/,
+      /level=error msg="failed to record a sample" error="[^"]*: no space left on device \(ENOSPC\)"\nport-exporter: [^\n]*got "nonsense"[^\n]*\n$/,
     );
   });
 
@@ -86,10 +86,12 @@ describeLive('a disk without room for a recording', () => {
     const { code, stderr } = await run(['--once', ...flags], { launcher });
     expect({ code, stderr }).toEqual({
       code: 1,
-      stderr: `port-exporter: writing ${mount}/recording: ENOSPC\n`,
+      stderr: `port-exporter: writing ${mount}/recording: no space left on device (ENOSPC)\n`,
     });
     const daemon = await Daemon.started(flags, { launcher });
-    await daemon.logged(/level=error msg="failed to record a sample" error=".*: ENOSPC"/);
+    await daemon.logged(
+      /level=error msg="failed to record a sample" error=".*: no space left on device \(ENOSPC\)"/,
+    );
     await daemon.end();
   });
 });
@@ -99,7 +101,7 @@ it.each(['', '/file'])('--once leaves a file that is there as it is, and ends: %
   writeFileSync(file, 'precious');
   const { code, stdout, stderr } = await run([...ONCE, `--debug.record=${file}${below}`]);
   expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
-  const reason = below === '' ? 'EEXIST' : 'ENOTDIR';
+  const reason = below === '' ? 'file already exists (EEXIST)' : 'not a directory (ENOTDIR)';
   expect(stderr).toBe(`port-exporter: creating ${file}${below} for a recording: ${reason}\n`);
   expect(readFileSync(file, 'utf8')).toBe('precious');
 });
@@ -120,7 +122,7 @@ it('the daemon records its first sample, and samples on where it cannot', async 
   const file = join(newDirectory(), 'recording');
   const told = [
     /level=warn msg="recorded .*" file=/,
-    /level=error msg="failed to record .*" error=".*: EEXIST"/,
+    /level=error msg="failed to record .*" error=".*: .* \(EEXIST\)"/,
   ];
   for (const line of told) {
     const daemon = await Daemon.started(['--sample.interval=100ms', `--debug.record=${file}`]);

@@ -26,7 +26,7 @@ const FROM_PROCFS = { source: 'procfs', success: Array(7).fill(1), evidence: ['l
 describe('where the kernel refuses netlink sockets', () => {
   const missing =
     missingTool('gcc') ?? (endianness() === 'LE' ? undefined : 'the filter is for little-endian machines');
-  const REFUSAL = 'opening a netlink socket (NETLINK_SOCK_DIAG): socket(): EACCES (permission denied)';
+  const REFUSAL = 'opening a netlink socket (NETLINK_SOCK_DIAG): socket(): permission denied (EACCES)';
 
   function launcher(): string[] {
     const path = join(newDirectory(), 'refuseNetlink');

@@ -45,7 +45,7 @@ describe('listening', () => {
     const address = `127.0.0.1:${typeof bound === 'object' && bound?.port}`;
     try {
       const ended = await run([`--web.listen-address=${address}`, '--log.level=error']);
-      expectOneLine(ended, `listening on ${address}: EADDRINUSE (address already in use)`);
+      expectOneLine(ended, `listening on ${address}: address already in use (EADDRINUSE)`);
     } finally {
       server.close();
     }
@@ -53,7 +53,7 @@ describe('listening', () => {
 
   it('on an address of another machine is one line', async () => {
     const ended = await run(['--web.listen-address=192.0.2.1:0', '--log.level=error']);
-    expectOneLine(ended, 'listening on 192.0.2.1:0: EADDRNOTAVAIL (address not available)');
+    expectOneLine(ended, 'listening on 192.0.2.1:0: address not available (EADDRNOTAVAIL)');
   });
 });
 
@@ -65,7 +65,7 @@ describe.each(BOTH.map((args) => [args[0], args] as const))('with %s, --path.pro
     const directory = newDirectory();
     expectOneLine(
       await runOn(directory),
-      `readlink() of ${directory}/self/ns/net: ENOENT, expected a mounted proc filesystem`,
+      `readlink() of ${directory}/self/ns/net: no such file or directory (ENOENT), expected a mounted proc filesystem`,
     );
   });
 
@@ -88,7 +88,7 @@ describe.each(BOTH.map((args) => [args[0], args] as const))('with %s, --path.pro
     chmodSync(join(directory, 'net/tcp'), 0o600);
     expectOneLine(
       await runOn(directory, { uid: NOBODY }),
-      `open() of ${directory}/net/tcp: EACCES (permission denied)`,
+      `open() of ${directory}/net/tcp: permission denied (EACCES)`,
     );
   });
 
@@ -97,7 +97,7 @@ describe.each(BOTH.map((args) => [args[0], args] as const))('with %s, --path.pro
     rmSync(join(directory, 'net/tcp'));
     expectOneLine(
       await runOn(directory),
-      `open() of ${directory}/net/tcp: ENOENT (no such file or directory)`,
+      `open() of ${directory}/net/tcp: no such file or directory (ENOENT)`,
     );
   });
 
@@ -106,7 +106,7 @@ describe.each(BOTH.map((args) => [args[0], args] as const))('with %s, --path.pro
     rmSync(join(directory, 'sys'), { recursive: true });
     expectOneLine(
       await runOn(directory),
-      /^open\(\) of \S+\/ip_local_port_range: ENOENT \(no such file or directory\)$/,
+      /^open\(\) of \S+\/ip_local_port_range: no such file or directory \(ENOENT\)$/,
     );
   });
 
@@ -144,7 +144,7 @@ describe('--once on a /proc whose table', () => {
         rmSync(table);
         mkdirSync(table);
       },
-      /\/net\/tcp: EISDIR \(illegal operation on a directory\)$/,
+      /\/net\/tcp: illegal operation on a directory \(EISDIR\)$/,
     ],
   ])('%s is one line, and no half sample', async (_, damage, line) => {
     const directory = newProcfs();

@@ -83,7 +83,7 @@ describe('a bad web configuration', () => {
   it('that is not there is one line', async () => {
     expectOneLine(
       await run(['--web.config.file=/nonexistent/web.yml', '--log.level=error']),
-      '/nonexistent/web.yml: ENOENT',
+      '/nonexistent/web.yml: no such file or directory (ENOENT)',
     );
   });
 

@@ -85,10 +85,10 @@ describe.skipIf(!isPrivileged)(`BPF programs in the kernel${skipped}`, () => {
   it('leave nothing behind where the kernel refuses their loader, or one of them, with what it said last', () => {
     const before = heldBy('self');
     expect(() => load({ ...BLOB, instructions: withoutEnd(BLOB.instructions) })).toThrow(
-      /^bpf\(BPF_PROG_LOAD\): EINVAL \(/,
+      /^bpf\(BPF_PROG_LOAD\): .+ \(EINVAL\)/,
     );
     expect(() => load({ ...BLOB, data: withoutEnd(BLOB.data) })).toThrow(
-      /^loading BPF programs \(".+"\): EINVAL \(/,
+      /^loading BPF programs \(".+"\): .+ \(EINVAL\)/,
     );
     expect(heldBy('self')).toEqual(before);
   });

@@ -80,22 +80,22 @@ describe('a dump that fails says which it was and what went wrong', () => {
     [
       'DONE with an errno',
       (sequence) => [datagram(row(sequence, 1)), datagram(done(sequence, ENOBUFS))],
-      /^the dump: the kernel answered: ENOBUFS \(.+\)$/,
+      /^the dump: the kernel answered: .+ \(ENOBUFS\)$/,
     ],
     [
       'a module that cannot be loaded',
       (sequence) => [datagram(refusal(sequence, ENOENT))],
-      'the dump: the kernel answered: ENOENT (no such file or directory)',
+      'the dump: the kernel answered: no such file or directory (ENOENT)',
     ],
     [
       'a request that is not permitted',
       (sequence) => [datagram(refusal(sequence, EPERM))],
-      'the dump: the kernel answered: EPERM (operation not permitted)',
+      'the dump: the kernel answered: operation not permitted (EPERM)',
     ],
     [
       'an errno nobody has heard of',
       (sequence) => [datagram({ type: NLMSG.ERROR, sequence, payload: int32(-(2 ** 31)) })],
-      'the dump: the kernel answered: errno 2147483648 (unknown error)',
+      'the dump: the kernel answered: unknown error (errno 2147483648)',
     ],
     [
       'a table that changed meanwhile',
@@ -115,13 +115,13 @@ describe('a dump that fails says which it was and what went wrong', () => {
     [
       'a receive buffer that ran over',
       (sequence) => [datagram(row(sequence, 1)), ENOBUFS],
-      /^the dump: recv\(\): ENOBUFS \(.+\)$/,
+      /^the dump: recv\(\): .+ \(ENOBUFS\)$/,
     ],
-    ['no answer', () => [], 'the dump: recv(): EAGAIN (resource temporarily unavailable)'],
+    ['no answer', () => [], 'the dump: recv(): resource temporarily unavailable (EAGAIN)'],
     [
       'an answer that stops',
       (sequence) => [datagram(row(sequence, 1))],
-      'the dump: recv(): EAGAIN (resource temporarily unavailable)',
+      'the dump: recv(): resource temporarily unavailable (EAGAIN)',
     ],
     [
       'a datagram larger than the buffer',
@@ -180,7 +180,7 @@ describe('a dump that fails says which it was and what went wrong', () => {
       throw new KernelError('send()', EACCES);
     });
     const thrown = caught(() => new NetlinkDumper(kernel).dump('the dump', TYPE, Uint8Array.of(), () => {}));
-    expect(errorLine(thrown)).toBe('the dump: send(): EACCES (permission denied)');
+    expect(errorLine(thrown)).toBe('the dump: send(): permission denied (EACCES)');
   });
 
   it('but leaves alone what the visitor throws', () => {

@@ -100,10 +100,10 @@ it('what was recorded is answered again: datagrams, refusals, and one request tw
     ['010203040501', '010203040501', '010203040501'],
     ['010203040502', '010203040502', '010203040502'],
     ['010203040503', '010203040503', '010203040503'],
-    expect.stringContaining('recv(): ENOBUFS'),
+    expect.stringContaining('recv(): no buffer space available (ENOBUFS)'),
     undefined,
-    expect.stringContaining('bind(): EADDRINUSE'),
-    expect.stringContaining('socket(): EAFNOSUPPORT'),
+    expect.stringContaining('bind(): address already in use (EADDRINUSE)'),
+    expect.stringContaining('(EAFNOSUPPORT)'),
   ]);
   // The last answers stand, whatever the sequence numbers are by now.
   expect(ask(libc)[0]).toEqual(answers[2]);
@@ -159,6 +159,6 @@ it('a recorder whose file cannot be created records nothing', () => {
   const file = newFile();
   writeFileSync(file, '');
   expect(() => new Recorder(file, '/proc')).toThrow(
-    new ExporterError(`creating ${file} for a recording: EEXIST`),
+    new ExporterError(`creating ${file} for a recording: file already exists (EEXIST)`),
   );
 });

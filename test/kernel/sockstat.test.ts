@@ -1,9 +1,9 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
-import { ExporterError } from '../../src/base/errors.ts';
+import { ExporterError, KernelError } from '../../src/base/errors.ts';
 import { parseSockstat, readSocketTotals } from '../../src/kernel/sockstat.ts';
 
 const SOCKSTAT = `sockets: used 293
@@ -82,7 +82,7 @@ describe('readSocketTotals()', () => {
 
   it('reads both files, or the one there is', () => {
     expect(() => readSocketTotals(directory)).toThrow(
-      new ExporterError(`open() of ${directory}/sockstat: ENOENT`),
+      new KernelError(`open() of ${directory}/sockstat`, constants.errno.ENOENT),
     );
     writeFileSync(join(directory, 'sockstat'), SOCKSTAT);
     expect(readSocketTotals(directory)).toEqual({ open: 293, timeWait: 2, udp: 3 });

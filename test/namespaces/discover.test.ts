@@ -107,13 +107,15 @@ describe('discoverNamespaces()', () => {
   it('is told where the names cannot be read', () => {
     addProcess(1, 'net:[1]');
     symlinkSync(netns, netns);
-    expect(discoverNamespaces(procfs, netns).obstacles).toEqual([`reading the directory ${netns}: ELOOP`]);
+    expect(discoverNamespaces(procfs, netns).obstacles).toEqual([
+      `reading the directory ${netns}: too many symbolic links encountered (ELOOP)`,
+    ]);
   });
 
   it('fails without a proc filesystem', () => {
     const nowhere = join(root, 'nowhere');
     expect(() => discoverNamespaces(nowhere, netns)).toThrow(
-      new ExporterError(`reading the directory ${nowhere}: ENOENT`),
+      new ExporterError(`reading the directory ${nowhere}: no such file or directory (ENOENT)`),
     );
   });
 });

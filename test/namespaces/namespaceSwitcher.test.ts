@@ -99,7 +99,7 @@ describe('NamespaceSwitcher', () => {
     try {
       entered();
     } catch (error) {
-      expect(errorLine(error)).toBe(`entering ${other.path}: setns(): EPERM (operation not permitted)`);
+      expect(errorLine(error)).toBe(`entering ${other.path}: setns(): operation not permitted (EPERM)`);
     }
     expect(thread.where).toBe(home.inode);
     switcher.close();
@@ -133,7 +133,7 @@ describe('NamespaceSwitcher', () => {
     } catch (error) {
       thrown = error;
     }
-    expect(errorLine(thrown)).toMatch(/^returning to the own network namespace: setns\(\): EPERM/);
+    expect(errorLine(thrown)).toMatch(/^returning to the own network namespace: setns\(\): .+ \(EPERM\)/);
     expect(thrown).not.toBeInstanceOf(ExporterError);
     switcher.close();
     expect(descriptors()).toBe(openBefore);
@@ -146,7 +146,7 @@ describe('NamespaceSwitcher', () => {
     const closed = join(procfs, 'closed');
     writeFileSync(closed, '', { mode: 0 });
     expect(() => asNobody(() => switcher.run({ path: closed, inode: 1 }, act))).toThrow(
-      new ExporterError(`open() of ${closed}: EACCES`),
+      new ExporterError(`open() of ${closed}: permission denied (EACCES)`),
     );
     expect(thread.where).toBe(home.inode);
   });
@@ -187,7 +187,7 @@ describe('NamespaceSwitcher', () => {
 describe('why a namespace is not entered', () => {
   const denied = new KernelError('setns()', EPERM);
   const inside = new ExporterError('entering /run/netns/blue', { cause: denied });
-  const line = 'setns(): EPERM (operation not permitted)';
+  const line = 'setns(): operation not permitted (EPERM)';
   const lacking = 'CapEff:\t0000000000000000\n';
   const tracing = 'CapEff:\t0000000000080000\n';
   const admin = 'CapEff:\t0000000000200000\n';

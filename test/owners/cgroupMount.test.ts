@@ -125,13 +125,15 @@ describe('under a given root', () => {
       path: undefined,
       reason: `no cgroup v2 is mounted, and ${why}`,
     });
-    expect(reason()).toEqual(because("PID 1's mounts cannot be read: ENOENT"));
+    expect(reason()).toEqual(because("PID 1's mounts cannot be read: no such file or directory (ENOENT)"));
     mkdirSync(join(root, 'self'));
     mkdirSync(join(root, '1'));
     cpSync(join(FIXTURES, 'mountinfo-legacy'), join(root, 'self/mountinfo'));
     cpSync(join(FIXTURES, 'mountinfo-legacy'), join(root, '1/mountinfo'));
     expect(reason()).toEqual(because('PID 1 has none'));
     write('1', '/sys/fs/cgroup');
-    expect(reason()).toEqual(because(`${join(root, '1/root/sys/fs/cgroup')} cannot be read: ENOENT`));
+    expect(reason()).toEqual(
+      because(`${join(root, '1/root/sys/fs/cgroup')} cannot be read: no such file or directory (ENOENT)`),
+    );
   });
 });

@@ -178,7 +178,7 @@ it('without a range there is nothing, and every collector says why', () => {
     expect([results, peaks]).toEqual([{}, []]);
     expect(failed(outcomes)).toMatchObject({
       range: expect.stringMatching(
-        /^open\(\) of .*\/ip_local_port_range: ENOENT \(no such file or directory\)$/,
+        /^open\(\) of .*\/ip_local_port_range: no such file or directory \(ENOENT\)$/,
       ),
       tcp: 'not sampled: the ephemeral port range is unknown',
       udp: 'not sampled: the ephemeral port range is unknown',

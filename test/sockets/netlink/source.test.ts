@@ -79,7 +79,7 @@ describe('a dump that fails', () => {
   it.each(walks)('is named: %s', (name, walk) => {
     const { source } = sourceOf(({ sequence }) => [datagram(refusal(sequence, ENOENT))]);
     expect(failure(() => walk(source))).toBe(
-      `${name}: the kernel answered: ENOENT (no such file or directory)`,
+      `${name}: the kernel answered: no such file or directory (ENOENT)`,
     );
   });
 
@@ -133,7 +133,7 @@ describe('a dump that fails', () => {
     expect(() => source.tcpListeners(() => {})).toThrow(ExporterError);
     refused = true;
     expect(failure(() => source.tcpListeners(() => {}))).toMatch(
-      /^opening a netlink socket \(NETLINK_SOCK_DIAG\): socket\(\): EMFILE \(.+\)$/,
+      /^opening a netlink socket \(NETLINK_SOCK_DIAG\): socket\(\): .+ \(EMFILE\)$/,
     );
   });
 });

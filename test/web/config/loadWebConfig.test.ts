@@ -37,7 +37,7 @@ function load(text: string): Promise<WebConfig> {
 describe('loading a web configuration', () => {
   it('names a file that is not there', async () => {
     await expect(loadWebConfig('/nonexistent/web.yml', new FileReader())).rejects.toThrow(
-      /^\/nonexistent\/web\.yml: ENOENT$/,
+      /^\/nonexistent\/web\.yml: no such file or directory \(ENOENT\)$/,
     );
   });
 
@@ -108,7 +108,7 @@ describe('loading a web configuration', () => {
     [
       'a certificate that is not there',
       TLS.replace('server.crt', 'gone.crt'),
-      /^web\.yml:2: tls_server_config\.cert_file: cannot be read: gone\.crt: ENOENT$/,
+      /^web\.yml:2: tls_server_config\.cert_file: cannot be read: gone\.crt: no such file or directory \(ENOENT\)$/,
     ],
     [
       'the key of another certificate',
@@ -209,7 +209,7 @@ describe('a web configuration that changes', () => {
     // Another mistake is news, and so is the way back.
     rmSync(file);
     await until(() => expect(lines).toHaveLength(2));
-    expect(lines[1]).toContain(`error="${file}: ENOENT"`);
+    expect(lines[1]).toContain(`error="${file}: no such file or directory (ENOENT)"`);
     writeFileSync(file, `basic_auth_users:\n  a: ${HASH}\n  b: ${HASH}\n`);
     await until(() => expect(live.current.users.size).toBe(2));
     expect(lines).toHaveLength(3);

@@ -134,7 +134,7 @@ const OWN_TEST_DATA: readonly ToolkitFile[] = [
       what: `${what} in a file that is not there`,
       yaml: `tls_server_config:\n  cert_file: ${cert}\n  key_file: ${key}\n`,
       toolkit: 'refuses',
-      refused: new RegExp(`${named}: cannot be read: .*ENOENT$`),
+      refused: new RegExp(`${named}: cannot be read: .*\\(ENOENT\\)$`),
     }),
   ),
   {
@@ -147,7 +147,7 @@ const OWN_TEST_DATA: readonly ToolkitFile[] = [
     what: 'a client CA that is not there',
     yaml: tls(clients('RequireAnyClientCert'), 'client_ca_file: gone'),
     toolkit: 'refuses',
-    refused: /client_ca_file: cannot be read: .*ENOENT$/,
+    refused: /client_ca_file: cannot be read: .*\(ENOENT\)$/,
   },
   {
     what: 'a client CA that is no certificate',
@@ -373,7 +373,7 @@ const FURTHER: readonly ToolkitFile[] = [
     what: 'a file whose name is a number',
     yaml: 'tls_server_config:\n  cert_file: 7\n  key_file: server.key\n',
     toolkit: 'refuses',
-    refused: /cert_file: cannot be read: .*7: ENOENT$/,
+    refused: /cert_file: cannot be read: .*7: no such file or directory \(ENOENT\)$/,
   },
   { what: 'a user whose name is a number', yaml: users(`0x10: ${hash('$2y$10$')}`), toolkit: 'accepts' },
   {
