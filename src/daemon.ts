@@ -1,4 +1,6 @@
 import { hostname } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { ExporterError } from './base/errors.ts';
 import type { Logger } from './base/logger.ts';
 import { REVISION, VERSION } from './base/version.ts';
 import type { Options } from './cli/options.ts';
@@ -14,13 +16,14 @@ import type { Samplers } from './supervisor/samplers.ts';
 import { Supervisor } from './supervisor/supervisor.ts';
 import { takeListenFds } from './systemd/listenFds.ts';
 import { createService } from './systemd/service.ts';
+import { holdersOf } from './web/addressInUse.ts';
 import { createApp } from './web/app.ts';
 import { openWebConfig, summaryOf } from './web/config/liveWebConfig.ts';
 import { formatListenAddress } from './web/listenAddress.ts';
 import { loadAssets } from './web/page/assets.ts';
 import { createStatusPage, type StatusPage } from './web/page/statusPage.ts';
 import { readReadme } from './web/readme.ts';
-import { startWeb } from './web/startWeb.ts';
+import { AddressInUse, startWeb } from './web/startWeb.ts';
 
 export interface Daemon {
   /** Reads the web configuration and the probe file again, and says what came of it. */
@@ -78,7 +81,9 @@ export async function startDaemon(options: Options, log: Logger, samplers: Sampl
   // Should listening fail before it arrives, nobody is left to hear of it.
   firstSample.catch(() => {});
   try {
-    const web = await startWeb(app, places, log, config, samplers.listen);
+    const web = await startWeb(app, places, log, config, samplers.listen).catch(async (error: unknown) => {
+      throw error instanceof AddressInUse ? await withHolders(error, firstSample) : error;
+    });
     log.info('listening', {
       addresses: web.addresses.map(formatListenAddress).join(' '),
       path: options.web.telemetryPath,
@@ -113,6 +118,17 @@ export async function startDaemon(options: Options, log: Logger, samplers: Sampl
     supervisor.stop();
     throw error;
   }
+}
+
+/** Milliseconds that a sample may take which tells who holds an address. */
+const HOLDERS_WITHIN_MS = 5_000;
+
+/** Names whoever holds the address, as far as the first sample tells, which is taken by who may know. */
+async function withHolders(error: AddressInUse, firstSample: Promise<Snapshot>): Promise<ExporterError> {
+  const sample = firstSample.catch(() => undefined);
+  const snapshot = await Promise.race([sample, sleep(HOLDERS_WITHIN_MS, undefined, { ref: false })]);
+  const holders = holdersOf(error.address, snapshot?.namespaces[0]?.listeners ?? []);
+  return holders === undefined ? error : new ExporterError(`${error.message}: held by ${holders}`);
 }
 
 /** The status page, and the last hour, which is remembered for it alone. */

@@ -12,6 +12,16 @@ import { formatListenAddress, type ListenAddress } from './listenAddress.ts';
 import { refusal, refuse, refuseBroken, refusedStatus } from './refusals.ts';
 import { Slots } from './slots.ts';
 
+/** Somebody else listens there, or holds the port otherwise. */
+export class AddressInUse extends ExporterError {
+  readonly address: ListenAddress;
+
+  constructor(message: string, address: ListenAddress) {
+    super(message);
+    this.address = address;
+  }
+}
+
 /** A socket that is bound already, as a file descriptor of this process. */
 export interface HandedOver {
   readonly fd: number;
@@ -124,11 +134,10 @@ async function open(
     await listen(server, { ...place });
   } catch (thrown) {
     if ('fd' in place) throw unfitSocket(place, thrown);
-    const what = `listening on ${formatListenAddress(place)}`;
-    if (errorCode(thrown) !== 'EACCES' || listenForUs === undefined) throw listenError(what, thrown);
+    if (errorCode(thrown) !== 'EACCES' || listenForUs === undefined) throw listenError(place, thrown);
     // A privileged port, and this process has given up the capability for it.
     const opened = await listenForUs(place).catch((error: unknown) => {
-      throw listenError(what, error);
+      throw listenError(place, error);
     });
     await listen(server, opened);
   }
@@ -153,9 +162,11 @@ function unfitSocket({ fd }: HandedOver, cause?: unknown): ExporterError {
 }
 
 /** libuv's negative error numbers also cover the resolver's, so a host that is not known reads like an errno. */
-function listenError(what: string, thrown: unknown): ExporterError {
+function listenError(place: ListenAddress, thrown: unknown): ExporterError {
+  const what = `listening on ${formatListenAddress(place)}`;
   if (thrown instanceof Error && 'errno' in thrown && typeof thrown.errno === 'number') {
-    return new KernelError(what, -thrown.errno);
+    const refusal = new KernelError(what, -thrown.errno);
+    return refusal.code === 'EADDRINUSE' ? new AddressInUse(refusal.message, place) : refusal;
   }
   return new ExporterError(what, { cause: thrown });
 }

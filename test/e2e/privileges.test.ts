@@ -225,7 +225,7 @@ describeLive('a privileged port', () => {
     });
     expect(code).toBe(1);
     expect(stderr).toMatch(
-      /^port-exporter: listening on 127\.0\.0\.1:417: address already in use \(EADDRINUSE\)$/m,
+      /^port-exporter: listening on 127\.0\.0\.1:417: address already in use \(EADDRINUSE\)(?:: held by \S+)?$/m,
     );
   });
 });

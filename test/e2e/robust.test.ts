@@ -23,7 +23,7 @@ describe('a bad command line', () => {
       '--sample.source: invalid value "proc": expected one of auto, bpf, netlink, procfs',
     ],
     [['--sample.max-duty=2'], '--sample.max-duty: invalid value "2": expected a number above 0 and up to 1'],
-    [['--nonsense'], 'unknown argument: nonsense; see --help'],
+    [['--nonsense'], 'unknown flag --nonsense; see --help'],
   ])('%s is one line', async (args, line) => {
     expectOneLine(await run(args), line);
   });
@@ -38,14 +38,18 @@ describe('a bad command line', () => {
 });
 
 describe('listening', () => {
-  it('on an address in use is one line', async () => {
+  it('on an address in use is one line, which says who holds it', async () => {
     const server = createServer().listen(0, '127.0.0.1');
     await new Promise((resolve) => server.once('listening', resolve));
     const bound = server.address();
     const address = `127.0.0.1:${typeof bound === 'object' && bound?.port}`;
     try {
-      const ended = await run([`--web.listen-address=${address}`, '--log.level=error']);
-      expectOneLine(ended, `listening on ${address}: address already in use (EADDRINUSE)`);
+      const args = [`--web.listen-address=${address}`, '--log.level=error', '--processes.budget=5s'];
+      const held = `held by .+/${process.pid}(?: of \\S+)?`;
+      expectOneLine(
+        await run(args),
+        new RegExp(`^listening on ${address}: address already in use \\(EADDRINUSE\\): ${held}$`),
+      );
     } finally {
       server.close();
     }
