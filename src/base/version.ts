@@ -13,6 +13,13 @@ function readVersion(): string {
 /** The commit that was built, as the build wrote it into dist/revision; `unknown` for a build outside of git. */
 export const REVISION: string = readRevision();
 
+/** What `--version` prints, as Prometheus's programs do. */
+export const VERSION_TEXT = [
+  `port-exporter, version ${VERSION} (revision: ${REVISION})`,
+  `  node version:     ${process.version}`,
+  `  platform:         ${process.platform}/${process.arch}`,
+].join('\n');
+
 function readRevision(): string {
   try {
     return readFileSync(ownFile('revision'), 'utf8').trim() || 'unknown';

@@ -22,6 +22,8 @@ export interface Command {
   readonly describe: string;
   /** Help texts of the positionals in the pattern. */
   readonly positionals?: Readonly<Record<string, string>>;
+  /** What words beside the flags may be, for a shell to complete; undefined where that is open. */
+  readonly suggests?: readonly string[];
   readonly flags: Flags;
   /** Throws an ExporterError for a value that does not fit. */
   invoke(commandLine: Readonly<Record<string, unknown>>, environment: Environment): Invocation;

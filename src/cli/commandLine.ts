@@ -1,7 +1,8 @@
-import yargs, { type Argv, type Options as YargsOptions } from 'yargs';
+import yargs, { type Argv, type PositionalOptions, type Options as YargsOptions } from 'yargs';
 import { ExporterError } from '../base/errors.ts';
-import { VERSION } from '../base/version.ts';
+import { VERSION_TEXT } from '../base/version.ts';
 import type { Command, Invocation } from './command.ts';
+import { completionCommand } from './completionCommand.ts';
 import { destinationsCommand } from './destinationsCommand.ts';
 import { explainCommand } from './explainCommand.ts';
 import type { Flag } from './flag.ts';
@@ -13,9 +14,15 @@ import { refusalsCommand } from './refusalsCommand.ts';
 import { runCommand } from './runCommand.ts';
 import { scanCommand } from './scanCommand.ts';
 import { snatCommand } from './snatCommand.ts';
+import { didYouMean, singleDashed } from './unknown.ts';
 
-/** The default command first. */
-export const COMMANDS: readonly Command[] = [
+/** Columns of the help text, where the terminal has as many. */
+const WIDEST = 100;
+
+/** Flags of yargs, which every command has. */
+const BUILT_IN = ['help', 'version', 'h'];
+
+const ANSWERING: readonly Command[] = [
   runCommand,
   listenersCommand,
   destinationsCommand,
@@ -26,6 +33,9 @@ export const COMMANDS: readonly Command[] = [
   probeCommand,
 ];
 
+/** The default command first. */
+const COMMANDS: readonly Command[] = [...ANSWERING, completionCommand(ANSWERING)];
+
 /**
  * What `argv` (without the program's name) and the environment ask for. Prints nothing and never exits. Throws an
  * ExporterError of one line for anything unknown, missing or invalidValue.
@@ -35,6 +45,8 @@ export async function parseCommandLine(
   environment: Environment,
 ): Promise<Invocation> {
   let invocation: Invocation | undefined;
+  const singleDash = singleDashed(argv);
+  if (singleDash !== undefined) throw unknownFlag(singleDash, commandOf(argv));
   const parser = COMMANDS.reduce(
     (chain, command) =>
       chain.command({
@@ -42,15 +54,16 @@ export async function parseCommandLine(
         describe: command.describe,
         builder: (builder: Argv) =>
           Object.entries(command.positionals ?? {}).reduce(
-            (built, [name, describe]) => built.positional(name, { describe, type: 'string' }),
+            (built, [name, describe]) =>
+              built.positional(name, positional(describe, command.pattern.endsWith('..]'))),
             builder.options(yargsOptions(command)),
           ),
         handler: (commandLine) => {
-          refuseStray(commandLine._.slice(command.pattern === '$0' ? 0 : 1));
+          refuseUnknown(commandLine, command);
           invocation = command.invoke(commandLine, environment);
         },
       }),
-    createParser(),
+    createParser(argv),
   );
   let printed = '';
   await parser.parseAsync([...argv], {}, (_error: unknown, _argv: unknown, output: string) => {
@@ -59,7 +72,7 @@ export async function parseCommandLine(
   return invocation ?? { kind: 'print', text: printed };
 }
 
-function createParser(): Argv {
+function createParser(argv: readonly string[]): Argv {
   return yargs()
     .scriptName('port-exporter')
     .parserConfiguration({
@@ -69,20 +82,16 @@ function createParser(): Argv {
       'parse-numbers': false,
       'parse-positional-numbers': false,
     })
-    .strict()
     .detectLocale(false)
     .exitProcess(false)
     .usage(`Usage: $0 [flags]\n\n${runCommand.describe}`)
     .fail((message: string | null, error: Error | undefined) => {
       // Without a message it was thrown by a command, and is an ExporterError or a defect.
-      throw message === null && error !== undefined ? error : usageError(message ?? 'invalid usage');
+      throw message === null && error !== undefined ? error : usageError(inOurWords(message ?? '', argv));
     })
     .help('help', 'Show help and exit')
-    .version(
-      'version',
-      'Show version and exit',
-      `port-exporter, version ${VERSION} (node ${process.version})`,
-    )
+    .alias('help', 'h')
+    .version('version', 'Show version and exit', VERSION_TEXT)
     .group(['help', 'version'], MODE)
     .nargs({ help: 0, version: 0 })
     .epilogue(
@@ -90,16 +99,59 @@ function createParser(): Argv {
         '--web.listen-address, with several values separated by commas. Flags take precedence over ' +
         'environment variables. Durations use the syntax of Prometheus: 500ms, 15s, 1h30m.',
     )
-    .wrap(100);
+    .wrap(Math.min(WIDEST, process.stdout.columns || WIDEST));
 }
 
 function yargsOptions(command: Command): Record<string, YargsOptions> {
   return Object.fromEntries(Object.entries(command.flags).map(([name, flag]) => [name, yargsOption(flag)]));
 }
 
-/** yargs's strictness overlooks what stands behind `--`. */
-function refuseStray(words: readonly (string | number)[]): void {
-  if (words.length > 0) throw usageError(`unknown argument: ${words.join(' ')}`);
+/** What yargs would call unknown without its dashes, and what stands behind `--`, which it would overlook. */
+function refuseUnknown(commandLine: Readonly<Record<string, unknown>>, command: Command): void {
+  const known = new Set(['_', '$0', ...BUILT_IN, ...Object.keys(command.positionals ?? {})]);
+  const flag = Object.keys(commandLine).find(
+    (name) => !known.has(name) && !Object.hasOwn(command.flags, name),
+  );
+  if (flag !== undefined) throw unknownFlag(`--${flag}`, command);
+  const words = [commandLine['_'] ?? []].flat().map(String);
+  const [stray] = words.slice(command === runCommand ? 0 : 1);
+  if (stray === undefined) return;
+  const names = COMMANDS.map(nameOf);
+  throw usageError(
+    command === runCommand && !names.includes(stray)
+      ? `unknown command ${stray}${didYouMean(stray, names)}`
+      : `unexpected argument ${stray}`,
+  );
+}
+
+/** `word` as it was typed, without its value. */
+function unknownFlag(word: string, { flags }: Command): ExporterError {
+  const shown = Object.entries(flags).filter(([, { hidden }]) => hidden !== true);
+  const names = [...shown.map(([name]) => name), ...BUILT_IN.slice(0, 2)].map((name) => `--${name}`);
+  return usageError(`unknown flag ${word}${didYouMean(word, names)}`);
+}
+
+/** The name on the command line; that of the exporter itself is none. */
+function nameOf({ pattern }: Command): string {
+  return pattern.replace(/ .*$/, '').replace('$0', '');
+}
+
+function commandOf(argv: readonly string[]): Command {
+  return COMMANDS.find((command) => argv.includes(nameOf(command))) ?? runCommand;
+}
+
+/** The messages of yargs that a user may meet. */
+function inOurWords(message: string, argv: readonly string[]): string {
+  const [, flag] = /^Argument unexpected for: (\S+)/.exec(message) ?? [];
+  if (flag !== undefined) return `--${flag}: takes no value`;
+  if (message.startsWith('Not enough non-option arguments'))
+    return `missing argument: expected ${commandOf(argv).pattern}`;
+  return message;
+}
+
+/** Of several words yargs would show `[default: []]`. */
+function positional(describe: string, isList: boolean): PositionalOptions {
+  return { describe, type: 'string', ...(isList ? { defaultDescription: 'all' } : {}) };
 }
 
 /** yargs must not know the default itself, or it could not be told from a value that was given. */
@@ -112,5 +164,6 @@ function yargsOption(flag: Flag<unknown>): YargsOptions {
 
 function usageError(message: string): ExporterError {
   const line = message.replaceAll(/\s+/g, ' ').trim();
-  return new ExporterError(`${line.charAt(0).toLowerCase()}${line.slice(1)}; see --help`);
+  const hint = line.endsWith('?') ? '' : '; see --help';
+  return new ExporterError(`${line.charAt(0).toLowerCase()}${line.slice(1)}${hint}`);
 }

@@ -8,6 +8,8 @@ export interface Flag<T> {
   readonly isSwitch: boolean;
   /** Shown by no help text: for the developers. */
   readonly hidden?: boolean;
+  /** What its value may be, for a shell to complete; undefined where that is open. */
+  readonly suggests?: readonly string[] | 'file' | 'directory';
   /** Text of the default, as a user would write it. */
   readonly default: string;
   /** `texts` are all the values given, at least one. Throws an ExporterError that shows the bad value. */
@@ -16,7 +18,7 @@ export interface Flag<T> {
   fromText(text: string): T;
 }
 
-type Words = Pick<Flag<unknown>, 'group' | 'describe' | 'default' | 'hidden'>;
+type Words = Pick<Flag<unknown>, 'group' | 'describe' | 'default' | 'hidden' | 'suggests'>;
 
 /** A flag that takes one value and may be given once. */
 export function single<T>(words: Words, parse: (text: string) => T): Flag<T> {

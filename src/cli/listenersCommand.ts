@@ -1,21 +1,61 @@
-import { listenersReport } from '../reports/listenersReport.ts';
+import { LISTENER_SORT_KEYS, listenersReport } from '../reports/listenersReport.ts';
+import type { DescribedListener } from '../snapshot/describedListener.ts';
 import type { Command } from './command.ts';
+import { type Filter, filterWords, parseFilter } from './filter.ts';
+import { parseName, parsePlace, parsePortOrService } from './filterValues.ts';
+import { optional } from './flag.ts';
 import { ALL } from './netns.ts';
 import { QUERY_FLAGS, queryInvocation } from './queryOptions.ts';
 import { readFlags } from './readFlags.ts';
-import { parsePort } from './values.ts';
+import { oneOf } from './values.ts';
+
+const FLAGS = {
+  ...QUERY_FLAGS,
+  sort: optional(
+    {
+      group: 'Output:',
+      describe: `Column to sort by: ${LISTENER_SORT_KEYS.join(', ')}; counts from the highest down; default: port`,
+      suggests: LISTENER_SORT_KEYS,
+    },
+    oneOf(LISTENER_SORT_KEYS),
+  ),
+};
+
+/** As ss calls them: a TCP socket listens, and one of UDP that takes datagrams is not connected. */
+const STATES = { listening: 'tcp', unconnected: 'udp' } as const;
+
+/** By what listeners can be filtered. */
+export const LISTENER_KEYS = {
+  state: oneOf(Object.keys(STATES) as (keyof typeof STATES)[]),
+  sport: parsePortOrService,
+  src: parsePlace,
+  owner: parseName,
+  process: parseName,
+  user: parseName,
+};
 
 /** What `netstat -nltp` and `lsof -i :PORT` answer. */
 export const listenersCommand: Command = {
-  pattern: 'listeners [port]',
+  pattern: 'listeners [filter..]',
   describe: 'Show listeners with process, user, owner, queue, connections and drops',
-  positionals: { port: 'Show only this port; exit with 1 if nothing listens on it' },
-  flags: QUERY_FLAGS,
+  positionals: {
+    filter:
+      'Show only a PORT, or as ss does: sport :PORT, src ADDRESS, owner NAME, process NAME|PID, user NAME, state ' +
+      'listening|unconnected (TCP|UDP); exit with 1 if there is none',
+  },
+  suggests: Object.keys(LISTENER_KEYS),
+  flags: FLAGS,
   invoke(commandLine, environment) {
-    const { port } = commandLine;
-    const wanted = port === undefined ? undefined : parsePort(String(port));
+    const { sort, ...values } = readFlags(FLAGS, commandLine, environment);
+    const words = filterWords(commandLine);
+    const filter = parseFilter(words, LISTENER_KEYS, 'sport');
+    const wanted = {
+      sort,
+      ...(words.length === 0 ? {} : { matches: (listener: DescribedListener) => isWanted(filter, listener) }),
+      ...(Object.keys(filter).join() === 'sport' ? { port: filter.sport } : {}),
+    };
     return queryInvocation(
-      readFlags(QUERY_FLAGS, commandLine, environment),
+      values,
       (asked) => {
         const [own, ...others] = asked.sample();
         if (!asked.isAll) return listenersReport(own, wanted);
@@ -29,3 +69,17 @@ export const listenersCommand: Command = {
     );
   },
 };
+
+function isWanted(
+  { state, sport, src, owner, process, user }: Filter<typeof LISTENER_KEYS>,
+  listener: DescribedListener,
+): boolean {
+  return (
+    (state === undefined || listener.protocol === STATES[state]) &&
+    (sport === undefined || listener.port === sport) &&
+    (src === undefined || (src.matches(listener.address) && (src.port ?? listener.port) === listener.port)) &&
+    (owner === undefined || listener.owner === owner) &&
+    (process === undefined || listener.process === process || String(listener.pid) === process) &&
+    (user === undefined || listener.user === user)
+  );
+}

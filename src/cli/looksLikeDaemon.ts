@@ -7,12 +7,14 @@ const OTHER_WORDS: ReadonlySet<string> = new Set([
   'refusals',
   'scan',
   'probe',
+  'completion',
   '--help',
+  '-h',
   '--version',
 ]);
-/** A flag that may have a value, and its environment variable. */
-const ONCE = /^--once(?:=|$)/;
-const ONCE_VARIABLE = 'PORT_EXPORTER_ONCE';
+/** Flags that may have a value, and their environment variables. */
+const OTHER_FLAGS = /^--(?:once|config\.check)(?:=|$)/;
+const OTHER_VARIABLES = ['PORT_EXPORTER_ONCE', 'PORT_EXPORTER_CONFIG_CHECK'];
 
 /**
  * Whether arguments (without the program's name) and environment ask for the daemon, as far as can be told without parsing them,
@@ -20,6 +22,6 @@ const ONCE_VARIABLE = 'PORT_EXPORTER_ONCE';
  * privileges of its caller.
  */
 export function looksLikeDaemon(argv: readonly string[], environment: NodeJS.ProcessEnv): boolean {
-  if (environment[ONCE_VARIABLE] !== undefined) return false;
-  return !argv.some((word) => OTHER_WORDS.has(word) || ONCE.test(word));
+  if (OTHER_VARIABLES.some((name) => environment[name] !== undefined)) return false;
+  return !argv.some((word) => OTHER_WORDS.has(word) || OTHER_FLAGS.test(word));
 }

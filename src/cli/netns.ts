@@ -19,6 +19,7 @@ export const NETNS_OR_ALL = optional(
   {
     group: GROUP,
     describe: 'Read network namespace NAME (as in the label netns), that of process PID, or all',
+    suggests: [ALL],
   },
   (text) => text,
 );

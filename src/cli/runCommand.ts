@@ -1,4 +1,5 @@
 import type { Command } from './command.ts';
+import { checkInvocation } from './configCheck.ts';
 import { OPTION_FLAGS, toOptions } from './options.ts';
 import { readFlags } from './readFlags.ts';
 
@@ -9,6 +10,7 @@ export const runCommand: Command = {
   flags: OPTION_FLAGS,
   invoke(commandLine, environment) {
     const values = readFlags(OPTION_FLAGS, commandLine, environment);
+    if (values['config.check']) return checkInvocation(toOptions(values));
     return { kind: values.once ? 'once' : 'run', options: toOptions(values) };
   },
 };

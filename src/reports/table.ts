@@ -13,6 +13,8 @@ export interface Column<Row> {
   readonly emphasis?: (row: Row) => Emphasis;
   /** Where the terminal is too narrow it goes below its row, rather than squeezing the others. */
   readonly isDetail?: boolean;
+  /** What rows can be sorted by: numbers from the highest down, texts from A to Z. undefined where it is not known. */
+  readonly order?: (row: Row) => number | string | undefined;
 }
 
 const GAP = 2;

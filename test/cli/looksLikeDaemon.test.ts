@@ -20,12 +20,19 @@ describe('a command line looks like that of the daemon', () => {
     [['--path.procfs', 'scan']],
     [['--help']],
     [['--version']],
+    [['-h']],
+    [['--config.check', '--probe.file=x']],
+    [['completion', 'bash']],
   ])('but not %j', (argv) => {
     expect(looksLikeDaemon(argv, {})).toBe(false);
   });
 
   it('but not where the environment asks for one sample', () => {
     expect(looksLikeDaemon([], { PORT_EXPORTER_ONCE: 'true' })).toBe(false);
+  });
+
+  it('but not where the environment asks for a check', () => {
+    expect(looksLikeDaemon([], { PORT_EXPORTER_CONFIG_CHECK: '1' })).toBe(false);
   });
 
   it('never that of a command which needs the privileges of its caller', async () => {

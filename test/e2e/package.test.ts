@@ -156,7 +156,7 @@ describe('The npm package, installed globally,', () => {
       run(['--help'], { main: command(), env: { LANG, LC_ALL: LANG } }),
     );
     const [first, ...others] = (await Promise.all(helps)).map(({ stdout }) => stdout);
-    expect(first).toMatch(/^Usage: port-exporter \[flags\]\n[\s\S]*\nCommands:\n[\s\S]*\n {2}--once /);
+    expect(first).toMatch(/^Usage: port-exporter \[flags\]\n[\s\S]*\nCommands:\n[\s\S]*\n {6}--once /);
     expect(new Set(others)).toEqual(new Set([first]));
   });
 

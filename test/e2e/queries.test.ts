@@ -239,11 +239,14 @@ describeLive('a remedy frees what it says', () => {
 
 describe('a question that cannot be answered is one line', () => {
   it.each([
-    [['listeners', 'http'], 'invalid value "http": expected a port from 1 to 65535'],
+    [
+      ['listeners', 'nosuch'],
+      'invalid filter "nosuch": expected PORT or state, sport, src, owner, process, user with a value',
+    ],
     [['explain', 'localhost:80'], 'invalid value "localhost:80": expected ADDRESS:PORT or [IPV6]:PORT'],
-    [['listners'], 'unknown argument: listners; see --help'],
-    [['listeners', '80', '81'], 'unknown argument: 81; see --help'],
-    [['explain', '--deep'], 'unknown argument: deep; see --help'],
+    [['listners'], 'unknown command listners, did you mean listeners?'],
+    [['explain', '192.0.2.1:80', '81'], 'unexpected argument 81; see --help'],
+    [['explain', '--deep'], 'unknown flag --deep; see --help'],
     [['destinations', '--limit=all'], '--limit: invalid value "all": expected an integer from 0 to 100000'],
     [['explain', '\u009b31m'], 'invalid value "\\u009b31m": expected ADDRESS:PORT or [IPV6]:PORT'],
   ])('%j', async (args, line) => {

@@ -267,7 +267,7 @@ describe('a scan that cannot be made is one line', () => {
     [['--ports=0-1'], '--ports: invalid value "0": expected a port from 1 to 65535'],
     [['--concurrency=0'], '--concurrency: invalid value "0": expected an integer from 1 to 10000'],
     [['--timeout=1'], '--timeout: invalid duration "1": expected one like 500ms, 15s or 1h30m'],
-    [['127.0.0.1', '::1'], 'unknown argument: ::1; see --help'],
+    [['127.0.0.1', '::1'], 'unexpected argument ::1; see --help'],
     [['127.0.0.1', '--ipv6'], '"127.0.0.1" has no IPv6 address'],
   ])('%j', async (args, line) => {
     expectOneLine(await run(['scan', ...args]), line);

@@ -1,4 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import {
+  DESTINATION_SORT_KEYS,
+  type DESTINATION_STATES,
+  sortDestinations,
+} from '../../src/reports/destinationsReport.ts';
 import type { DestinationOwner } from '../../src/snapshot/owners.ts';
 import { lines } from './reports.ts';
 import { DESTINATION, destinations, json, OWNERS, row } from './samples.ts';
@@ -49,6 +54,43 @@ describe('the fullest destinations', () => {
   it('are none, or none shown', () => {
     expect(lines(destinations([], 0))).toEqual(['No destination holds an ephemeral port.']);
     expect(lines(destinations([], 7))).toEqual(['7 more destinations; --limit shows more.']);
+  });
+
+  it('that were filtered are counted by those that match, and end with 1 where none does', () => {
+    const some = destinations([row()], 3, 'host', { isFiltered: true });
+    expect([lines(some)[2], some.exitCode]).toEqual(['2 more destinations; --limit shows more.', 0]);
+    const none = destinations([], 0, 'host', { isFiltered: true });
+    expect([lines(none), none.exitCode]).toEqual([['No destination matches the filter.'], 1]);
+  });
+
+  it('have a column for CLOSE-WAIT where it was asked for', () => {
+    const [head, line] = lines(destinations([row()], 1, 'host', { isFiltered: true, state: 'close-wait' }));
+    expect(head).toMatch(/ USED {2}CLOSE-WAIT {2}OWNERS$/);
+    expect(line).toMatch(/ 94\.7 % {11}5 {2}unatt/);
+  });
+
+  it('are sorted by any column, else by what they hold in a state, else the fullest first', () => {
+    const of = (ratio: number, established: number, remotePort: number, closeWait: number) =>
+      row({
+        destination: {
+          ...DESTINATION,
+          ratio,
+          remotePort,
+          used: { established, timeWait: 0, other: closeWait },
+        },
+        owners: [{ ...(OWNERS[1] as DestinationOwner), closeWait }],
+      });
+    const rows = [of(0.5, 7, 443, 1), of(0.9, 5, 80, 0), of(0.1, 9, 8080, 4)];
+    const portsBy = (...by: [sort?: string, state?: (typeof DESTINATION_STATES)[number]]) =>
+      sortDestinations(rows, by[0], by[1]).map(({ destination }) => destination.remotePort);
+    expect(portsBy()).toEqual([80, 443, 8080]);
+    expect(portsBy('estab')).toEqual([8080, 443, 80]);
+    expect(portsBy('to')).toEqual([80, 443, 8080]);
+    expect(portsBy(undefined, 'established')).toEqual([8080, 443, 80]);
+    expect(portsBy(undefined, 'close-wait')).toEqual([8080, 443, 80]);
+    expect(portsBy('used', 'close-wait')).toEqual([80, 443, 8080]);
+    for (const key of DESTINATION_SORT_KEYS)
+      expect(portsBy(key).toSorted()).toEqual([443, 80, 8080].toSorted());
   });
 
   it('are JSON', () => {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { listenersReport } from '../../src/reports/listenersReport.ts';
+import { LISTENER_SORT_KEYS, listenersReport } from '../../src/reports/listenersReport.ts';
+import { EMPTY_NAMESPACE } from '../metrics/snapshots.ts';
 import { lines, terminal } from './reports.ts';
 import { json, listeners, UNKNOWN, WEB } from './samples.ts';
 
@@ -18,7 +19,7 @@ describe('who listens', () => {
       { ...WEB, netns: 'web' },
       { ...WEB, port: 53, netns: 'host' },
     ];
-    const report = listenersReport({ netns: 'all', listeners: all }, undefined);
+    const report = listenersReport({ netns: 'all', listeners: all });
     expect(lines(report).map((line) => line.split(/ +/, 4).join(' '))).toEqual([
       'NETNS PROTO ADDRESS PORT',
       'host tcp 0.0.0.0 53',
@@ -48,6 +49,33 @@ describe('who listens', () => {
     expect([lines(none), none.exitCode]).toEqual([['No listeners on port 81.'], 1]);
     expect(json(none)).toEqual({ netns: 'host', listeners: [] });
     expect([lines(listeners([])), listeners([]).exitCode]).toEqual([['No listeners.'], 0]);
+  });
+
+  it('can be filtered otherwise, and ends with 1 where nobody matches', () => {
+    const of = (owner: string) =>
+      listenersReport(
+        { ...EMPTY_NAMESPACE, listeners: [UNKNOWN, WEB] },
+        { matches: (listener) => listener.owner === owner },
+      );
+    expect([lines(of('nginx.service')).length, of('nginx.service').exitCode]).toEqual([2, 0]);
+    expect([lines(of('x')), of('x').exitCode]).toEqual([['No listener matches the filter.'], 1]);
+  });
+
+  it('is sorted by any column: counts from the highest down, names from A to Z, what is not known last', () => {
+    const all = [
+      { ...WEB, port: 9000, connections: 3, owner: 'b.service', address: '10.0.0.10' },
+      { ...UNKNOWN, port: 1 },
+      { ...WEB, port: 80, connections: 20, owner: 'a.service', address: '10.0.0.9' },
+    ];
+    const portsBy = (sort?: string) => {
+      const report = listenersReport({ ...EMPTY_NAMESPACE, listeners: all }, { sort });
+      return (json(report)['listeners'] as { port: number }[]).map(({ port }) => port);
+    };
+    expect(portsBy()).toEqual([1, 80, 9000]);
+    expect(portsBy('conns')).toEqual([80, 9000, 1]);
+    expect(portsBy('owner')).toEqual([80, 9000, 1]);
+    expect(portsBy('address')).toEqual([1, 80, 9000]);
+    for (const key of LISTENER_SORT_KEYS) expect(portsBy(key).toSorted()).toEqual([1, 80, 9000]);
   });
 
   it('is JSON whose numbers are numbers, without what is not known', () => {

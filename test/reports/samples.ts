@@ -22,7 +22,8 @@ export const UNKNOWN: DescribedListener = {
 };
 
 export function listeners(all: readonly DescribedListener[], port?: number) {
-  return listenersReport({ ...EMPTY_NAMESPACE, listeners: all }, port);
+  const matches = port === undefined ? undefined : (listener: DescribedListener) => listener.port === port;
+  return listenersReport({ ...EMPTY_NAMESPACE, listeners: all }, { port, matches });
 }
 
 /** As a program reads it. */
@@ -45,8 +46,13 @@ export const DESTINATION: Destination = {
   ...{ used: { established: 22, timeWait: 60, other: 5 }, reclaimable: 0, available: 5, ratio: 90 / 95 },
 };
 
-export function destinations(rows: readonly OwnedDestination[], total: number, netns = 'host') {
-  return destinationsReport(netns, total, rows);
+export function destinations(
+  rows: readonly OwnedDestination[],
+  total: number,
+  netns = 'host',
+  wanted?: Parameters<typeof destinationsReport>[3],
+) {
+  return destinationsReport(netns, total, rows, wanted);
 }
 
 export function row(more: Partial<OwnedDestination> = {}): OwnedDestination {

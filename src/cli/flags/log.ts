@@ -7,11 +7,21 @@ const LOG = 'Log:';
 
 export const LOG_FLAGS = {
   'log.level': single(
-    { group: LOG, describe: `Minimum level to log: ${LOG_LEVELS.join(', ')}`, default: 'info' },
+    {
+      group: LOG,
+      describe: `Minimum level to log: ${LOG_LEVELS.join(', ')}`,
+      default: 'info',
+      suggests: LOG_LEVELS,
+    },
     oneOf(LOG_LEVELS),
   ),
   'log.format': single(
-    { group: LOG, describe: `Format of log lines: ${LOG_FORMATS.join(' or ')}`, default: 'logfmt' },
+    {
+      group: LOG,
+      describe: `Format of log lines: ${LOG_FORMATS.join(' or ')}`,
+      default: 'logfmt',
+      suggests: LOG_FORMATS,
+    },
     oneOf(LOG_FORMATS),
   ),
 };

@@ -6,11 +6,11 @@ const PATHS = 'Paths:';
 
 export const PATH_FLAGS = {
   'path.procfs': single(
-    { group: PATHS, describe: 'Mount point of procfs', default: '/proc' },
+    { group: PATHS, describe: 'Mount point of procfs', default: '/proc', suggests: 'directory' },
     pathOf('a directory'),
   ),
   'path.sysfs': single(
-    { group: PATHS, describe: 'Mount point of sysfs', default: '/sys' },
+    { group: PATHS, describe: 'Mount point of sysfs', default: '/sys', suggests: 'directory' },
     pathOf('a directory'),
   ),
 };

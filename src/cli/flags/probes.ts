@@ -18,7 +18,7 @@ export const PROBE_FLAGS = {
     ),
   ),
   'probe.file': optional(
-    { group: PROBES, describe: 'YAML file of more probes; reloaded when it changes' },
+    { group: PROBES, describe: 'YAML file of more probes; reloaded when it changes', suggests: 'file' },
     pathOf('a file'),
   ),
 };

@@ -16,6 +16,8 @@ import {
 const SAMPLING = 'Sampling:';
 const NAMESPACES = 'Namespaces:';
 
+const SOURCES = ['auto', ...SOURCE_KINDS] as const;
+
 export const SAMPLING_FLAGS = {
   'sample.interval': single(
     { group: SAMPLING, describe: 'Interval between sample starts', default: '5s' },
@@ -30,8 +32,13 @@ export const SAMPLING_FLAGS = {
     parseShare,
   ),
   'sample.source': single(
-    { group: SAMPLING, describe: 'Source of sockets: auto, bpf, netlink or procfs', default: 'auto' },
-    oneOf(['auto', ...SOURCE_KINDS]),
+    {
+      group: SAMPLING,
+      describe: 'Source of sockets: auto, bpf, netlink or procfs',
+      default: 'auto',
+      suggests: SOURCES,
+    },
+    oneOf(SOURCES),
   ),
   'peak.window': single(
     { group: SAMPLING, describe: 'Time window of the peak ratios', default: '1m' },
@@ -42,6 +49,7 @@ export const SAMPLING_FLAGS = {
       group: NAMESPACES,
       describe: 'Namespaces to sample: self, all or a regular expression',
       default: 'all',
+      suggests: ['self', 'all'],
     },
     parseNamespaces,
   ),

@@ -49,6 +49,7 @@ export const WEB_FLAGS = {
     {
       group: WEB,
       describe: 'File that configures TLS, authentication, headers and a rate limit, as in exporter-toolkit',
+      suggests: 'file',
     },
     pathOf('a file'),
   ),
