@@ -34,7 +34,7 @@ const ANSWERING: readonly Command[] = [
 ];
 
 /** The default command first. */
-const COMMANDS: readonly Command[] = [...ANSWERING, completionCommand(ANSWERING)];
+export const COMMANDS: readonly Command[] = [...ANSWERING, completionCommand(ANSWERING)];
 
 /**
  * What `argv` (without the program's name) and the environment ask for. Prints nothing and never exits. Throws an

@@ -2,15 +2,18 @@
 # Boots systemd as PID 1. Runs in fresh mount, PID, network, IPC, UTS and cgroup namespaces, and changes nothing outside
 # of them: what is written to the root file system goes to a tmpfs, and /run, /tmp and /dev are the machine's own.
 #
-# systemdMachine.sh SCRATCH CHECKOUT NODE_MODULES NODE
+# systemdMachine.sh SCRATCH LOWER [CHECKOUT NODE_MODULES NODE]
+#
+# LOWER is the root file system it begins with. With CHECKOUT and what follows the program is installed, and there are no other
+# units than its own; without, units are found where packages put them.
 set -eu
-scratch=$1 checkout=$2 modules=$3 node=$4
+scratch=$1 lower=$2 checkout=${3:-}
 root=$scratch/root
 
 mount --make-rprivate /
 mount -t tmpfs -o mode=755 machine "$scratch"
 mkdir "$scratch/upper" "$scratch/work" "$root"
-mount -t overlay -o "lowerdir=/,upperdir=$scratch/upper,workdir=$scratch/work" machine "$root"
+mount -t overlay -o "lowerdir=$lower,upperdir=$scratch/upper,workdir=$scratch/work" machine "$root"
 
 mount -t proc proc "$root/proc"
 # The kernel's settings are those of the machine outside, but for the network's.
@@ -29,15 +32,19 @@ mkdir "$root/dev/shm" "$root/dev/pts"
 ln -s pts/ptmx "$root/dev/ptmx"
 ln -s /proc/self/fd "$root/dev/fd"
 
-# The package, as npm install --global lays it out. Copied, because what is built meanwhile must not change it.
-package=$root/usr/local/lib/node_modules/port-exporter
-mkdir -p "$package/node_modules" "$root/usr/local/bin"
-cp -r "$checkout/package.json" "$checkout/dist" "$package"
-mount --bind "$modules" "$package/node_modules"
-ln -sf ../lib/node_modules/port-exporter/dist/main.js "$root/usr/local/bin/port-exporter"
-rm -f "$root/usr/local/bin/node"
-touch "$root/usr/local/bin/node"
-mount --bind "$node" "$root/usr/local/bin/node"
+install_program() {
+  modules=$1 node=$2
+  # The package, as npm install --global lays it out. Copied, because what is built meanwhile must not change it.
+  package=$root/usr/local/lib/node_modules/port-exporter
+  mkdir -p "$package/node_modules" "$root/usr/local/bin"
+  cp -r "$checkout/package.json" "$checkout/dist" "$package"
+  mount --bind "$modules" "$package/node_modules"
+  ln -sf ../lib/node_modules/port-exporter/dist/main.js "$root/usr/local/bin/port-exporter"
+  rm -f "$root/usr/local/bin/node"
+  touch "$root/usr/local/bin/node"
+  mount --bind "$node" "$root/usr/local/bin/node"
+  cp "$checkout"/deploy/systemd/port-exporter.service "$checkout"/deploy/systemd/port-exporter.socket "$units"
+}
 
 # No unit of the distribution but the journal.
 units=$root/run/systemd/system
@@ -47,7 +54,12 @@ for target in sysinit basic sockets network shutdown multi-user; do
   printf '[Unit]\nDefaultDependencies=no\n' >"$units/$target.target"
 done
 printf '[Unit]\nDefaultDependencies=no\nWants=systemd-journald.service\n' >"$units/machine.target"
-cp "$checkout"/deploy/systemd/port-exporter.service "$checkout"/deploy/systemd/port-exporter.socket "$units"
+unit_path=/run/systemd/system
+if [ -n "$checkout" ]; then
+  install_program "$4" "$5"
+else
+  unit_path=$unit_path:/etc/systemd/system:/usr/lib/systemd/system
+fi
 
 mkdir "$root/run/outside"
 cd "$root"
@@ -56,7 +68,7 @@ umount -l run/outside
 rmdir run/outside
 mount --make-rshared /
 # Without the privileges that reach beyond the namespaces.
-exec chroot . env -i container=test SYSTEMD_UNIT_PATH=/run/systemd/system \
+exec chroot . env -i container=test SYSTEMD_UNIT_PATH="$unit_path" \
   PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
   setpriv --bounding-set -sys_module,-sys_time,-sys_boot,-sys_rawio,-mknod,-syslog,-audit_control \
   /lib/systemd/systemd --system --unit=machine.target --show-status=no --log-target=journal

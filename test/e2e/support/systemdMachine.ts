@@ -30,10 +30,13 @@ export interface Outcome {
   readonly stderr: string;
 }
 
-/**
- * Debian's systemd as PID 1 in namespaces of its own, with the built program installed and its units in place. It ends
- * with this process at the latest.
- */
+/** What a machine begins with. */
+interface Bare {
+  /** Its root file system, of which nothing is changed. */
+  readonly root: string;
+}
+
+/** Debian's systemd as PID 1 in namespaces of its own. It ends with this process at the latest. */
 export class SystemdMachine {
   readonly #child: ChildProcess;
   readonly #cgroups: Cgroups;
@@ -51,11 +54,14 @@ export class SystemdMachine {
     }
   }
 
-  /** Until its default target is reached. */
-  static async boot(): Promise<SystemdMachine> {
+  /**
+   * Until its default target is reached. With the built program installed and its units in place, unless it is to be bare:
+   * then it has the units that packages install.
+   */
+  static async boot(bare?: Bare): Promise<SystemdMachine> {
     const cgroups = new Cgroups();
     const cgroup = cgroups.make(`${UNIQUE}-systemd`);
-    const modules = realpathSync(join(CHECKOUT, 'node_modules'));
+    const installed = [CHECKOUT, realpathSync(join(CHECKOUT, 'node_modules')), process.execPath];
     const child = spawn(
       'sh',
       [
@@ -63,7 +69,7 @@ export class SystemdMachine {
         ...['-c', 'echo $$ >"$0/cgroup.procs" && exec "$@"', cgroup],
         ...['setpriv', '--pdeathsig', 'KILL'],
         ...['unshare', ...NAMESPACES, '--fork', '--kill-child=KILL'],
-        ...['sh', SCRIPT, newDirectory(), CHECKOUT, modules, process.execPath],
+        ...['sh', SCRIPT, newDirectory(), ...(bare === undefined ? ['/', ...installed] : [bare.root])],
       ],
       { stdio: ['ignore', 'pipe', 'pipe'] },
     );
