@@ -15,6 +15,7 @@ export const MACHINE = [
   'test/deploy/reference/commands.test.ts',
   'test/deploy/reference/metrics.test.ts',
   'test/deploy/rules.test.ts',
+  'test/deploy/sbom.test.ts',
   // loads programs into the kernel
   'test/kernel/bpf.test.ts',
   // compiles

@@ -6,9 +6,14 @@ import { environmentVariable } from '../../src/cli/readFlags.ts';
 const DEPLOY = new URL('../../deploy/systemd/', import.meta.url);
 const text = (name: string) => readFileSync(new URL(name, DEPLOY), 'utf8');
 
+/** With these it is no daemon. */
+const NO_DAEMON = ['once', 'config.check'];
+
 describe('deploy/systemd', () => {
   it('lists every variable of the daemon with its default, commented out', () => {
-    const flags = Object.entries(OPTION_FLAGS).filter(([name, flag]) => name !== 'once' && !flag.hidden);
+    const flags = Object.entries(OPTION_FLAGS).filter(
+      ([name, flag]) => !NO_DAEMON.includes(name) && !flag.hidden,
+    );
     const lines = text('port-exporter.env')
       .split('\n')
       .filter((line) => /^#?[A-Z_]+=/.test(line));
