@@ -25,6 +25,7 @@ import {
 } from '../support/grafana.ts';
 import { markedTable } from '../support/markdown.ts';
 import { parsePromql } from '../support/promql.ts';
+import { readRules, recordingsOf } from './ruleFile.ts';
 
 const RULES = new URL('../../deploy/prometheus/rules.yml', import.meta.url);
 const FILE = new URL('../../deploy/grafana/port-exporter.json', import.meta.url);
@@ -33,8 +34,8 @@ const panels = panelsOf(dashboard);
 const variables = dashboard.templating.list;
 const DATASOURCE = { type: 'prometheus', uid: '${datasource}' };
 
-/** Of Prometheus itself. */
-const NOT_THE_EXPORTERS = new Set(['up', 'ALERTS']);
+/** Of Prometheus itself, and what its rules record. */
+const NOT_THE_EXPORTERS = new Set(['up', 'ALERTS', ...recordingsOf(readRules()).map(({ record }) => record)]);
 /** Labels whose values come and go without bound. */
 const OPEN_ENDED = [
   ...['instance', 'netns', 'local_address', 'remote_address', 'nat_address', 'client_address'],
@@ -230,7 +231,7 @@ describe('The Grafana dashboard', () => {
     }
   });
 
-  it('names only metrics that the exporter has', async () => {
+  it('names only metrics that the exporter has, or that the rules record', async () => {
     const daemon = await Daemon.started([]);
     const { text } = await daemon.get('/metrics');
     await daemon.end();

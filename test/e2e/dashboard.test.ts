@@ -3,6 +3,8 @@ import { randomUUID } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, vi } from 'vitest';
+import { stringify } from 'yaml';
+import { readRules, recordingsOf } from '../deploy/ruleFile.ts';
 import { newCgroups, UNIQUE } from '../live/support/cgroups.ts';
 import { newWorld, times } from '../live/support/exact.ts';
 import { newHolderIn } from '../live/support/holder.ts';
@@ -44,6 +46,11 @@ const OF_PROMETHEUS = ['job', 'instance'];
 const NOT_THE_EXPORTERS: Readonly<Record<string, readonly string[]>> = {
   up: [],
   ALERTS: ['alertname', 'alertstate', 'netns', 'severity'],
+  // recorded
+  'instance:port_exhaustion_peak_ratio:max': ['netns'],
+  'instance:port_exhaustion_peak_ratio:bound': ['netns'],
+  'instance:port_exhaustion_available_ports:worst': ['netns'],
+  'instance_regime:port_exhaustion_peak_ratio:worst': ['netns', 'protocol', 'scope'],
 };
 
 const NAT = `table ip nat {
@@ -120,6 +127,7 @@ describeInCgroups('the Grafana dashboard', () => {
       // The probe without a port is refused one, again and again.
       if (BPF_READS_TABLES) await metBy(prometheus, 'port_destination_refusals_total > 1');
       await metBy(prometheus, `count_over_time(up{job="${JOB}"}[1m]) >= 5`);
+      await metBy(prometheus, 'instance:port_exhaustion_available_ports:worst');
 
       const netnses = await valuesOf(prometheus, 'netns', { job: [JOB], instance: INSTANCE });
       expect(netnses).toHaveLength(2);
@@ -142,15 +150,19 @@ describeInCgroups('the Grafana dashboard', () => {
   );
 });
 
-/** One rule whose alert fires at once, and one whose alert does not for an hour. */
+/** The recording rules as they are deployed, one whose alert fires at once, and one whose alert does not for an hour. */
 function configuration(): string {
   const rules = join(newDirectory(), 'rules.yml');
-  writeFileSync(
-    rules,
-    'groups: [{name: x, interval: 1s, rules: [' +
-      '{alert: Firing, expr: port_exhaustion_ratio >= 0, labels: {severity: warning}}, ' +
-      '{alert: Pending, expr: port_exhaustion_ratio >= 0, for: 1h, labels: {severity: warning}}]}]\n',
-  );
+  const alert = { expr: 'port_exhaustion_ratio >= 0', labels: { severity: 'warning' } };
+  const alerts = [
+    { ...alert, alert: 'Firing' },
+    { ...alert, alert: 'Pending', for: '1h' },
+  ];
+  const groups = [
+    { name: 'recorded', interval: '1s', rules: recordingsOf(readRules()) },
+    { name: 'alerts', interval: '1s', rules: alerts },
+  ];
+  writeFileSync(rules, stringify({ groups }));
   return (
     `rule_files: ["${rules}"]\n` +
     `scrape_configs: [{job_name: ${JOB}, scrape_interval: 1s, static_configs: [{targets: ["${INSTANCE}"]}]}]\n`

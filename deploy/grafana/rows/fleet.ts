@@ -11,19 +11,21 @@ import { EXHAUSTION_STEPS, LEFT_STEPS, NONE_WANTED_STEPS } from '../thresholds.t
 import type { Row } from './row.ts';
 
 /**
- * The same ratio as in the alerts. Of connect(), which nearly every program calls, because bind() may have no port left for years
- * where nobody calls it; and without the estimates of namespaces that were not fully dumped.
+ * The same ratio as in the alerts, of the worst namespace of each host. Of connect(), which nearly every program calls, because bind()
+ * may have no port left for years where nobody calls it; and without the estimates of namespaces that were not fully dumped.
+ *
+ * Recorded, as everything here: a fleet's queries read one series per host. Without the rules they have no data, never a 0.
  */
-const PEAK_OF_CONNECT = `(port_exhaustion_peak_ratio{${FLEET}, scope="connect"} and ignoring (protocol, scope) port_exporter_sample_detail{${FLEET}} == 1)`;
+const WORST_OF_HOST = `instance:port_exhaustion_peak_ratio:max{${FLEET}}`;
 
 /** The most it can be where not every socket was read. */
-const BOUND_OF_CONNECT = `(port_exhaustion_peak_ratio{${FLEET}, scope="connect"} and ignoring (protocol, scope) port_exporter_sample_detail{${FLEET}} == 0)`;
+const BOUND_OF_HOST = `instance:port_exhaustion_peak_ratio:bound{${FLEET}}`;
 
 /** Whether anything is wrong anywhere, and where it is worst. */
 export function fleetRow(): Row {
   return {
     title: 'Fleet: the worst first',
-    panels: [worst(), hostsNear(), alertsFiring(), exportersFailing(), worstNamespaces(), worstOverTime()],
+    panels: [worst(), hostsNear(), alertsFiring(), exportersFailing(), worstHosts(), worstOverTime()],
   };
 }
 
@@ -37,7 +39,7 @@ function worst() {
       unit: PercentUnit,
     },
     EXHAUSTION_STEPS,
-    [atEnd(`max(${PEAK_OF_CONNECT})`, 'worst')],
+    [atEnd(`max(${WORST_OF_HOST})`, 'worst')],
   ).decimals(1);
 }
 
@@ -50,7 +52,7 @@ function hostsNear() {
       unit: LocaleFormat,
     },
     NONE_WANTED_STEPS,
-    [atEnd(`count(max by (job, instance) (${PEAK_OF_CONNECT}) >= ${NEAR}) or vector(0)`, 'hosts')],
+    [atEnd(`sum(${WORST_OF_HOST} >= bool ${NEAR})`, 'hosts')],
   );
 }
 
@@ -73,11 +75,13 @@ function alertsFiring() {
 
 function exportersFailing() {
   const at = `port_exporter_sample_timestamp_seconds{${FLEET}}`;
+  const success = `instance:port_exporter_sample_success:min{${FLEET}}`;
   const failing = [
     `max by (job, instance) (up{${FLEET}} ${OF_EXPORTERS}) == 0`,
     `max by (job, instance) (timestamp(${at}) - ${at}) > ${FRESH_INTERVALS} * max by (job, instance) (port_exporter_sample_interval_seconds{${FLEET}})`,
-    `min by (job, instance) (port_exporter_sample_success{${FLEET}, collector!="enter"}) == 0`,
+    `max by (job, instance) (${success}) == 0`,
   ];
+  const areRulesMissing = `(count(port_exporter_build_info{${FLEET}}) unless count(${success}))`;
   return stat(
     {
       title: 'Exporters down, stale or failing',
@@ -87,15 +91,15 @@ function exportersFailing() {
       unit: LocaleFormat,
     },
     NONE_WANTED_STEPS,
-    [atEnd(`count(${failing.join(' or ')}) or vector(0)`, 'exporters')],
+    [atEnd(`(count(${failing.join(' or ')}) or vector(0)) unless ${areRulesMissing}`, 'exporters')],
   );
 }
 
-function worstNamespaces() {
+function worstHosts() {
   const by = 'by (job, instance, netns)';
-  const worst = `topk(25, max ${by} (${PEAK_OF_CONNECT}))`;
+  const worst = `topk(25, max ${by} (${WORST_OF_HOST}))`;
   // Apart, so that however many bounds there are, they neither push out nor come before what was measured.
-  const bounded = `topk(10, max ${by} (${BOUND_OF_CONNECT}) >= ${NEAR})`;
+  const bounded = `topk(10, max ${by} (${BOUND_OF_HOST}) >= ${NEAR})`;
   const shown = `(${worst} or ${bounded})`;
   const link = {
     id: 'links',
@@ -110,11 +114,12 @@ function worstNamespaces() {
   };
   return table(
     {
-      title: 'Hosts and namespaces by worst ratio',
+      title: 'Hosts by worst namespace',
       description:
-        'The 25 namespaces of the fleet where connect() is closest to failing, with the highest ratio of the last minute ' +
-        'of each call, and the error that the application sees at 100 %. Below them are up to ten that were not fully dumped ' +
-        'and may be close: their ratios are estimated upper limits. Click a host or namespace to show it in the rows below.',
+        'The 25 hosts of the fleet where connect() is closest to failing, each with its worst namespace, the highest ratio of ' +
+        'the last minute of each call there, and the error that the application sees at 100 %. Below them are up to ten hosts ' +
+        'with a namespace that was not fully dumped and may be close: its ratios are estimated upper limits. Click a host or ' +
+        'namespace to show it in the rows below.',
       unit: PercentUnit,
     },
     [
@@ -124,17 +129,17 @@ function worstNamespaces() {
     [
       { expr: worst, name: 'Worst connect()', properties: ratioBar(EXHAUSTION_STEPS) },
       ...CALLS.map((call) => ({
-        expr: `max ${by} (port_exhaustion_peak_ratio{${FLEET}, protocol="${call.protocol}", scope="${call.scope}"}) and ${shown}`,
+        expr: `max ${by} (instance_regime:port_exhaustion_peak_ratio:worst{${FLEET}, protocol="${call.protocol}", scope="${call.scope}"}) and ${shown}`,
         name: nameWithError(call),
         properties: coloured(PercentUnit, EXHAUSTION_STEPS),
       })),
       {
-        expr: `min ${by} (port_exhaustion_available_ports{${FLEET}, scope="connect"}) and ${shown}`,
+        expr: `min ${by} (instance:port_exhaustion_available_ports:worst{${FLEET}}) and ${shown}`,
         name: 'Connects left',
         properties: coloured(LocaleFormat, LEFT_STEPS),
       },
       {
-        expr: `max ${by} (port_exporter_sample_detail{${FLEET}}) and ${shown}`,
+        expr: `(${worst} >= bool 0) or (${bounded} < bool 0)`,
         name: 'Ratios are',
         properties: yesOrNo('exact', 'estimated', {}),
       },
@@ -144,17 +149,17 @@ function worstNamespaces() {
 }
 
 function worstOverTime() {
-  const ratio = `max by (instance, netns) (${PEAK_OF_CONNECT})`;
+  const ratio = `max by (instance) (${WORST_OF_HOST})`;
   return withLevels(
     timeSeries(
       {
         title: 'Worst ratio over time',
         description:
-          'The ten namespaces where connect() was closest to failing (EADDRNOTAVAIL, EAGAIN) in the time range. Dashed ' +
+          'The ten hosts where connect() was closest to failing (EADDRNOTAVAIL, EAGAIN) in the time range. Dashed ' +
           'lines are the levels of the alerts.',
         unit: PercentUnit,
       },
-      [overTime(highest(10, ratio), '{{instance}} {{netns}}')],
+      [overTime(highest(10, ratio), '{{instance}}')],
     ),
     EXHAUSTION_STEPS,
   )
