@@ -1,7 +1,7 @@
 /*
- * pods <count>: makes that many network namespaces with a few sockets each, as the pods of a host are, says
+ * pods <count> [<cgroup>...]: makes that many network namespaces with a few sockets each, as the pods of a host are, says
  * "ready" and their inode numbers, and holds them until stdin closes. Each has a process of its own, five listeners, six connections of
- * which both ends are in it, a TIME_WAIT, and two UDP sockets.
+ * which both ends are in it, a TIME_WAIT, and two UDP sockets. The first is in the first cgroup (its directory), and so on.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -25,6 +25,7 @@
 #define FIRST_PORT 8000
 
 static void be_pod(void);
+static void enter(const char *cgroup);
 static int socket_to(int type, int port);
 
 static void die(const char *what) {
@@ -33,9 +34,9 @@ static void die(const char *what) {
 }
 
 int main(int argc, char **argv) {
-  int count = argc == 2 ? atoi(argv[1]) : 0;
+  int count = argc >= 2 ? atoi(argv[1]) : 0;
   if (count < 1) {
-    fprintf(stderr, "usage: pods <count>\n");
+    fprintf(stderr, "usage: pods <count> [<cgroup>...]\n");
     return 2;
   }
   int done[2];
@@ -46,6 +47,7 @@ int main(int argc, char **argv) {
     if (child > 0) continue;
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     close(done[0]);
+    if (pod + 2 < argc) enter(argv[pod + 2]);
     be_pod();
     struct stat own;
     if (stat("/proc/self/ns/net", &own) < 0) die("stat");
@@ -68,6 +70,13 @@ int main(int argc, char **argv) {
   while (getchar() != EOF) {
   }
   return 0;
+}
+
+static void enter(const char *cgroup) {
+  char path[4096];
+  snprintf(path, sizeof path, "%s/cgroup.procs", cgroup);
+  FILE *file = fopen(path, "w");
+  if (file == NULL || fputs("0", file) < 0 || fclose(file) != 0) die(path);
 }
 
 static void be_pod(void) {
