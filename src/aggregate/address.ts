@@ -24,7 +24,7 @@ export function writeRemote(key: Int32Array, at: number, record: SocketRecord): 
 }
 
 /** The words of an address as people write it, and its family. */
-export function parseAddress(text: string): { readonly family: Family; readonly words: readonly number[] } {
+export function addressWords(text: string): { readonly family: Family; readonly words: readonly number[] } {
   const bytes = new DataView(Uint8Array.from(ipaddr.parse(text).toByteArray()).buffer);
   const family = bytes.byteLength === 4 ? 4 : 6;
   return {

@@ -3,7 +3,7 @@ import { ConntrackStatus } from '../conntrack/record.ts';
 import { isDestination, isSource, writeSource } from '../conntrack/tuple.ts';
 import { IPPROTO_TCP, IPPROTO_UDP } from '../kernel/libc.ts';
 import type { Family } from '../sockets/record.ts';
-import { ADDRESS_WORDS, formatAddress, parseAddress } from './address.ts';
+import { ADDRESS_WORDS, addressWords, formatAddress } from './address.ts';
 import { KeyTable } from './keyTable.ts';
 import type { SnatDestination } from './snat.ts';
 import { isEvictable, type SnatKey, stateOf } from './snatKeys.ts';
@@ -73,12 +73,12 @@ export class SnatHolders {
   readonly #holders: KeyTable;
 
   constructor(key: SnatKey, range: SnatPorts) {
-    const remote = parseAddress(key.remoteAddress);
+    const remote = addressWords(key.remoteAddress);
     this.#key = key;
     this.#range = range;
     this.#family = remote.family;
     this.#protocol = key.protocol === 'tcp' ? IPPROTO_TCP : IPPROTO_UDP;
-    this.#nat = parseAddress(key.natAddress).words;
+    this.#nat = addressWords(key.natAddress).words;
     this.#remote = remote.words;
     this.#holders = new KeyTable(1 + ADDRESS_WORDS[remote.family]);
   }

@@ -2,7 +2,7 @@ import { type ConntrackRecord, ConntrackStatus } from '../conntrack/record.ts';
 import { isDestination, isSource, writeDestination, writeSource } from '../conntrack/tuple.ts';
 import { IPPROTO_TCP, IPPROTO_UDP } from '../kernel/libc.ts';
 import type { Family } from '../sockets/record.ts';
-import { ADDRESS_WORDS, formatAddress, parseAddress } from './address.ts';
+import { ADDRESS_WORDS, addressWords, formatAddress } from './address.ts';
 import { KeyTable } from './keyTable.ts';
 import type { SnatKey } from './snatKeys.ts';
 
@@ -41,7 +41,7 @@ export class SnatTowards {
     clients: readonly string[] = [],
     protocols: readonly SnatKey['protocol'][] = ['tcp', 'udp'],
   ) {
-    const { family, words } = parseAddress(destination.address);
+    const { family, words } = addressWords(destination.address);
     this.#family = family;
     this.#words = words;
     this.#port = destination.port;
@@ -49,7 +49,7 @@ export class SnatTowards {
     this.#clients = new KeyTable(words.length);
     this.#nats = new KeyTable(words.length);
     this.#keys = new KeyTable(NAT_WORD + 2 * words.length);
-    for (const client of clients.map(parseAddress).filter((one) => one.family === family)) {
+    for (const client of clients.map(addressWords).filter((one) => one.family === family)) {
       this.#clients.key.set(client.words);
       this.#clients.upsert();
     }

@@ -7,7 +7,7 @@ import {
 } from '../reports/destinationsReport.ts';
 import type { NamedHolders } from '../snapshot/owners.ts';
 import type { Filter } from './filter.ts';
-import { parseAddresses, parseName, parsePlace, parsePortOrService } from './filterValues.ts';
+import { anyName, parseAddresses, parsePlace, parsePortOrService } from './filterValues.ts';
 import { oneOf } from './values.ts';
 
 /** By what destinations can be filtered. */
@@ -16,8 +16,8 @@ export const DESTINATION_KEYS = {
   dport: parsePortOrService,
   dst: parsePlace,
   src: parseAddresses,
-  owner: parseName,
-  process: parseName,
+  owner: anyName,
+  process: anyName,
 };
 
 export type DestinationFilter = Filter<typeof DESTINATION_KEYS>;

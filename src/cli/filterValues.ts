@@ -50,6 +50,6 @@ export function parseAddresses(text: string): Place {
 }
 
 /** A name, as it is shown. */
-export function parseName(text: string): string {
+export function anyName(text: string): string {
   return text;
 }

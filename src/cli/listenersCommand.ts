@@ -2,7 +2,7 @@ import { LISTENER_SORT_KEYS, listenersReport } from '../reports/listenersReport.
 import type { DescribedListener } from '../snapshot/describedListener.ts';
 import type { Command } from './command.ts';
 import { type Filter, filterWords, parseFilter } from './filter.ts';
-import { parseName, parsePlace, parsePortOrService } from './filterValues.ts';
+import { anyName, parsePlace, parsePortOrService } from './filterValues.ts';
 import { optional } from './flag.ts';
 import { ALL } from './netns.ts';
 import { QUERY_FLAGS, queryInvocation } from './queryOptions.ts';
@@ -29,9 +29,9 @@ export const LISTENER_KEYS = {
   state: oneOf(Object.keys(STATES) as (keyof typeof STATES)[]),
   sport: parsePortOrService,
   src: parsePlace,
-  owner: parseName,
-  process: parseName,
-  user: parseName,
+  owner: anyName,
+  process: anyName,
+  user: anyName,
 };
 
 /** What `netstat -nltp` and `lsof -i :PORT` answer. */

@@ -1,6 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { parseDuration, parsePeriod } from '../../../src/base/duration.ts';
 import { parseCommandLine } from '../../../src/cli/commandLine.ts';
+import { DESTINATION_KEYS } from '../../../src/cli/destinationFilter.ts';
+import { parseFilter } from '../../../src/cli/filter.ts';
+import * as filterValues from '../../../src/cli/filterValues.ts';
+import { LISTENER_KEYS } from '../../../src/cli/listenersCommand.ts';
 import { parsePortList } from '../../../src/cli/scanPortList.ts';
 import * as values from '../../../src/cli/values.ts';
 import { dumpConntrack } from '../../../src/conntrack/dump.ts';
@@ -167,8 +171,39 @@ export const TARGETS: readonly Target[] = [
       parsePort: values.parsePort,
       parseEndpoint: values.parseEndpoint,
       parseSnatPorts: values.parseSnatPorts,
+      parseLink: values.parseLink,
     },
-    ['fd00::1=1024-2047', '0.05', '/metrics', '443', '[fe80::1%eth0]:443', 'self', '^pod-[0-9]+$'],
+    [
+      'fd00::1=1024-2047',
+      '0.05',
+      '/metrics',
+      '443',
+      '[fe80::1%eth0]:443',
+      'self',
+      '^pod-[0-9]+$',
+      'https://a.example/d?x=1',
+    ],
+  ),
+  text(
+    'filter',
+    'cli/filter.ts',
+    {
+      parseFilter: (input) => [
+        parseFilter([input], LISTENER_KEYS, 'sport'),
+        parseFilter(input.split('\0'), DESTINATION_KEYS),
+      ],
+    },
+    ['sport = :443 and owner nginx.service', 'dst 192.0.2.0/24:https\0state=time-wait', '8080'],
+  ),
+  text(
+    'filter-value',
+    'cli/filterValues.ts',
+    {
+      parsePortOrService: filterValues.parsePortOrService,
+      parsePlace: (input) => filterValues.parsePlace(input).matches('192.0.2.1'),
+      parseAddresses: (input) => filterValues.parseAddresses(input).matches('2001:db8::1'),
+    },
+    ['[2001:db8::/32]:443', '192.0.2.0/24:https', '2001:db8::/32', ':8080'],
   ),
   text('port-list', 'cli/scanPortList.ts', { parsePortList }, ['22,80,8000-8100', 'usual', 'all']),
   text('duration', 'base/duration.ts', { parseDuration, parsePeriod: (input) => parsePeriod(input) }, [
