@@ -20,7 +20,6 @@ const OFFSETS = 65_536;
 const FEW_PORTS = 8192;
 /** Looked at of so many ports, and of fewer ports more of them, for the same time. */
 const FEWEST_HALVES = 8;
-const MOST_HALVES = 128;
 
 /**
  * Share of new packets that find no port, and are dropped: of those whose own port is not kept. The kernel tries windows of
@@ -29,24 +28,33 @@ const MOST_HALVES = 128;
  * advanced: half of the time for connections that have nothing to do with each other.
  *
  * A packet has one sequence number: what it cannot end in one window it cannot end in the next. So of ranges in which windows
- * meet, this is the mean over halves of the closing connections, each of which some packet could end; a few per cent off.
+ * meet, this is the mean over halves of the closing connections, each of which some packet could end: over all of them where
+ * few are closing, else a few per cent off.
  *
  * @param held for each port of the range a byte of `Held`
  * @param count of ports in the range
  * @param evicts whether the kernel ends closing connections
  */
 export function refusalRatio(held: Uint8Array, count: number, evicts: boolean): number {
-  const closing = evicts ? closingPorts(held, count) : 0;
+  const closing = evicts ? closingPorts(held, count) : [];
   const windowsMeet = count > LONGEST_WINDOW && count <= FEW_PORTS;
-  if (closing === 0 || !windowsMeet) return productOfWindows(held, count, () => evicts, 0.5);
-  const halves = Math.min(MOST_HALVES, Math.floor((FEW_PORTS * FEWEST_HALVES) / count) & ~1);
+  if (closing.length === 0 || !windowsMeet) return productOfWindows(held, count, () => evicts, 0.5);
+  const halves = Math.floor((FEW_PORTS * FEWEST_HALVES) / count) & ~1;
+  return 2 ** closing.length <= halves
+    ? meanOver(2 ** closing.length, (half) => {
+        const mayEnd = new Set(closing.filter((_, nth) => (half >> nth) & 1));
+        return productOfWindows(held, count, (port) => mayEnd.has(port), 0);
+      })
+    : meanOver(halves, (half) => {
+        // Each half beside its other one: together they are even.
+        const [turn, side] = [half >> 1, half & 1];
+        return productOfWindows(held, count, (port) => (mixed(port, turn) & 1) === side, 0);
+      });
+}
+
+function meanOver(halves: number, refusalOf: (half: number) => number): number {
   let sum = 0;
-  for (let half = 0; half < halves; half++) {
-    // Each half beside its other one: together they are even.
-    const side = half & 1;
-    const turn = half >> 1;
-    sum += productOfWindows(held, count, (port) => (mixed(port, turn) & 1) === side, 0);
-  }
+  for (let half = 0; half < halves; half++) sum += refusalOf(half);
   return sum / halves;
 }
 
@@ -60,10 +68,10 @@ const FREE = 0;
 const TAKEN = 1;
 const CLOSING = 2;
 
-function closingPorts(held: Uint8Array, count: number): number {
-  let closing = 0;
-  for (let port = 0; port < count; port++) closing += Number(isClosing(held[port] as number));
-  return closing;
+function closingPorts(held: Uint8Array, count: number): number[] {
+  const ports: number[] = [];
+  for (let port = 0; port < count; port++) if (isClosing(held[port] as number)) ports.push(port);
+  return ports;
 }
 
 function isClosing(port: number): boolean {

@@ -7,15 +7,16 @@ const FIRM = Held.HELD | Held.ESTABLISHED | Held.FIRM;
 const CLOSING = Held.HELD | Held.TIME_WAIT;
 
 /** nf_nat_l4proto_unique_tuple(), offset by offset and try by try, with nothing but the ports themselves. */
-function byTrying(ports: readonly number[], evicts: boolean): number {
+function byTrying(ports: readonly number[], evicts: boolean, endable?: ReadonlySet<number>): number {
   let ratio = 1;
   for (let attempts = Math.min(ports.length, 128); ; attempts /= 2) {
     let refused = 0;
     for (let offset = 0; offset < 65_536; offset++) {
       let chance = 1;
       for (let nth = 0; nth < attempts && chance > 0; nth++) {
-        const port = ports[((offset + nth) & 0xffff) % ports.length];
-        if (port === FREE) chance = 0;
+        const at = ((offset + nth) & 0xffff) % ports.length;
+        const port = ports[at];
+        if (port === FREE || (endable?.has(at) && attempts - nth <= 32)) chance = 0;
         else if (port === CLOSING && evicts && attempts - nth <= 32) chance /= 2;
       }
       refused += chance;
@@ -26,13 +27,13 @@ function byTrying(ports: readonly number[], evicts: boolean): number {
 }
 
 /** The same of one packet after the other, each of which has one sequence number for all that it meets. */
-function byPackets(ports: readonly number[], packets: number): number {
+function byPackets(ports: readonly number[], packets: number, random: () => number): number {
   let refused = 0;
   for (let packet = 0; packet < packets; packet++) {
-    const endable = ports.map((port) => port === CLOSING && Math.random() < 0.5);
+    const endable = ports.map((port) => port === CLOSING && random() < 0.5);
     let isRefused = true;
     for (let attempts = 128; isRefused && attempts >= 8; attempts /= 2) {
-      const offset = Math.floor(Math.random() * 65_536);
+      const offset = Math.floor(random() * 65_536);
       for (let nth = 0; nth < attempts && isRefused; nth++) {
         const at = ((offset + nth) & 0xffff) % ports.length;
         isRefused = ports[at] !== FREE && !(attempts - nth <= 32 && endable[at]);
@@ -41,6 +42,17 @@ function byPackets(ports: readonly number[], packets: number): number {
     refused += Number(isRefused);
   }
   return refused / packets;
+}
+
+/** Numbers below 1 of no order, the same for the same seed: how far a mean of some halves is off is no matter of luck. */
+function seeded(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let bits = Math.imul(state ^ (state >>> 15), 1 | state);
+    bits = (bits + Math.imul(bits ^ (bits >>> 7), 61 | bits)) ^ bits;
+    return ((bits ^ (bits >>> 14)) >>> 0) / 2 ** 32;
+  };
 }
 
 describe('the share of packets that find no port', () => {
@@ -122,20 +134,40 @@ describe('the share of packets that find no port', () => {
   ])(
     'of %d ports, %d of them closing, is what happens to packets with one sequence number each',
     (count, closing) => {
+      const random = seeded(count);
       // Those that are closing stand together, or far apart.
       for (const near of [1, 0.2]) {
         const ports = Array.from({ length: count }, (_, index) =>
-          index < near * count && Math.random() < closing / near ? CLOSING : FIRM,
+          index < near * count && random() < closing / near ? CLOSING : FIRM,
         );
         const packets = 6000;
         const predicted = refusalRatio(Uint8Array.from(ports), count, true);
-        const measured = byPackets(ports, packets);
+        const measured = byPackets(ports, packets, random);
         const deviation = Math.sqrt((predicted * (1 - predicted)) / packets);
         // The mean is one of some halves.
         expect(Math.abs(measured - predicted)).toBeLessThan(4.5 * deviation + 0.1 * predicted + 0.001);
       }
     },
   );
+
+  it('of few closing connections is the mean over all of which a packet can end', () => {
+    for (const [count, closing] of [
+      [129, [3]],
+      [200, [0, 60, 199]],
+      [500, [10, 11, 300, 301, 400]],
+    ] as const) {
+      const ports = new Array<number>(count).fill(FIRM);
+      for (const port of closing) ports[port] = CLOSING;
+      const mean =
+        Array.from({ length: 2 ** closing.length }, (_, subset) => {
+          // What a packet can end is as good as free to it, but in the last 32 tries of a window only.
+          const endable = new Set(closing.filter((_port, nth) => (subset >> nth) & 1));
+          return byTrying(ports, false, endable);
+        }).reduce((sum, share) => sum + share, 0) /
+        2 ** closing.length;
+      expect(refusalRatio(Uint8Array.from(ports), count, true)).toBeCloseTo(mean, 12);
+    }
+  });
 
   it('of closing connections is more than if windows had nothing to do with each other', () => {
     const ports = Array.from({ length: 1000 }, (_, index) => (index % 25 === 0 ? CLOSING : FIRM));
