@@ -1,6 +1,5 @@
 import { execFileSync } from 'node:child_process';
 import { chmodSync, cpSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
-import { arch } from 'node:os';
 import { join } from 'node:path';
 
 /** What both bases are. */
@@ -21,19 +20,6 @@ const PASSWD = [
   'nobody:x:65534:65534:nobody:/nonexistent:/sbin/nologin',
   'nonroot:x:65532:65532:nonroot:/home/nonroot:/sbin/nologin',
 ];
-
-/** The official build of Node 24 as npm has it → the unpacked package: `bin/node`. */
-export function fetchNode(work: string): string {
-  const directory = join(work, 'node');
-  mkdirSync(directory);
-  const packed = execFileSync('npm', ['pack', '--silent', `node-linux-${arch()}@24`], {
-    cwd: directory,
-    encoding: 'utf8',
-  });
-  const [tarball = ''] = packed.trim().split('\n').reverse();
-  execFileSync('tar', ['--extract', '--file', tarball, '--strip-components=1'], { cwd: directory });
-  return directory;
-}
 
 /** What stands in for node:24-trixie-slim: Debian's smallest system with Node and npm. */
 export function makeBuildBase(work: string, node: string): string {

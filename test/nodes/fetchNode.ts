@@ -3,7 +3,7 @@ import { existsSync, mkdirSync } from 'node:fs';
 import { arch } from 'node:os';
 import { join } from 'node:path';
 
-/** The newest official build of a major version, as npm has it, in a folder of `into` → the folder of its `node`. */
+/** The newest official build of a major version, as npm has it, in a folder of `into` → that folder, of which `bin/node` is it. */
 export function fetchNode(major: number, into: string): string {
   const directory = join(into, String(major));
   if (!existsSync(join(directory, 'bin/node'))) {
@@ -15,5 +15,5 @@ export function fetchNode(major: number, into: string): string {
     const [tarball = ''] = packed.trim().split('\n').reverse();
     execFileSync('tar', ['--extract', '--file', tarball, '--strip-components=1'], { cwd: directory });
   }
-  return join(directory, 'bin');
+  return directory;
 }

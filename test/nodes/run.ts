@@ -13,7 +13,7 @@ const runs = given.length > 0 ? [given] : [['--project=unit*'], ['--project=!las
 const project = new URL('../..', import.meta.url).pathname.replace(/\/$/, '');
 const closing: string[] = [];
 for (const major of chosen.length > 0 ? chosen : MAJORS) {
-  const path = `${fetchNode(major, join(project, '.cache/nodes'))}:${process.env['PATH']}`;
+  const path = `${join(fetchNode(major, join(project, '.cache/nodes')), 'bin')}:${process.env['PATH']}`;
   const env = { ...process.env, PATH: path };
   const version = execFileSync('node', ['--version'], { env, encoding: 'utf8' }).trim();
   const vitest = [
