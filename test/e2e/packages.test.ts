@@ -136,14 +136,19 @@ describe.skipIf(isSkipped)(`packages${isSkipped ? ` (skipped: ${missing})` : ''}
       await machine?.shutDown();
     }, 60_000 * SLOWNESS);
 
-    /** Configuration and state, whoever's, and what is called as the package; but for what dpkg, rpm and systemd keep. */
+    /**
+     * Configuration and state, whoever's, and what is called as the package; but for what dpkg, rpm and systemd keep, and for
+     * namespaces, which other tests name meanwhile: what is below the machine's root file system is seen in it.
+     */
     async function files(): Promise<string[]> {
       const kept = await machine.ask('find', '/etc', '/var', '-xdev');
       const named = await machine.ask('find', '/usr', '/opt', '-xdev', '-name', '*port-exporter*');
       return [...kept.split('\n'), ...named.split('\n')]
         .filter(
           (path) =>
-            !/^\/var\/(lib\/(dpkg|rpm|systemd)|log|cache|tmp)\b|-$|\/\.updated$|\/\.pwd\.lock$/.test(path),
+            !/^\/etc\/netns\b|^\/var\/(lib\/(dpkg|rpm|systemd)|log|cache|tmp)\b|-$|\/\.updated$|\/\.pwd\.lock$/.test(
+              path,
+            ),
         )
         .toSorted();
     }
