@@ -1,11 +1,11 @@
 import type { Regime } from '../aggregate/exhaustion.ts';
-import { counted, percent } from '../base/quantities.ts';
+import { counted } from '../base/quantities.ts';
 import type { SocketProcess } from '../owners/socketProcesses.ts';
 import type { DestinationOwner } from '../snapshot/owners.ts';
 import { UNATTRIBUTED } from '../snapshot/owners.ts';
 import type { Explained, KnownElsewhere } from './explained.ts';
+import { LEFT_COLUMNS } from './leftColumns.ts';
 import type { Remedy } from './remedies.ts';
-import { emphasisOfRatio } from './style.ts';
 import { type Column, renderTable } from './table.ts';
 import type { Terminal } from './terminal.ts';
 import { heldBlocked, heldBy } from './uncertain.ts';
@@ -187,21 +187,6 @@ const BLOCKED_COLUMNS: readonly Column<Row>[] = [
 const SYSCTL_COLUMNS: readonly Column<Row>[] = [
   { title: 'SETTING', text: ({ name }) => name },
   { title: 'VALUE', text: ({ value }) => String(value) },
-];
-
-const LEFT_COLUMNS: readonly Column<Pick<Regime, 'available' | 'ratio'>>[] = [
-  {
-    title: 'LEFT',
-    isNumber: true,
-    text: ({ available }) => String(available),
-    emphasis: ({ ratio }) => emphasisOfRatio(ratio),
-  },
-  {
-    title: 'USED',
-    isNumber: true,
-    text: ({ ratio }) => percent(ratio),
-    emphasis: ({ ratio }) => emphasisOfRatio(ratio),
-  },
 ];
 
 const OTHER_CALLS_COLUMNS: readonly Column<

@@ -2,9 +2,10 @@ import type { SnatExplained, SnatHolder } from '../aggregate/snatHolders.ts';
 import { endpoint } from '../base/endpoint.ts';
 import { counted, percent } from '../base/quantities.ts';
 import { paragraph } from './explainTables.ts';
+import { LEFT_COLUMNS } from './leftColumns.ts';
 import type { OtherSnat, SnatAnswered } from './snatAnswered.ts';
 import { isNoticed, type SnatRemedy } from './snatRemedies.ts';
-import { type Emphasis, emphasisOfRatio } from './style.ts';
+import type { Emphasis } from './style.ts';
 import { type Column, renderTable } from './table.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -140,22 +141,6 @@ export interface Left {
   readonly ratio: number;
   readonly refusalRatio: number | undefined;
 }
-
-export const LEFT_COLUMNS: readonly Column<Left>[] = [
-  {
-    title: 'LEFT',
-    isNumber: true,
-    text: ({ available }) => String(available),
-    emphasis: ({ ratio }) => emphasisOfRatio(ratio),
-  },
-  {
-    title: 'USED',
-    isNumber: true,
-    text: ({ ratio }) => percent(ratio),
-    isDetail: true,
-    emphasis: ({ ratio }) => emphasisOfRatio(ratio),
-  },
-];
 
 export const DROPPED_COLUMN: Column<Left> = {
   title: 'DROPPED',

@@ -20,19 +20,30 @@ export interface SnatLayers {
   readonly refusal: string | undefined;
 }
 
+/** Anybody may make namespaces, and fill the table that each walk goes through. */
+const BUDGET_MS = 5_000;
+
 /** Which NATs, of all namespaces, translate TCP connections of a namespace to a destination. */
 export function snatLayers(
-  namespaces: TrackedNamespaces,
+  namespaces: Pick<TrackedNamespaces, 'own' | 'others' | 'otherCount'>,
   netns: string,
   destination: SnatQuestion['destination'],
   assumed: AssumedPorts,
+  budgetMs = BUDGET_MS,
 ): SnatLayers {
+  const end = performance.now() + budgetMs;
   const { own, others, otherCount } = namespaces;
   const known = typeof others === 'string' ? [own] : [own, ...others];
   const refusals = typeof others === 'string' && otherCount > 0 ? [others] : [];
   const clients = known.find((one) => one.netns === netns)?.addresses() ?? [];
   const layers: SnatLayer[] = [];
-  for (const namespace of known) {
+  for (const [index, namespace] of known.entries()) {
+    if (index > 0 && performance.now() >= end) {
+      refusals.push(
+        `${known.length - index} of ${known.length} network namespaces are left after ${budgetMs / 1000} s`,
+      );
+      break;
+    }
     try {
       layers.push(...layersOf(namespace, { destination, clients, protocols: ['tcp'] }, assumed));
     } catch (error) {

@@ -56,7 +56,7 @@ export class TrackedNamespaces {
     this.others =
       typeof switcher === 'string'
         ? switcher
-        : labels.inOrder(found.filter(({ inode }) => inode !== own.inode)).map((one) => {
+        : labels.inOrder(elsewhere).map((one) => {
             const { netns } = labels.identify(one);
             const inside = <T>(act: () => T) => switcher.run(one, act);
             return new OpenNamespace({ netns, path: one.path, isOwn: false }, procfs, inside);
